@@ -1,0 +1,97 @@
+"""The question "may this request do that?", for pages. `tenancy.api.permissions` asks it for the API.
+
+Every view carries one of two marks, `permission_required` or `public`; an architecture test walks the URL map and
+refuses a view with neither.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlencode
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from tenancy.errors import PermissionMissing
+from tenancy.permissions import Permission
+
+if TYPE_CHECKING:
+    from tenancy.actors import Actor
+    from tenancy.models import Membership, Tenant
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class TenantRequest(HttpRequest):
+    """A request as `tenancy.middleware` leaves it."""
+
+    tenant: "Tenant"
+    membership: "Membership | None"
+    actor: "Actor"
+    permissions: frozenset[Permission]
+    request_id: str
+
+
+def can(request: HttpRequest, permission: Permission) -> bool:
+    """Whether the person or token behind this request holds the permission."""
+    return permission in getattr(request, "permissions", frozenset())
+
+
+def check(request: HttpRequest, permission: Permission) -> None:
+    """Raise unless the request holds the permission.
+
+    A person without a (living) membership here gets 404: what belongs to someone else does not exist.
+    """
+    if can(request, permission):
+        return
+    if getattr(request, "membership", None) is None:
+        raise Http404
+    raise PermissionMissing(permission=permission.value)
+
+
+def permission_required(permission: Permission) -> Callable[[View], View]:
+    """Mark a function view, sync or async, with the permission that it needs, and hold it to it."""
+
+    def decorate(view: View) -> View:
+        if iscoroutinefunction(view):
+
+            @wraps(view)
+            async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+                answer = await sync_to_async(_find_refusal)(request, permission)
+                return answer or await cast(Awaitable[Any], view(request, *args, **kwargs))
+
+            guarded: Callable[..., Any] = guarded_async
+        else:
+
+            @wraps(view)
+            def guarded_sync(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+                return _find_refusal(request, permission) or view(request, *args, **kwargs)
+
+            guarded = guarded_sync
+        guarded.required_permission = permission  # type: ignore[attr-defined]
+        return cast(View, guarded)
+
+    return decorate
+
+
+def public(view: View) -> View:
+    """Mark a view that anybody may see: sign-in, health, the API description."""
+    view.required_permission = None  # type: ignore[attr-defined]
+    return view
+
+
+def _find_refusal(request: HttpRequest, permission: Permission) -> HttpResponse | None:
+    """The way to the sign-in page for nobody; an exception for somebody who may not; None when all is well."""
+    if not request.user.is_authenticated:
+        return _sign_in_first(request)
+    check(request, permission)
+    return None
+
+
+def _sign_in_first(request: HttpRequest) -> HttpResponse:
+    back = request.get_full_path() if request.method == "GET" else "/"
+    address = f"{reverse('account_login')}?{urlencode({'next': back})}"
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=401, headers={"HX-Redirect": address})
+    return HttpResponseRedirect(address)

@@ -1,0 +1,155 @@
+"""Who may do what: one enum of permissions, one enum of roles, one matrix between them.
+
+The matrix keeps duties apart: who manages people never publishes, who publishes never authors, who disposes does
+neither. Views, API and verbs ask `tenancy.access`; nothing else compares roles.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from django.db.models import TextChoices
+
+
+class Permission(StrEnum):
+    """One thing a person or a token may do in its tenant."""
+
+    WORKFLOW_VIEW = "workflow.view"
+    WORKFLOW_EDIT = "workflow.edit"
+    WORKFLOW_PUBLISH = "workflow.publish"
+    WORKFLOW_RETIRE = "workflow.retire"
+    RUN_VIEW = "run.view"
+    RUN_START = "run.start"
+    RUN_RESUME = "run.resume"
+    RUN_CANCEL = "run.cancel"
+    PAYLOAD_VIEW = "payload.view"
+    DECISION_VIEW = "decision.view"
+    POLICY_VIEW = "policy.view"
+    POLICY_EDIT = "policy.edit"
+    PROVIDER_VIEW = "provider.view"
+    PROVIDER_EDIT = "provider.edit"
+    SECRET_VIEW = "secret.view"  # noqa: S105 - a permission's name, not a secret
+    SECRET_EDIT = "secret.edit"  # noqa: S105
+    DISPOSAL_VIEW = "disposal.view"
+    DISPOSAL_EXECUTE = "disposal.execute"
+    LEDGER_VIEW = "ledger.view"
+    MEMBER_VIEW = "member.view"
+    MEMBER_EDIT = "member.edit"
+    TOKEN_EDIT = "token.edit"  # noqa: S105
+    TOKEN_ADMIN = "token.admin"  # noqa: S105
+    TENANT_VIEW = "tenant.view"
+    TENANT_ADMIN = "tenant.admin"
+    KEY_ROTATE = "key.rotate"
+
+
+class Role(TextChoices):
+    """What a membership makes of a person in one tenant."""
+
+    AUTHOR = "author", "Author"
+    REVIEWER = "reviewer", "Reviewer"
+    OPERATOR = "operator", "Operator"
+    COMPLIANCE_OFFICER = "compliance_officer", "Compliance officer"
+    DATA_PROTECTION_OFFICER = "data_protection_officer", "Data-protection officer"
+    AUDITOR = "auditor", "Auditor"
+    ADMIN = "admin", "Admin"
+
+
+# What every member sees: that things exist and how they went, but no payloads.
+_READ = frozenset(
+    {
+        Permission.WORKFLOW_VIEW,
+        Permission.RUN_VIEW,
+        Permission.DECISION_VIEW,
+        Permission.POLICY_VIEW,
+        Permission.PROVIDER_VIEW,
+        Permission.TENANT_VIEW,
+    }
+)
+_OWN_TOKENS = frozenset({Permission.TOKEN_EDIT})
+
+MATRIX: dict[Role, frozenset[Permission]] = {
+    # Writes workflows and tries them out; another person publishes them.
+    Role.AUTHOR: _READ
+    | _OWN_TOKENS
+    | {Permission.WORKFLOW_EDIT, Permission.RUN_START, Permission.RUN_CANCEL, Permission.PAYLOAD_VIEW},
+    # The second pair of eyes: publishes and retires, never edits.
+    Role.REVIEWER: _READ
+    | _OWN_TOKENS
+    | {Permission.WORKFLOW_PUBLISH, Permission.WORKFLOW_RETIRE, Permission.PAYLOAD_VIEW},
+    # Keeps the machines running.
+    Role.OPERATOR: _READ
+    | _OWN_TOKENS
+    | {Permission.RUN_START, Permission.RUN_RESUME, Permission.RUN_CANCEL, Permission.PAYLOAD_VIEW},
+    # Answers for the rules: policies, publication, the record.
+    Role.COMPLIANCE_OFFICER: _READ
+    | _OWN_TOKENS
+    | {
+        Permission.WORKFLOW_PUBLISH,
+        Permission.WORKFLOW_RETIRE,
+        Permission.PAYLOAD_VIEW,
+        Permission.POLICY_EDIT,
+        Permission.DISPOSAL_VIEW,
+        Permission.LEDGER_VIEW,
+        Permission.MEMBER_VIEW,
+    },
+    # Erases, and proves it.
+    Role.DATA_PROTECTION_OFFICER: _READ
+    | _OWN_TOKENS
+    | {
+        Permission.PAYLOAD_VIEW,
+        Permission.DISPOSAL_VIEW,
+        Permission.DISPOSAL_EXECUTE,
+        Permission.LEDGER_VIEW,
+        Permission.MEMBER_VIEW,
+    },
+    # Reads, for a stated time. No payloads, nothing that changes anything, no tokens.
+    Role.AUDITOR: _READ
+    | {
+        Permission.SECRET_VIEW,
+        Permission.DISPOSAL_VIEW,
+        Permission.LEDGER_VIEW,
+        Permission.MEMBER_VIEW,
+    },
+    # Looks after people, providers and secrets; neither authors, publishes, runs nor disposes.
+    Role.ADMIN: _READ
+    | _OWN_TOKENS
+    | {
+        Permission.PROVIDER_EDIT,
+        Permission.SECRET_VIEW,
+        Permission.SECRET_EDIT,
+        Permission.DISPOSAL_VIEW,
+        Permission.LEDGER_VIEW,
+        Permission.MEMBER_VIEW,
+        Permission.MEMBER_EDIT,
+        Permission.TOKEN_ADMIN,
+        Permission.TENANT_ADMIN,
+        Permission.KEY_ROTATE,
+    },
+}
+
+# Pairs that no role may hold together.
+SEPARATED: tuple[tuple[Permission, Permission], ...] = (
+    (Permission.WORKFLOW_EDIT, Permission.WORKFLOW_PUBLISH),
+    (Permission.WORKFLOW_EDIT, Permission.POLICY_EDIT),
+    (Permission.MEMBER_EDIT, Permission.WORKFLOW_PUBLISH),
+    (Permission.MEMBER_EDIT, Permission.DISPOSAL_EXECUTE),
+    (Permission.MEMBER_EDIT, Permission.PAYLOAD_VIEW),
+    (Permission.SECRET_EDIT, Permission.WORKFLOW_EDIT),
+    (Permission.DISPOSAL_EXECUTE, Permission.RUN_START),
+    (Permission.DISPOSAL_EXECUTE, Permission.WORKFLOW_PUBLISH),
+)
+
+READ_ONLY: frozenset[Permission] = frozenset(p for p in Permission if p.value.endswith(".view"))
+
+
+def permissions_of(role: str) -> frozenset[Permission]:
+    """The permissions of a role. An unknown role has none."""
+    try:
+        return MATRIX[Role(role)]
+    except (ValueError, KeyError):
+        return frozenset()
+
+
+def to_permissions(scopes: Iterable[str]) -> frozenset[Permission]:
+    """The permissions that these strings name. Unknown ones are dropped: they allow nothing."""
+    known = {permission.value: permission for permission in Permission}
+    return frozenset(known[scope] for scope in scopes if scope in known)
