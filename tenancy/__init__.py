@@ -1,0 +1,1 @@
+"""Who and whose: tenants, people, keys, secrets and the ledger."""

@@ -1,0 +1,54 @@
+"""Which tenant this thread works for. Everything that touches tenant data runs inside it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from django.db import connections
+from django_tenants.postgresql_backend.base import FakeTenant
+
+from tenancy.errors import NoTenant
+
+if TYPE_CHECKING:
+    from tenancy.models import Tenant
+
+ALIASES = ("default", "keys")
+
+
+@contextmanager
+def tenant_context(tenant: "Tenant | None") -> Iterator[None]:
+    """Work for this tenant on both databases until the block ends; None means for nobody."""
+    before = {alias: connections[alias].tenant for alias in ALIASES}
+    try:
+        for alias in ALIASES:
+            _set(alias, tenant)
+        yield
+    finally:
+        for alias, previous in before.items():
+            connections[alias].set_tenant(previous)
+
+
+def enter(tenant: "Tenant | None") -> None:
+    """Set the tenant of this thread until somebody sets another: for middleware and worker threads."""
+    for alias in ALIASES:
+        _set(alias, tenant)
+
+
+def find_current_tenant() -> "Tenant | None":
+    tenant = connections["default"].tenant
+    return cast("Tenant", tenant) if getattr(tenant, "pk", None) else None
+
+
+def current_tenant() -> "Tenant":
+    """The tenant of this thread. Raises NoTenant outside a tenant."""
+    tenant = find_current_tenant()
+    if tenant is None:
+        raise NoTenant
+    return tenant
+
+
+def _set(alias: str, tenant: "Tenant | None") -> None:
+    if tenant is None:
+        connections[alias].set_tenant(FakeTenant(schema_name="public"))
+    else:
+        connections[alias].set_tenant(tenant)

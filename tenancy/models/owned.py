@@ -1,0 +1,71 @@
+"""What every row of a tenant has in common: a time-ordered id, its tenant, and a manager that refuses to guess."""
+
+import uuid
+from typing import Any, TypeVar
+
+import uuid_utils
+from django.db import models
+from django.db.models.expressions import Func
+
+from tenancy.context import current_tenant
+
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+def new_id() -> uuid.UUID:
+    """A UUID version 7 (RFC 9562): ordered by time, so that new rows are neighbours."""
+    return uuid.UUID(bytes=uuid_utils.uuid7().bytes)
+
+
+class CurrentTenant(Func):
+    """The tenant that the connection is set to, as the server knows it."""
+
+    template = "NULLIF(current_setting('app.tenant_id', true), '')::uuid"
+    arity = 0
+
+    def __init__(self) -> None:
+        super().__init__(output_field=models.UUIDField())
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return ("tenancy.models.owned.CurrentTenant", [], {})
+
+
+class TenantManager(models.Manager[Row]):
+    """Filters by the current tenant and raises NoTenant outside one. The database filters again."""
+
+    def get_queryset(self) -> models.QuerySet[Row]:
+        return super().get_queryset().filter(tenant_id=current_tenant().pk)
+
+
+class TenantForeignKey(models.ForeignKey):
+    """A reference inside a tenant. The database checks it as (tenant_id, id): see tenancy.rls.EnableRLS."""
+
+    def __init__(self, to: Any, on_delete: Any = models.PROTECT, **options: Any) -> None:
+        options["db_constraint"] = False
+        super().__init__(to, on_delete=on_delete, **options)
+
+    def deconstruct(self) -> tuple[Any, Any, Any, Any]:
+        name, path, args, kwargs = super().deconstruct()
+        kwargs.pop("db_constraint", None)
+        return name, path, args, kwargs
+
+
+class TenantOwned(models.Model):
+    """Base of every model whose rows belong to a tenant. Its migration enables row-level security."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(
+        "tenancy.Tenant",
+        on_delete=models.PROTECT,
+        db_default=CurrentTenant(),
+        editable=False,
+        related_name="+",
+        db_index=False,
+    )
+
+    objects: TenantManager[Any] = TenantManager()
+
+    class Meta:
+        abstract = True
+        base_manager_name = "objects"

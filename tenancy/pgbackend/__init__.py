@@ -1,0 +1,1 @@
+"""A database backend that tells PostgreSQL whose data a statement may see."""

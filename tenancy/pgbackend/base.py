@@ -1,0 +1,158 @@
+"""django-tenants' PostgreSQL backend for shared tables under row-level security.
+
+`connection.set_tenant(tenant)` stays the one interface, but what travels to the server is the setting `app.tenant_id`,
+never a search_path. It travels in one pipeline with the next statement, and only when the physical connection disagrees.
+
+Session mode: the setting lives on the physical connection (direct connections and Django's pool).
+Local mode: the setting lives in each transaction (PgBouncer in transaction pooling).
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import psycopg
+from django.conf import settings
+from django_tenants.postgresql_backend import base as django_tenants_base
+from psycopg.pq import TransactionStatus
+
+SESSION = "SELECT pg_catalog.set_config('app.tenant_id', %s, false)"
+LOCAL = "SELECT pg_catalog.set_config('app.tenant_id', %s, true)"
+
+
+class DatabaseWrapper(django_tenants_base.DatabaseWrapper):  # type: ignore[misc]
+    """One connection of Django's, and the tenant that it works for."""
+
+    @property
+    def wanted_tenant(self) -> str:
+        """The tenant's id as the server knows it; nobody's is the empty string, which matches no row."""
+        return str(getattr(self.tenant, "pk", None) or "")
+
+    def set_tenant(self, tenant: Any, include_public: bool = True) -> None:
+        """Nothing is sent here: the next statement carries it."""
+        self.tenant = tenant
+        self.schema_name = tenant.schema_name
+        self.include_public_schema = include_public
+
+    def set_schema(
+        self, schema_name: str, include_public: bool = True, tenant_type: Any = None
+    ) -> None:
+        """django-tenants and the Celery integration know a tenant by name only: find it."""
+        from django_tenants.utils import get_public_schema_name, get_tenant_model
+
+        if schema_name in (None, get_public_schema_name()):
+            return self.set_tenant(
+                django_tenants_base.FakeTenant(schema_name=get_public_schema_name())
+            )
+        return self.set_tenant(get_tenant_model().objects.get(schema_name=schema_name))
+
+    def server_cursor(self) -> psycopg.Cursor[Any]:
+        """A tenant-safe cursor that binds on the server: for bytea arrays and prepared statements."""
+        self.ensure_connection()
+        cursor = _tenant_cursor(psycopg.Cursor)(self.connection)
+        cursor.tenant_wrapper = self
+        return cast("psycopg.Cursor[Any]", cursor)
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        cursor = super().create_cursor(name)
+        cursor.tenant_wrapper = self
+        return cursor
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        connection = super().get_new_connection(conn_params)
+        if not getattr(connection.cursor_factory, "is_tenant_safe", False):
+            connection.cursor_factory = _tenant_cursor(connection.cursor_factory)
+            connection.server_cursor_factory = _refuse_server_side_cursor
+        return connection
+
+    def _handle_search_path(self, cursor: Any = None) -> None:
+        """The search path is never touched."""
+
+    def _close(self) -> Any:
+        if self.connection is not None:
+            status = self.connection.info.transaction_status
+            if status != TransactionStatus.IDLE:  # what was set in this transaction will be undone
+                self._forget()
+        return super()._close()
+
+    def rollback(self) -> None:
+        super().rollback()
+        self._forget()
+
+    def savepoint_rollback(self, sid: str) -> None:
+        super().savepoint_rollback(sid)
+        self._forget()
+
+    def _forget(self) -> None:
+        """A rollback on the server undoes set_config: believe nothing about this connection."""
+        if self.connection is not None:
+            self.connection.believed_tenant = None
+
+
+def _refuse_server_side_cursor(*args: Any, **kwargs: Any) -> Any:
+    message = "Server-side cursors are not tenant-safe: set DISABLE_SERVER_SIDE_CURSORS."
+    raise RuntimeError(message)
+
+
+_classes: dict[type[Any], type[Any]] = {}
+
+
+def _tenant_cursor(base: type[Any]) -> type[Any]:
+    """A subclass of this psycopg cursor that sets the tenant before whatever it sends."""
+    if base not in _classes:
+        _classes[base] = type(f"Tenant{base.__name__}", (_TenantCursor, base), {})
+    return _classes[base]
+
+
+class _TenantCursor:
+    is_tenant_safe = True
+    tenant_wrapper: DatabaseWrapper | None = None
+    connection: Any
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        return self._with_tenant(super().execute, query, params, **options)  # type: ignore[misc]
+
+    def executemany(self, query: Any, params: Any, **options: Any) -> Any:
+        return self._with_tenant(super().executemany, query, params, **options)  # type: ignore[misc]
+
+    def copy(self, *args: Any, **options: Any) -> Any:
+        self._tenant_first()
+        return super().copy(*args, **options)  # type: ignore[misc]
+
+    def stream(self, *args: Any, **options: Any) -> Any:
+        self._tenant_first()
+        return super().stream(*args, **options)  # type: ignore[misc]
+
+    def _with_tenant(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        wrapper, connection = self.tenant_wrapper, self.connection
+        if wrapper is None:
+            return call(*args, **options)
+        wanted = wrapper.wanted_tenant
+        if not self._must_tell(wanted):
+            return call(*args, **options)
+        with connection.pipeline():  # one round trip: [BEGIN,] set_config, statement
+            connection.execute(LOCAL if settings.RLS_LOCAL else SESSION, (wanted,))
+            result = call(*args, **options)
+        connection.believed_tenant = wanted
+        return result
+
+    def _must_tell(self, wanted: str) -> bool:
+        connection = self.connection
+        if not settings.RLS_LOCAL:
+            return bool(getattr(connection, "believed_tenant", "") != wanted)
+        if connection.info.transaction_status != TransactionStatus.IDLE:
+            return bool(getattr(connection, "believed_tenant", None) != wanted)
+        if not wanted:  # nothing is set where a transaction starts, and CREATE DATABASE cannot share one
+            connection.believed_tenant = ""
+        return bool(wanted)
+
+    def _tenant_first(self) -> None:
+        """COPY and stream cannot be pipelined: one more round trip. A cursor without a tenant sees no row."""
+        connection = self.connection
+        idle = connection.info.transaction_status == TransactionStatus.IDLE
+        if settings.RLS_LOCAL and idle:
+            message = "COPY and stream need a transaction in local mode."
+            raise RuntimeError(message)
+        wanted = self.tenant_wrapper.wanted_tenant if self.tenant_wrapper else ""
+        if settings.RLS_LOCAL or getattr(connection, "believed_tenant", "") != wanted:
+            connection.execute(LOCAL if settings.RLS_LOCAL else SESSION, (wanted,))
+            connection.believed_tenant = wanted
