@@ -50,5 +50,7 @@ class Tenant(TenantMixin):
 class Domain(DomainMixin):
     """A host name of a tenant."""
 
+    without_row_level_security = "A host name leads to its tenant before any tenant is known."
+
     def __str__(self) -> str:
         return str(self.domain)
