@@ -1,0 +1,26 @@
+"""The index of Grove: every page and every resource is found from here."""
+
+from django.urls import include, path
+
+from grove_site import views
+
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("livez", views.livez, name="livez"),
+    path("readyz", views.readyz, name="readyz"),
+    path("accounts/", include("allauth.urls")),
+    path("workflows/", include("workflows.urls")),
+    path("runs/", include("runs.urls")),
+    path("assure/", include("compliance.urls")),
+    path("settings/", include("tenancy.urls")),
+    path("api/v1/", include("tenancy.api.urls")),
+    path("api/v1/", include("compliance.api.urls")),
+    path("api/v1/", include("workflows.api.urls")),
+    path("api/v1/", include("runs.api.urls")),
+    path("api/", include("grove_site.api.urls")),
+]
+
+handler400 = "grove_site.errors.bad_request"
+handler403 = "grove_site.errors.forbidden"
+handler404 = "grove_site.errors.not_found"
+handler500 = "grove_site.errors.server_error"

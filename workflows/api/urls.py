@@ -1,0 +1,6 @@
+"""Resources of this floor, below /api/v1/."""
+
+from django.urls import URLPattern
+
+app_name = "api-workflows"
+urlpatterns: list[URLPattern] = []
