@@ -1,0 +1,22 @@
+"""What machines did, as rows."""
+
+from runs.models.claim import RunClaim, Worker
+from runs.models.governed import Decision, ModelCall, RunFacts
+from runs.models.node_execution import NodeExecution, RunEvent
+from runs.models.run import Run
+from runs.models.states import TERMINAL, CallStatus, NodeStatus, RunStatus
+
+__all__ = [
+    "TERMINAL",
+    "CallStatus",
+    "Decision",
+    "ModelCall",
+    "NodeExecution",
+    "NodeStatus",
+    "Run",
+    "RunClaim",
+    "RunEvent",
+    "RunFacts",
+    "RunStatus",
+    "Worker",
+]

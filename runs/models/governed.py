@@ -1,0 +1,94 @@
+"""What the governed door wrote down: decisions, calls, and what a run has touched so far."""
+
+from django.db import models
+
+from runs.models.states import CallStatus
+from tenancy.models import TenantForeignKey, TenantOwned
+
+
+class Decision(TenantOwned):
+    """One answer of the policy, recorded before the action it is about. It can be replayed from here."""
+
+    run = TenantForeignKey("runs.Run", related_name="decisions")
+    node_id = models.CharField(max_length=64)
+    attempt = models.PositiveSmallIntegerField()
+    action_kind = models.CharField(max_length=32)
+    resource_kind = models.CharField(max_length=32)
+    resource_id = models.CharField(max_length=200)
+    resource_name = models.CharField(max_length=200, blank=True)
+    verdict = models.CharField(max_length=24)
+    code = models.CharField(max_length=64, blank=True)
+    reason = models.TextField(blank=True)
+    policies = models.JSONField(default=list)
+    obligations = models.JSONField(default=list)
+    action = models.JSONField()
+    action_digest = models.CharField(max_length=64)
+    facts = models.JSONField()
+    snapshot = TenantForeignKey("compliance.PolicySnapshot", related_name="+")
+    engine_us = models.PositiveIntegerField()
+    at = models.DateTimeField()
+
+    class Meta(TenantOwned.Meta):
+        ordering = ("id",)
+        indexes = (models.Index(fields=["tenant", "run", "id"], name="decision_by_run"),)
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.action_kind} {self.resource_name}"
+
+
+class ModelCall(TenantOwned):
+    """A call to a deployment: written as an intent before it leaves, settled with the wave's commit."""
+
+    run = TenantForeignKey("runs.Run", related_name="model_calls")
+    decision = TenantForeignKey("runs.Decision", related_name="model_calls")
+    deployment = TenantForeignKey("workflows.Deployment", related_name="+")
+    node_id = models.CharField(max_length=64)
+    attempt = models.PositiveSmallIntegerField()
+    model_group = models.CharField(max_length=100)
+    status = models.CharField(
+        max_length=16, choices=CallStatus.choices, default=CallStatus.INTENDED
+    )
+    model_requested = models.CharField(max_length=200)
+    model_answered = models.CharField(max_length=200, blank=True)
+    request_sealed = models.BinaryField(null=True)
+    response_sealed = models.BinaryField(null=True)
+    tokens_in = models.BigIntegerField(default=0)
+    tokens_out = models.BigIntegerField(default=0)
+    reserved_micros = models.BigIntegerField(default=0)
+    cost_micros = models.BigIntegerField(default=0)
+    currency = models.CharField(max_length=3, default="EUR")
+    error_kind = models.CharField(max_length=32, blank=True)
+    error_sentence = models.TextField(blank=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta(TenantOwned.Meta):
+        ordering = ("id",)
+        indexes = (models.Index(fields=["tenant", "run", "id"], name="call_by_run"),)
+
+    def __str__(self) -> str:
+        return f"{self.model_requested} for {self.node_id}"
+
+
+class RunFacts(TenantOwned):
+    """What a run and its children have touched so far. Locked from each decision to its record."""
+
+    root_run = TenantForeignKey("runs.Run", related_name="facts")
+    max_class = models.PositiveSmallIntegerField(default=0)
+    tags = models.JSONField(default=list)
+    tools_used = models.JSONField(default=list)
+    destinations = models.JSONField(default=list)
+    calls = models.PositiveIntegerField(default=0)
+    model_calls = models.PositiveIntegerField(default=0)
+    in_flight = models.IntegerField(default=0)
+    spent_micros = models.BigIntegerField(default=0)
+    reserved_micros = models.BigIntegerField(default=0)
+    budget_micros = models.BigIntegerField(null=True)
+
+    class Meta(TenantOwned.Meta):
+        constraints = (
+            models.UniqueConstraint(fields=["tenant", "root_run"], name="facts_of_a_root_run"),
+        )
+
+    def __str__(self) -> str:
+        return f"facts of {self.root_run_id}"

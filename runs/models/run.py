@@ -1,0 +1,95 @@
+"""A run: one input through one fixed graph to one output."""
+
+from django.db import models
+from django.urls import reverse
+
+from runs.models.states import TERMINAL, RunStatus
+from tenancy.models import TenantForeignKey, TenantOwned
+
+
+class Run(TenantOwned):
+    """What is content is sealed with the run's own data key; what stays after disposal is in clear."""
+
+    workflow = TenantForeignKey("workflows.Workflow", related_name="runs")
+    version = TenantForeignKey("workflows.WorkflowVersion", related_name="runs")
+    snapshot = TenantForeignKey("compliance.PolicySnapshot", related_name="+")
+    status = models.CharField(
+        max_length=40, choices=RunStatus.choices, default=RunStatus.QUEUED
+    )
+
+    root_run = TenantForeignKey("self", null=True, related_name="tree")
+    parent_run = TenantForeignKey("self", null=True, related_name="children")
+    parent_node = models.CharField(max_length=64, blank=True)
+
+    owner_label = models.CharField(max_length=200, blank=True)
+    subject_key = models.CharField(max_length=64, blank=True)  # keyed digest, never the identifier
+    data_key_id = models.UUIDField()
+    data_class = models.PositiveSmallIntegerField()
+    labels = models.JSONField()
+
+    manifest = models.JSONField()
+    manifest_digest = models.CharField(max_length=64)
+    definition_digest = models.CharField(max_length=64)
+    idempotency_key = models.CharField(max_length=200, null=True)  # noqa: DJ001 - null is "none given"
+    started_by_kind = models.CharField(max_length=16)
+    started_by_id = models.CharField(max_length=64)
+
+    input_sealed = models.BinaryField(null=True)
+    input_commitment = models.CharField(max_length=64, blank=True)
+    output_sealed = models.BinaryField(null=True)
+    output_commitment = models.CharField(max_length=64, blank=True)
+
+    error_code = models.CharField(max_length=64, blank=True)
+    error_sentence = models.TextField(blank=True)
+    error_node = models.CharField(max_length=64, blank=True)
+
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    disposed_at = models.DateTimeField(null=True)
+
+    nodes_total = models.PositiveIntegerField()
+    nodes_done = models.PositiveIntegerField(default=0)
+    tokens_in = models.BigIntegerField(default=0)
+    tokens_out = models.BigIntegerField(default=0)
+    cost_micros = models.BigIntegerField(default=0)
+    currency = models.CharField(max_length=3, default="EUR")
+    event_seq = models.PositiveIntegerField(default=0)
+    takeovers = models.PositiveSmallIntegerField(default=0)
+
+    class Meta(TenantOwned.Meta):
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["tenant", "idempotency_key"], name="run_idempotency_key_is_unique"
+            ),
+            models.CheckConstraint(
+                name="run_status_is_known", condition=models.Q(status__in=RunStatus.values)
+            ),
+            models.CheckConstraint(
+                name="run_tombstone_has_no_content",
+                condition=~models.Q(status=RunStatus.DISPOSED)
+                | models.Q(input_sealed__isnull=True, output_sealed__isnull=True),
+            ),
+        )
+        indexes = (
+            models.Index(fields=["tenant", "-id"], name="run_newest"),
+            models.Index(fields=["tenant", "status", "-id"], name="run_by_status"),
+            models.Index(fields=["tenant", "workflow", "-id"], name="run_by_workflow"),
+            models.Index(fields=["tenant", "owner_label", "-id"], name="run_by_owner"),
+            models.Index(fields=["tenant", "subject_key"], name="run_by_subject"),
+        )
+
+    def __str__(self) -> str:
+        return f"run {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("runs:run", args=[self.pk])
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    @property
+    def is_disposed(self) -> bool:
+        return self.status == RunStatus.DISPOSED
