@@ -1,0 +1,52 @@
+"""What can go wrong with runs. The docstring of an error is its default message."""
+
+from tenancy.errors import GroveError
+
+
+class InputInvalid(GroveError):
+    """The input does not match the workflow's input schema."""
+
+    code = "input_invalid"
+    status = 422
+
+
+class InputTooLarge(GroveError):
+    """The input is larger than a run may take."""
+
+    code = "input_too_large"
+    status = 413
+
+
+class VersionNotPublished(GroveError):
+    """Only a published version can be run. Publish it first."""
+
+    code = "version_not_published"
+    status = 409
+
+
+class RunNotResumable(GroveError):
+    """Only a failed run can be resumed."""
+
+    code = "run_not_resumable"
+    status = 409
+
+
+class RunNotCancellable(GroveError):
+    """Only a run that has not ended can be cancelled."""
+
+    code = "run_not_cancellable"
+    status = 409
+
+
+class ClaimLost(GroveError):
+    """This run has been cancelled or taken up by another worker."""
+
+    code = "claim_lost"
+    status = 409
+
+
+class PayloadGone(GroveError):
+    """This content has been disposed of."""
+
+    code = "payload_gone"
+    status = 410
