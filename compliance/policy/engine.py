@@ -1,0 +1,261 @@
+"""The policy engine: one action and its facts in, one verdict out. No clock, no database.
+
+It fails closed: whatever goes wrong in here is a denial with a code.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import cedarpy
+import orjson
+
+from compliance.policy import rules
+from compliance.policy.actions import Action, ActionKind, Resource, ResourceKind
+from compliance.policy.facts import Facts
+from compliance.policy.rules import Rule, Texts
+from compliance.policy.verdicts import Obligation, ObligationKind, Verdict, VerdictKind
+
+logger = logging.getLogger(__name__)
+
+CACHED_SLICES = 512
+CACHED_ENTITIES = 2048
+CLASS_WORDS = ("public", "internal", "confidential", "restricted")
+INTEGRITY_WORDS = ("untrusted", "endorsed", "trusted")
+CEDAR_ACTION = {
+    ActionKind.MODEL_CALL: "ModelCall",
+    ActionKind.TOOL_CALL: "ToolCall",
+    ActionKind.DATA_ACCESS: "DataAccess",
+    ActionKind.AGENT_SPAWN: "AgentSpawn",
+}
+CEDAR_TYPE = {
+    ResourceKind.MODEL: "Model",
+    ResourceKind.TOOL: "Tool",
+    ResourceKind.DATA_SOURCE: "DataSource",
+    ResourceKind.AGENT: "Agent",
+}
+ORDER = (ObligationKind.REQUIRE_APPROVAL, ObligationKind.THROTTLE, ObligationKind.MODIFY)
+
+
+class PolicyError(Exception):
+    """The engine could not evaluate the policies for this action."""
+
+
+class Engine:
+    """The policies of one snapshot, parsed once. Safe to use from many threads: everything that
+    is shared is immutable or a locked cache."""
+
+    def __init__(self, texts: Texts) -> None:
+        """Raises PolicyInvalid for texts that cannot be used."""
+        self._schema = rules.read_schema(texts.schema)
+        self._hard = rules.read(texts.hard, self._schema)
+        self._obligations = rules.read(texts.obligations, self._schema)
+        self._slice = lru_cache(maxsize=CACHED_SLICES)(self._make_slice)
+        self._entities = lru_cache(maxsize=CACHED_ENTITIES)(self._read_entities)
+
+    def decide(self, action: Action, facts: Facts) -> Verdict:
+        """1. the HARD set must permit and not forbid; 2. the OBLIGATIONS set says what is owed;
+        3. what is met already is dropped, the gravest of the rest names the verdict."""
+        started = time.perf_counter_ns()
+        try:
+            verdict = self._decide(action, facts)
+        except PolicyError as error:
+            logger.error("A policy could not be evaluated", extra={"action": "policy_error"})
+            verdict = _deny("policy_error", f"The policy could not be evaluated: {error}")
+        except Exception:  # fail closed: an engine that breaks denies
+            logger.exception("The policy engine failed", extra={"action": "policy_error"})
+            verdict = _deny("policy_error", "The policy engine failed, so nothing is allowed.")
+        return replace(verdict, engine_us=(time.perf_counter_ns() - started) // 1000)
+
+    def _decide(self, action: Action, facts: Facts) -> Verdict:
+        if action.kind not in CEDAR_ACTION or action.resource.kind not in CEDAR_TYPE:
+            sentence = f"{action.kind} on {action.resource.kind} is not an action that is known."
+            return _deny("unknown_action", sentence)
+        request = _request(action, facts)
+        entities = self._entities(_entities_json(action))
+        hard, obligations = self._slice(
+            request["action"], _quoted(request["principal"]), _quoted(request["resource"])
+        )
+        allowed, deciding = self._ask(request, hard, entities)
+        names = _Names(action, facts)
+        if not allowed:
+            return self._denial([self._hard[id] for id in deciding], names)
+        _, owing = self._ask(request, obligations, entities)
+        owed = sorted((self._obligations[id] for id in owing), key=lambda rule: rule.position)
+        return _verdict([self._hard[id] for id in deciding], owed, facts, names)
+
+    def _ask(
+        self, request: dict[str, Any], policies: cedarpy.PolicySet, entities: cedarpy.Entities
+    ) -> tuple[bool, list[str]]:
+        """Whether Cedar allows, and the ids of the deciding policies. Raises PolicyError when
+        anything at all could not be evaluated: Cedar itself would skip that policy."""
+        answer = cedarpy.is_authorized(request, policies, entities, self._schema)
+        if answer.diagnostics.errors:
+            raise PolicyError("; ".join(answer.diagnostics.errors))
+        if answer.decision is cedarpy.Decision.NoDecision:
+            raise PolicyError("no decision was reached")
+        return answer.allowed, answer.diagnostics.reasons
+
+    def _denial(self, forbidding: list[Rule], names: "_Names") -> Verdict:
+        if not forbidding:
+            return _deny("no_policy_permits", f"No policy permits this use of {names['resource']}.")
+        forbidding.sort(key=lambda rule: rule.position)
+        return Verdict(
+            kind=VerdictKind.DENY,
+            code=forbidding[0].annotations["code"],
+            reason=" ".join(rule.reason.format_map(names) for rule in forbidding),
+            policies=tuple(rule.id for rule in forbidding),
+        )
+
+    def _make_slice(
+        self, action: str, principal: str, resource: str
+    ) -> tuple[cedarpy.PolicySet, cedarpy.PolicySet]:
+        scope = {"action": action, "principal": principal, "resource": resource}
+        hard = rules.applicable(self._hard.values(), **scope)
+        obligations = rules.applicable(self._obligations.values(), **scope)
+        return rules.policy_set(hard), rules.policy_set(obligations)
+
+    def _read_entities(self, entities: bytes) -> cedarpy.Entities:
+        try:
+            return cedarpy.Entities.from_json_str(entities.decode(), self._schema)
+        except ValueError as error:
+            raise PolicyError(f"the resource does not fit the schema: {error}") from error
+
+
+def _verdict(permits: list[Rule], owed: list[Rule], facts: Facts, names: "_Names") -> Verdict:
+    for rule in owed:
+        if not rules.is_known(*rule.obligation):
+            kind, value = rule.obligation
+            return _deny(
+                "unknown_obligation",
+                f"The policy {rule.id} asks for {kind or 'nothing'} {value}".rstrip()
+                + ", which is not known here.",
+                policies=(rule.id,),
+            )
+    due = [rule for rule in owed if not _is_met(*rule.obligation, facts)]
+    due.sort(key=lambda rule: ORDER.index(ObligationKind(rule.obligation[0])))
+    permitting = sorted(permits, key=lambda rule: rule.position)
+    policies = (*(rule.id for rule in permitting), *(rule.id for rule in due))
+    if not due:
+        sentence = " ".join(f"{rule.reason.rstrip('.')}." for rule in permitting if rule.reason)
+        return Verdict(kind=VerdictKind.ALLOW, code="allowed", reason=sentence, policies=policies)
+    kind = VerdictKind(due[0].obligation[0])
+    return Verdict(
+        kind=kind,
+        code=due[0].annotations.get("code") or str(kind),
+        reason=" ".join(rule.reason.format_map(names) for rule in due),
+        policies=policies,
+        obligations=tuple(
+            Obligation(kind=rule.obligation[0], value=rule.obligation[1], policy=rule.id)
+            for rule in due
+        ),
+    )
+
+
+def _is_met(kind: str, value: str, facts: Facts) -> bool:
+    if kind == ObligationKind.MODIFY:
+        return value in facts.transforms
+    return kind == ObligationKind.REQUIRE_APPROVAL and value in facts.approvals
+
+
+def _deny(code: str, reason: str, policies: tuple[str, ...] = ()) -> Verdict:
+    return Verdict(kind=VerdictKind.DENY, code=code, reason=reason, policies=policies)
+
+
+def _request(action: Action, facts: Facts) -> dict[str, Any]:
+    context = {"facts": _without_none(facts.to_json()), "on_behalf_of": action.on_behalf_of}
+    return {
+        "principal": _uid("Node", action.principal),
+        "action": f'Grove::Action::"{CEDAR_ACTION[ActionKind(action.kind)]}"',
+        "resource": _resource_uid(action.resource),
+        "context": orjson.dumps(context).decode(),
+    }
+
+
+def _entities_json(action: Action) -> bytes:
+    """Only what this decision can look at: the principal with its workflow, and the resource."""
+    workflow = _uid("Workflow", action.principal.partition("/")[0].partition("@")[0])
+    resource = action.resource
+    return orjson.dumps(
+        [
+            _entity(workflow, {}),
+            _entity(_uid("Node", action.principal), _tenant(action.tenant), [workflow]),
+            _entity(
+                _resource_uid(resource),
+                {**_tenant(resource.tenant), **_without_none(resource.attributes)},
+            ),
+        ]
+    )
+
+
+def _entity(
+    uid: dict[str, str], attributes: Mapping[str, Any], parents: Iterable[dict[str, str]] = ()
+) -> dict[str, Any]:
+    return {"uid": uid, "attrs": attributes, "parents": list(parents)}
+
+
+def _tenant(id: str) -> dict[str, Any]:
+    return {"tenant": {"__entity": _uid("Tenant", id)}}
+
+
+def _resource_uid(resource: Resource) -> dict[str, str]:
+    return _uid(CEDAR_TYPE[ResourceKind(resource.kind)], resource.id)
+
+
+def _uid(kind: str, id: str) -> dict[str, str]:
+    return {"type": f"Grove::{kind}", "id": id}
+
+
+def _quoted(uid: dict[str, str]) -> str:
+    return f'{uid["type"]}::"{uid["id"]}"'
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+class _Names(dict[str, str]):
+    """What a reason sentence can name, made only when a sentence asks for it."""
+
+    def __init__(self, action: Action, facts: Facts) -> None:
+        super().__init__()
+        self._action = action
+        self._facts = facts
+
+    def __missing__(self, name: str) -> str:
+        facts, attributes = self._facts, self._action.resource.attributes
+        match name:
+            case "resource":
+                return self._action.resource.id
+            case "principal":
+                return self._action.principal
+            case "class":
+                return _word(CLASS_WORDS, facts.max_class)
+            case "run_class":
+                return _word(CLASS_WORDS, facts.run_max_class)
+            case "clearance":
+                return _word(CLASS_WORDS, attributes.get("clearance"))
+            case "integrity":
+                return _word(INTEGRITY_WORDS, facts.integrity)
+            case "min_integrity":
+                return _word(INTEGRITY_WORDS, attributes.get("min_integrity"))
+            case "residency":
+                return ", ".join(sorted(facts.residency or ())) or "nowhere"
+            case "region":
+                return str(attributes.get("region") or "an unknown place")
+            case "provider":
+                return str(attributes.get("provider") or self._action.resource.id)
+            case "tags":
+                return ", ".join(sorted(facts.tags))
+            case "est_cost":
+                return str(facts.est_cost_micros)
+            case "budget_left":
+                return str(facts.budget_left_micros)
+        return str(facts.today)
+
+
+def _word(words: tuple[str, ...], value: object) -> str:
+    return words[value] if isinstance(value, int) and 0 <= value < len(words) else str(value)
