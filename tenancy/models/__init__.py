@@ -1,18 +1,33 @@
 """Who and whose, as rows."""
 
-from tenancy.models.owned import CurrentTenant, TenantForeignKey, TenantManager, TenantOwned, new_id
+from tenancy.models.idempotency import IdempotencyKey
+from tenancy.models.membership import Membership
+from tenancy.models.owned import (
+    CurrentTenant,
+    TenantForeignKey,
+    TenantManager,
+    TenantOwned,
+    new_id,
+)
+from tenancy.models.service_keys import ServiceKey, ServiceNonce
 from tenancy.models.tenant import PLATFORM_SLUG, Domain, Tenant, TenantStatus
+from tenancy.models.tokens import ApiToken
 from tenancy.models.user import User
 
 __all__ = [
     "PLATFORM_SLUG",
+    "new_id",
+    "ApiToken",
     "CurrentTenant",
     "Domain",
+    "IdempotencyKey",
+    "Membership",
+    "ServiceKey",
+    "ServiceNonce",
     "Tenant",
     "TenantForeignKey",
     "TenantManager",
     "TenantOwned",
     "TenantStatus",
     "User",
-    "new_id",
 ]
