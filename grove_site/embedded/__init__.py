@@ -1,0 +1,1 @@
+"""What `manage.py up` brings along: a PostgreSQL, a model server, and the supervisor of all processes."""
