@@ -1,0 +1,91 @@
+"""One PostgreSQL for a whole test run, migrated once, and a copy of its databases for each process of the run."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from django.core.management import call_command
+from django.db import connections
+
+from grove_site.embedded import provision
+from grove_site.embedded.postgres import EmbeddedPostgres
+
+TEMPLATE = provision.Names(main="grove_made", keys="grove_keys_made", queue="grove_queue_made")
+ALIASES = {"default": "main", "keys": "keys"}
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """The databases of one process of the run; addresses for every role."""
+
+    server: EmbeddedPostgres
+    names: provision.Names
+
+    def url(self, alias: str = "default", role: str = provision.APP) -> str:
+        return self.server.url(database=getattr(self.names, ALIASES[alias]), role=role)
+
+    @property
+    def broker_url(self) -> str:
+        return self.server.url(database=self.names.queue, role=provision.APP, scheme="pgmq")
+
+
+class TestServer:
+    """The server with its three migrated templates. Lives in the process that started the run."""
+
+    __test__ = False
+
+    def __init__(self, state: Path) -> None:
+        self.postgres = EmbeddedPostgres(state, durable=False)
+
+    @classmethod
+    def started(cls, state: Path) -> Self:
+        server = cls(state)
+        postgres = server.postgres.start()
+        provision.create_roles(superuser_url=postgres.url(), password_of=postgres.password)
+        provision.create_databases(
+            superuser_url=postgres.url(),
+            url=lambda name, role: postgres.url(database=name, role=role),
+            names=TEMPLATE,
+        )
+        for alias in ALIASES:
+            use(Databases(postgres, TEMPLATE), alias, provision.OWNER)
+            call_command("migrate", database=alias, verbosity=0)
+            connections[alias].close()
+            connections[alias].close_pool()
+        return server
+
+    @classmethod
+    def running(cls, state: Path, port: int) -> Self:
+        """The server that another process of this run has started."""
+        server = cls(state)
+        server.postgres.port = port
+        return server
+
+    def copy_databases(self, suffix: str) -> Databases:
+        names = provision.Names(
+            main=f"grove_{suffix}", keys=f"grove_keys_{suffix}", queue=f"grove_queue_{suffix}"
+        )
+        for part in ("main", "keys", "queue"):
+            provision.create_database(
+                superuser_url=self.postgres.url(),
+                name=getattr(names, part),
+                template=getattr(TEMPLATE, part),
+                audited=part == "main",
+            )
+        return Databases(self.postgres, names)
+
+    def stop(self) -> None:
+        self.postgres.stop()
+        shutil.rmtree(self.postgres.home, ignore_errors=True)
+
+
+def use(databases: Databases, alias: str, role: str) -> None:
+    """Point an alias of Django's at a database, for connections that are yet to be made."""
+    connections[alias].settings_dict.update(
+        NAME=getattr(databases.names, ALIASES[alias]),
+        USER=role,
+        PASSWORD=databases.server.password(role),
+        HOST="127.0.0.1",
+        PORT=str(databases.server.port),
+    )
