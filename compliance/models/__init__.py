@@ -1,0 +1,20 @@
+"""The rules and the log of what was erased, as rows."""
+
+from compliance.models.disposal import (
+    Disposal,
+    DisposalConfirmation,
+    DisposalPlan,
+    DisposedRecord,
+    LegalBasis,
+)
+from compliance.models.policy import PolicyActivation, PolicySnapshot
+
+__all__ = [
+    "Disposal",
+    "DisposalConfirmation",
+    "DisposalPlan",
+    "DisposedRecord",
+    "LegalBasis",
+    "PolicyActivation",
+    "PolicySnapshot",
+]
