@@ -78,3 +78,10 @@ class DisposalReasonMissing(GroveError):
 
     code = "disposal_reason_missing"
     status = 422
+
+
+class TransformUnknown(GroveError):
+    """A policy asks for a transform that does not exist."""
+
+    code = "transform_unknown"
+    status = 500

@@ -1,0 +1,81 @@
+"""The hot path: what a wave changes, as rows, and the one statement that writes them.
+
+The only module of this floor that goes around the ORM; its SQL is runs/migrations/checkpoint.sql.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from tenancy.models import new_id
+from tenancy.pgbackend.base import DatabaseWrapper
+
+CHECKPOINT = "SELECT grove_checkpoint(%s::text::jsonb, %s::bytea[])"
+EMIT = "SELECT grove_emit(%s, %s::text::jsonb)"
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class RunWave:
+    """What one run brings to a wave. A payload is named by its place in `payloads`, counted from 1 on writing."""
+
+    run: Row
+    finished: list[Row] = field(default_factory=list)
+    started: list[Row] = field(default_factory=list)
+    calls: list[Row] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
+
+    def keep(self, payload: bytes | None) -> int | None:
+        """Put a sealed payload into the wave; its number goes into the row."""
+        if payload is None:
+            return None
+        self.payloads.append(payload)
+        return len(self.payloads)
+
+
+def event(name: str, at: datetime, node_id: str = "", **body: Any) -> Row:
+    """A row for the run's events. The body holds names and numbers, never content."""
+    return {"id": new_id(), "name": name, "node_id": node_id, "at": at, "body": body}
+
+
+def write(waves: Sequence[RunWave], *, again: bool = False) -> set[UUID]:
+    """Write these waves (all of the current tenant) in one statement. Returns the runs whose claim still holds.
+
+    `again` is for a wave whose first attempt ended without an answer: if it arrived after all, nothing is repeated.
+    """
+    merged: dict[str, Any] = {"runs": [], "finished": [], "started": [], "calls": []}
+    payloads: list[bytes] = []
+    for wave in waves:
+        offset = len(payloads)
+        payloads.extend(wave.payloads)
+        merged["runs"].append(_moved(wave.run | {"events": wave.events}, offset))
+        merged["started"].extend(wave.started)
+        for name in ("finished", "calls"):
+            merged[name].extend(_moved(row, offset) for row in getattr(wave, name))
+    merged["again"] = again
+    alive = _call(CHECKPOINT, orjson.dumps(merged).decode(), payloads)
+    return set(alive)
+
+
+def emit(run_id: UUID, events: Iterable[Row]) -> int | None:
+    """Add events to a run outside a wave, in the caller's transaction. Returns the last number given."""
+    return cast("int | None", _call(EMIT, run_id, orjson.dumps(list(events)).decode()))
+
+
+def _moved(row: Row, offset: int) -> Row:
+    payload = row.get("payload")
+    return row | {"payload": payload + offset} if payload else row
+
+
+def _call(statement: str, *params: Any) -> Any:
+    with cast("DatabaseWrapper", connection).server_cursor() as cursor:
+        cursor.execute(statement, params)
+        row = cursor.fetchone()
+    return row[0] if row else None

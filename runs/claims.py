@@ -1,0 +1,125 @@
+"""Claims: which worker holds which run. PostgreSQL chooses; a token fences off whoever was chosen before.
+
+A worker process is alive while it holds its advisory lock (or, behind a transaction pooler, while its heartbeat is
+young). The tables hold ids only and know no tenant.
+"""
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.conf import settings
+from django.db import connection, models
+from django.utils.timezone import now
+
+from runs.models import RunClaim, Worker
+
+LOCK_CLASS = 0x67726F76  # "grov": the first half of our advisory lock numbers
+HUNG_AFTER_SECONDS = 15
+
+CLAIM = """
+UPDATE runs_runclaim SET worker_id = %s, token = token + 1, heartbeat_at = clock_timestamp()
+WHERE run_id IN (
+    SELECT run_id FROM runs_runclaim WHERE wanted AND worker_id IS NULL
+    ORDER BY run_id LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING run_id, tenant_id, token, losses
+"""
+
+BURY = """
+DELETE FROM runs_worker w
+WHERE w.heartbeat_at < clock_timestamp() - make_interval(secs => %s)
+   OR w.holds_lock AND NOT EXISTS (
+        SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+        WHERE d.datname = current_database() AND l.locktype = 'advisory'
+          AND l.classid = %s AND l.objid = w.number::oid AND l.objsubid = 2)
+RETURNING w.id
+"""
+
+FREE = """
+UPDATE runs_runclaim c SET worker_id = NULL, losses = losses + 1
+WHERE worker_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM runs_worker w WHERE w.id = c.worker_id)
+RETURNING run_id, tenant_id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to move one run forward. `losses` counts workers lost since the run last came forward."""
+
+    run_id: UUID
+    tenant_id: UUID
+    token: int
+    losses: int
+
+
+def claim_waiting(*, worker: Worker, limit: int) -> list[Claim]:
+    """Claim up to `limit` runs that wait for a worker, oldest first. Two workers never get the same one."""
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, [worker.pk, limit])
+        rows = cursor.fetchall()
+    return [
+        Claim(run_id=run, tenant_id=tenant, token=token, losses=losses)
+        for run, tenant, token, losses in sorted(rows)
+    ]
+
+
+def free_lost() -> list[tuple[UUID, UUID]]:
+    """Bury workers that are gone or hung, and free what they held. Returns (run, tenant) of each freed claim."""
+    with connection.cursor() as cursor:
+        cursor.execute(BURY, [HUNG_AFTER_SECONDS, LOCK_CLASS])
+        cursor.execute(FREE)
+        return list(cursor.fetchall())
+
+
+def free_unheld(*, worker: Worker, held: list[UUID]) -> None:
+    """Free what this worker claimed but does not hold: it failed to take it up, or let it go."""
+    RunClaim.objects.filter(worker_id=worker.pk).exclude(run_id__in=held).update(
+        worker_id=None, losses=models.F("losses") + 1
+    )
+
+
+def release_all(*, worker: Worker) -> None:
+    """A worker that stops in good order gives its runs back at once."""
+    RunClaim.objects.filter(worker_id=worker.pk).update(worker_id=None)
+    Worker.objects.filter(pk=worker.pk).delete()
+
+
+def beat(*, worker: Worker) -> bool:
+    """Say that this worker lives. False: it was taken for dead, and must register anew."""
+    return Worker.objects.filter(pk=worker.pk).update(heartbeat_at=now()) == 1
+
+
+def register() -> tuple[Worker, psycopg.Connection[Any] | None]:
+    """Enter this process as a worker. The connection holds its advisory lock: keep it open."""
+    number = secrets.randbelow(2**31 - 1) + 1
+    lifeline = None if settings.RLS_LOCAL else _lock(number)
+    worker = Worker.objects.create(
+        number=number,
+        holds_lock=lifeline is not None,
+        host=socket.gethostname()[:100],
+        pid=os.getpid(),
+        started_at=now(),
+        heartbeat_at=now(),
+    )
+    return worker, lifeline
+
+
+def _lock(number: int) -> psycopg.Connection[Any]:
+    """A connection of its own, outside the pool: its lock ends when this process does."""
+    database = connection.settings_dict
+    lifeline = psycopg.connect(
+        dbname=database["NAME"],
+        user=database["USER"],
+        password=database["PASSWORD"],
+        host=database["HOST"],
+        port=database["PORT"],
+        autocommit=True,
+        application_name="grove worker",
+        keepalives_idle=5,
+    )
+    lifeline.execute("SELECT pg_advisory_lock(%s, %s)", (LOCK_CLASS, number))
+    return lifeline

@@ -1,0 +1,269 @@
+"""The main road of a run, from claim to record. Read it top to bottom.
+
+    wake       a message says that runs wait (a hint: it may be lost, late or doubled)
+    claim      PostgreSQL gives each waiting run to one worker, with a fencing token
+    drive      one thread per worker process: takes what nodes brought back, plans, and writes ONE wave for all its runs
+    start      the nodes that are ready, on the node pool, only after that commit
+    tend       another thread: heartbeat, and a sweep for runs of lost workers
+
+PostgreSQL is the memory. Whatever is in this process may vanish at any instant.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, connections, transaction
+from django.utils.timezone import now
+
+from runs import checkpoint, claims, payloads, taking_up
+from runs.errors import ClaimLost
+from runs.finish import record_end, settle_late
+from runs.governed import NodeDoor
+from runs.live_run import LiveRun, Outcome
+from runs.models import RunStatus, Worker
+from tenancy.context import tenant_context
+from workflows.nodes import KINDS, NodeFailed
+
+logger = logging.getLogger(__name__)
+
+TEND_EVERY_SECONDS = 0.25
+CLAIM_AT_ONCE = 20
+STOP_WITHIN_SECONDS = 10
+
+News = tuple[LiveRun, Outcome | None]  # None: the run has just been taken up
+
+
+class Executor:
+    """Moves runs forward. One per worker process; `start` it, `wake` it, `stop` it."""
+
+    def __init__(self, *, node_threads: int = 0, run_slots: int = 0) -> None:
+        self._slots = run_slots or settings.RUN_SLOTS
+        self._pool = ThreadPoolExecutor(node_threads or settings.NODE_THREADS, "node")
+        self._inbox: SimpleQueue[News | None] = SimpleQueue()
+        self._held: dict[UUID, LiveRun] = {}
+        self._claiming = threading.Lock()
+        self._stopping = threading.Event()
+        self._driver = threading.Thread(target=self._drive, name="driver", daemon=True)
+        self._tender = threading.Thread(target=self._tend, name="tender", daemon=True)
+        self.worker: Worker
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Enter as a worker, take up what a lost worker left, and go."""
+        self.worker, self._lifeline = claims.register()
+        self._driver.start()
+        self._tender.start()
+
+    def stop(self) -> None:
+        """Let running nodes come to their end for a while, then give everything back."""
+        self._stopping.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._tender.join(STOP_WITHIN_SECONDS)
+        self._inbox.put(None)
+        self._driver.join(STOP_WITHIN_SECONDS)
+        claims.release_all(worker=self.worker)
+        if self._lifeline:
+            self._lifeline.close()
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._held
+
+    # -- claim --------------------------------------------------------------------------------------------------------
+
+    def wake(self) -> int:
+        """Claim runs that wait, as many as there are slots, and take them up. Returns how many."""
+        taken = 0
+        with self._claiming:
+            while not self._stopping.is_set():
+                room = min(CLAIM_AT_ONCE, self._slots - len(self._held))
+                won = claims.claim_waiting(worker=self.worker, limit=room) if room > 0 else []
+                for live in taking_up.take_up(won, worker=str(self.worker.pk)):
+                    self._held[live.run_id] = live
+                    self._inbox.put((live, None))
+                taken += len(won)
+                if len(won) < CLAIM_AT_ONCE:
+                    return taken
+        return taken
+
+    # -- drive --------------------------------------------------------------------------------------------------------
+
+    def _drive(self) -> None:
+        while True:
+            news = self._take_news()
+            if news is None:
+                return
+            by_tenant: dict[UUID, dict[UUID, list[News]]] = {}
+            for item in news:
+                live = item[0]
+                by_tenant.setdefault(live.tenant.pk, {}).setdefault(live.run_id, []).append(item)
+            for runs in by_tenant.values():
+                try:
+                    self._advance(list(runs.values()))
+                except Exception:
+                    logger.exception("A wave could not be written; its runs are let go")
+                    self._let_go(items[0][0] for items in runs.values())
+
+    def _take_news(self) -> list[News] | None:
+        """Everything there is, at least one. None: stop."""
+        taken = [self._inbox.get()]
+        try:
+            while True:
+                taken.append(self._inbox.get_nowait())
+        except Empty:
+            pass
+        return None if None in taken else [item for item in taken if item is not None]
+
+    def _advance(self, news: list[list[News]]) -> None:
+        """One wave of one tenant: take in, plan, write once, then start what follows."""
+        at = now()
+        tenant = news[0][0][0].tenant
+        steps: list[tuple[LiveRun, checkpoint.RunWave, list[str]]] = []
+        for items in news:
+            live = items[0][0]
+            outcomes = [outcome for _, outcome in items if outcome is not None]
+            if live.run_id not in self._held:
+                settle_late(live, outcomes)
+                continue
+            wave, starting = live.next_wave(outcomes, at) if outcomes else live.first_wave(at)
+            if live.status == RunStatus.COMPLETED:
+                self._seal_output(live, wave)
+            steps.append((live, wave, starting))
+        if not steps:
+            return
+        with tenant_context(tenant):
+            alive = self._write([(live, wave) for live, wave, _ in steps])
+        for live, _, starting in steps:
+            if live.run_id not in alive:
+                logger.info("A claim was lost; what its nodes bring is late")
+                self._held.pop(live.run_id, None)
+                continue
+            if not self._stopping.is_set():
+                for node_id in starting:
+                    self._pool.submit(self._run_node, live, node_id, live.running[node_id])
+            if live.is_over:
+                self._held.pop(live.run_id, None)
+        if self._slots - len(self._held) >= CLAIM_AT_ONCE and any(x.is_over for x, _, _ in steps):
+            self.wake()
+
+    def _write(self, steps: list[tuple[LiveRun, checkpoint.RunWave]]) -> set[UUID]:
+        """One commit. While the database is away nothing is lost: the wave waits here for it."""
+        waves = [wave for _, wave in steps]
+        ending = [live for live, _ in steps if live.is_over]
+        again = False
+        while True:
+            try:
+                if not ending:
+                    return checkpoint.write(waves, again=again)
+                with transaction.atomic():
+                    alive = checkpoint.write(waves, again=again)
+                    record_end([live for live in ending if live.run_id in alive])
+                return alive
+            except DatabaseError as error:
+                if not _is_away(error) or self._stopping.wait(0.2):
+                    raise
+                again = True
+                connections.close_all()
+
+    def _seal_output(self, live: LiveRun, wave: checkpoint.RunWave) -> None:
+        sealed = payloads.seal(
+            live.key,
+            live.output(),
+            tenant_id=live.tenant.pk,
+            table="runs_run",
+            row=live.run_id,
+            column="output_sealed",
+        )
+        wave.run |= {"payload": wave.keep(sealed.payload), "commitment": sealed.commitment}
+
+    # -- start: on a thread of the node pool, outside any transaction -------------------------------------------------
+
+    def _run_node(self, live: LiveRun, node_id: str, execution_id: UUID) -> None:
+        if live.run_id not in self._held or self._stopping.is_set():
+            return
+        node = live.definition.node(node_id)
+        door = NodeDoor(live=live, node_id=node_id, labels=live.labels_into(node_id))
+        try:
+            result = KINDS[node.kind].run(door, node.config, live.inputs_of(node_id))
+            outcome = door.completed(execution_id, result)
+        except ClaimLost:
+            return
+        except NodeFailed as failure:
+            outcome = door.failed(execution_id, failure.code, failure.sentence, failure.notes)
+        except Exception as error:
+            logger.exception("A node raised", extra={"node_kind": node.kind})
+            sentence = f"Node “{node_id}” failed unexpectedly ({type(error).__name__})."
+            outcome = door.failed(execution_id, "internal_error", sentence)
+        finally:
+            connections.close_all()
+        self._inbox.put((live, outcome))
+
+    # -- tend ---------------------------------------------------------------------------------------------------------
+
+    def _tend(self) -> None:
+        """Beat, sweep, claim. Whatever fails here is tried again a moment later."""
+        while not self._stopping.is_set():
+            try:
+                if not claims.beat(worker=self.worker):
+                    self._register_anew()
+                claims.free_lost()
+                with self._claiming:
+                    claims.free_unheld(worker=self.worker, held=list(self._held))
+                self.wake()
+            except Exception:
+                logger.exception("Tending failed; trying again")
+                connections.close_all()
+            self._stopping.wait(TEND_EVERY_SECONDS)
+        connections.close_all()
+
+    def _register_anew(self) -> None:
+        """This worker was taken for dead (it hung, or its lock's connection broke): its runs are no longer its own."""
+        self._let_go(list(self._held.values()))
+        if self._lifeline:
+            self._lifeline.close()
+        self.worker, self._lifeline = claims.register()
+
+    def _let_go(self, runs: Iterable[LiveRun]) -> None:
+        """Forget these runs; the tender frees their claims, and whoever takes them up reads the record."""
+        for live in runs:
+            self._held.pop(live.run_id, None)
+
+
+def _is_away(error: DatabaseError) -> bool:
+    """The connection broke, as against: the statement was refused."""
+    return type(error).__name__ in ("OperationalError", "InterfaceError")
+
+
+# -- the executor of this process ---------------------------------------------------------------------------------
+
+_current: Executor | None = None
+
+
+def start_here() -> Executor:
+    """Start this process's executor (once)."""
+    global _current  # noqa: PLW0603 - one per process is the point
+    if _current is None:
+        _current = Executor()
+        _current.start()
+    return _current
+
+
+def stop_here() -> None:
+    global _current  # noqa: PLW0603
+    if _current is not None:
+        _current.stop()
+        _current = None
+
+
+def wake_here() -> None:
+    """A message arrived: see what waits. Without an executor there is nothing to do; the sweep finds the run."""
+    if _current is not None:
+        _current.wake()
+
+

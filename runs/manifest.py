@@ -1,0 +1,36 @@
+"""What a run is frozen to when it starts. Later edits change the next manifest, never this one."""
+
+import hashlib
+from typing import Any
+
+import rfc8785
+
+from compliance.models import PolicySnapshot
+from workflows import model_groups
+from workflows.definition import Definition
+from workflows.models import WorkflowVersion
+
+
+def freeze(
+    version: WorkflowVersion, definition: Definition, snapshot: PolicySnapshot
+) -> dict[str, Any]:
+    """Definition, models in the order they would be tried, prices, policies and limits, as ids and digests.
+
+    Raises ModelGroupUnknown for a group that is not there any more.
+    """
+    return {
+        "grove": 1,
+        "workflow": version.workflow.slug,
+        "version": version.number,
+        "definition": version.digest,
+        "policies": {"number": snapshot.number, "digest": snapshot.digest},
+        "model_groups": {
+            name: model_groups.describe(name) for name in sorted(definition.model_groups)
+        },
+        "on_worker_loss": definition.on_worker_loss,
+    }
+
+
+def digest(manifest: dict[str, Any]) -> str:
+    """SHA-256 of the canonical form (RFC 8785), in hex."""
+    return hashlib.sha256(rfc8785.dumps(manifest)).hexdigest()
