@@ -1,7 +1,9 @@
 """Celery carries hints from web to workers; PostgreSQL is the memory."""
 
 import os
+from typing import Any
 
+from celery import signals
 from tenant_schemas_celery.app import CeleryApp
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "grove_site.settings")
@@ -9,3 +11,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "grove_site.settings")
 app = CeleryApp("grove")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@signals.worker_ready.connect
+def start_executor(sender: Any = None, **kwargs: Any) -> None:
+    """A worker that serves the runs queue moves runs; its first act is to take up what a lost worker left."""
+    from runs import executor
+
+    queues = {queue.name for queue in sender.task_consumer.queues}
+    if "runs" in queues:
+        executor.start_here()
+
+
+@signals.worker_shutting_down.connect
+def stop_executor(**kwargs: Any) -> None:
+    from runs import executor
+
+    executor.stop_here()
