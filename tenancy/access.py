@@ -18,17 +18,19 @@ from tenancy.permissions import Permission
 
 if TYPE_CHECKING:
     from tenancy.actors import Actor
-    from tenancy.models import Membership, Tenant
+    from tenancy.models import ApiToken, Membership, ServiceKey, Tenant
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 class TenantRequest(HttpRequest):
-    """A request as `tenancy.middleware` leaves it."""
+    """A request as `tenancy.middleware` leaves it. Only health checks have no tenant."""
 
-    tenant: "Tenant"
+    tenant: "Tenant | None"
     membership: "Membership | None"
-    actor: "Actor"
+    actor: "Actor | None"
+    token: "ApiToken | None"
+    service_key: "ServiceKey | None"
     permissions: frozenset[Permission]
     request_id: str
 
@@ -41,11 +43,11 @@ def can(request: HttpRequest, permission: Permission) -> bool:
 def check(request: HttpRequest, permission: Permission) -> None:
     """Raise unless the request holds the permission.
 
-    A person without a (living) membership here gets 404: what belongs to someone else does not exist.
+    A person without a living membership here gets 404: what belongs to someone else does not exist.
     """
     if can(request, permission):
         return
-    if getattr(request, "membership", None) is None:
+    if getattr(request, "actor", None) is None:
         raise Http404
     raise PermissionMissing(permission=permission.value)
 

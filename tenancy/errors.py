@@ -153,3 +153,108 @@ class CursorInvalid(GroveError):
 
     code = "cursor_invalid"
     status = 400
+
+
+class TenantNotFound(GroveError):
+    """There is nothing here, or nothing that you may see."""
+
+    code = "not_found"
+    status = 404
+
+
+class InvitationInvalid(GroveError):
+    """This invitation is unknown, too old, or was used before."""
+
+    code = "invitation_invalid"
+    status = 404
+
+
+class RoleUnknown(GroveError):
+    """There is no such role."""
+
+    code = "role_unknown"
+    status = 422
+
+
+class RootKeyMissing(GroveError):
+    """GROVE_ROOT_KEY is not set. Without it nothing that is stored can be read. Set it, or GROVE_ROOT_KEY_FILE."""
+
+    code = "root_key_missing"
+    status = 500
+
+
+class RootKeyInvalid(GroveError):
+    """A root key must be 32 bytes in base64: head -c 32 /dev/urandom | base64 makes one."""
+
+    code = "root_key_invalid"
+    status = 500
+
+
+class RootKeyUnknown(GroveError):
+    """A tenant's key is wrapped with a root key that is not set here."""
+
+    code = "root_key_unknown"
+    status = 500
+
+
+class SealBroken(GroveError):
+    """This value does not open: it was changed, or it belongs somewhere else."""
+
+    code = "seal_broken"
+    status = 500
+
+
+class KeyNotFound(GroveError):
+    """There is no such key in this tenant."""
+
+    code = "key_not_found"
+    status = 404
+
+
+class KeyDestroyed(GroveError):
+    """The key to this content was destroyed: the content is erased."""
+
+    code = "key_destroyed"
+    status = 410
+
+
+class CheckpointInvalid(GroveError):
+    """This checkpoint is not valid."""
+
+    code = "checkpoint_invalid"
+    status = 422
+
+
+class NotInTransaction(GroveError):
+    """A ledger entry is written in the transaction of the change that it records. Open one first."""
+
+    code = "not_in_transaction"
+    status = 500
+
+
+class FactsNotPlain(GroveError):
+    """The facts of a ledger entry are names, numbers, lists and mappings of them."""
+
+    code = "facts_not_plain"
+    status = 500
+
+
+class SecretNotFound(GroveError):
+    """There is no such secret, or it was revoked."""
+
+    code = "secret_not_found"
+    status = 404
+
+
+class SecretInvalid(GroveError):
+    """A secret has a name of 1 to 64 small letters, digits, dots, hyphens or underscores, and a value."""
+
+    code = "secret_invalid"
+    status = 422
+
+
+class LimitInvalid(GroveError):
+    """A page has 1 to 200 rows."""
+
+    code = "limit_invalid"
+    status = 400

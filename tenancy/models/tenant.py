@@ -46,6 +46,10 @@ class Tenant(TenantMixin):
     def is_active(self) -> bool:
         return self.status == TenantStatus.ACTIVE
 
+    @property
+    def is_platform(self) -> bool:
+        return self.slug == PLATFORM_SLUG
+
 
 class Domain(DomainMixin):
     """A host name of a tenant."""

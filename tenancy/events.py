@@ -1,0 +1,27 @@
+"""The names of what the ledger records: noun.verb, in the past tense."""
+
+from enum import StrEnum
+
+
+class EventType(StrEnum):
+    """One line per kind of entry. A name is never changed or used again: entries are for ever."""
+
+    # tenants and people
+    TENANT_CREATED = "tenant.created"
+    TENANT_SUSPENDED = "tenant.suspended"
+    TENANT_RESTORED = "tenant.restored"
+    MEMBER_ADDED = "member.added"
+    MEMBER_INVITED = "member.invited"
+    MEMBER_JOINED = "member.joined"
+    MEMBER_ROLE_CHANGED = "member.role_changed"
+    MEMBER_REMOVED = "member.removed"
+    TOKEN_CREATED = "token.created"  # noqa: S105 - an event's name, not a secret
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105
+    SERVICE_KEY_CREATED = "service_key.created"
+    SERVICE_KEY_REVOKED = "service_key.revoked"
+    SIGN_IN_SUCCEEDED = "sign_in.succeeded"
+    SIGN_IN_FAILED = "sign_in.failed"
+    SIGN_IN_ENDED = "sign_in.ended"
+    PASSWORD_CHANGED = "password.changed"  # noqa: S105
+    SECOND_FACTOR_CHANGED = "second_factor.changed"
+    ACCESS_REFUSED = "access.refused"

@@ -1,0 +1,116 @@
+"""How a person signs in: allauth asks for password and second factor, this adapter ties the session to one membership.
+
+Nobody signs up by themselves. Right password but no living membership here looks like a wrong password.
+"""
+
+import base64
+from typing import Any, cast
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from cryptography.fernet import Fernet
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.sessions.backends.base import SessionBase
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
+
+from tenancy import ledger
+from tenancy.access import TenantRequest
+from tenancy.actors import SYSTEM, Actor
+from tenancy.context import current_tenant
+from tenancy.events import EventType
+from tenancy.models import Membership, User
+
+MEMBERSHIP, HOST = "grove_membership", "grove_host"
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """Allauth's hooks, with Grove's answers."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def add_message(self, *args: Any, **kwargs: Any) -> None:
+        """Pages say what they have to say themselves."""
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Nothing leaves the house by a way that was not declared."""
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        user = super().authenticate(request, **credentials)
+        if user is None:
+            return None
+        if not Membership.objects.living().filter(user=user.pk).exists():
+            self.authentication_failed(request, **credentials)
+            return None
+        return cast(AbstractBaseUser, user)
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """The entry does not say who: whatever was typed may be a password in the wrong field."""
+        ledger.append(EventType.SIGN_IN_FAILED, subject=current_tenant(), by=SYSTEM)
+
+    def reauthenticate(self, user: AbstractBaseUser, password: str) -> bool:
+        return user.check_password(password)
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        membership = Membership.objects.living().filter(user=user.pk).first()
+        if membership is None:  # it ended between password and second factor
+            raise PermissionDenied
+        super().login(request, user)
+        bind(request.session, membership, request.get_host())
+        ledger.append(
+            EventType.SIGN_IN_SUCCEEDED, subject=membership, by=Actor.of_user(cast(User, user))
+        )
+
+    def logout(self, request: HttpRequest) -> None:
+        user = request.user
+        if isinstance(user, User):
+            ledger.append(EventType.SIGN_IN_ENDED, subject=user, by=Actor.of_user(user))
+        super().logout(request)
+
+    def set_password(self, user: AbstractBaseUser, password: str) -> None:
+        super().set_password(user, password)
+        ledger.append(
+            EventType.PASSWORD_CHANGED, subject=user, by=Actor.of_user(cast(User, user))
+        )
+
+
+class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Seals the secrets of second factors: people are global, so the key is the installation's."""
+
+    def encrypt(self, text: str) -> str:
+        return _installation_key().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return _installation_key().decrypt(encrypted_text.encode()).decode()
+
+
+def bind(session: SessionBase, membership: Membership, host: str) -> None:
+    """From now on this session is good for this membership on this host only."""
+    session[MEMBERSHIP], session[HOST] = str(membership.pk), _name_of(host)
+
+
+def is_bound_here(request: HttpRequest) -> bool:
+    return MEMBERSHIP in request.session and request.session.get(HOST) == _name_of(
+        request.get_host()
+    )
+
+
+def find_membership(request: TenantRequest) -> Membership | None:
+    """The living membership of this session; None once it has ended or expired."""
+    return (
+        Membership.objects.living()
+        .select_related("user")
+        .filter(pk=request.session[MEMBERSHIP], user=request.user.pk)
+        .first()
+    )
+
+
+def _name_of(host: str) -> str:
+    return host.partition(":")[0].lower()
+
+
+def _installation_key() -> Fernet:
+    digest = salted_hmac("tenancy.sign_in.second_factor", b"", algorithm="sha256").digest()
+    return Fernet(base64.urlsafe_b64encode(digest))

@@ -1,0 +1,87 @@
+"""The life of a tenant: created, suspended, restored. Recorded in the ledger of the platform itself."""
+
+import re
+from collections.abc import Callable
+
+from django.db import IntegrityError, transaction
+
+from tenancy import hosts, ledger
+from tenancy.actors import Actor
+from tenancy.context import tenant_context
+from tenancy.errors import SlugInvalid, TenantExists, TenantReserved
+from tenancy.events import EventType
+from tenancy.models import PLATFORM_SLUG, Domain, Tenant, TenantStatus
+
+SLUG = re.compile(r"[a-z][a-z0-9-]{0,48}[a-z0-9]")
+RESERVED = ("public", "information-schema", "pg")
+
+_at_birth: list[Callable[[Actor], object]] = []
+
+
+def at_birth(furnish: Callable[[Actor], object]) -> None:
+    """Register what every new tenant is furnished with; called inside its context, with `by`.
+
+    The floors above use it in their apps.py: a tenant without policies could not run anything.
+    """
+    if furnish not in _at_birth:
+        _at_birth.append(furnish)
+
+
+def create(*, name: str, slug: str, domain: str, by: Actor) -> Tenant:
+    """Make a tenant with its first host name. Raises SlugInvalid, TenantReserved, TenantExists."""
+    _check_slug(slug)
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                tenant = Tenant.objects.create(schema_name=slug, name=name)
+                Domain.objects.create(tenant=tenant, domain=domain.lower(), is_primary=True)
+        except IntegrityError as error:
+            raise TenantExists from error
+        _record(EventType.TENANT_CREATED, tenant, by)
+        with tenant_context(tenant):
+            for furnish in _at_birth:
+                furnish(by)
+    hosts.forget()
+    return tenant
+
+
+def suspend(*, tenant: Tenant, by: Actor) -> None:
+    """Nobody signs in, nothing is scheduled, until it is restored. Suspending twice changes nothing."""
+    _move(tenant, TenantStatus.ACTIVE, TenantStatus.SUSPENDED, EventType.TENANT_SUSPENDED, by)
+
+
+def restore(*, tenant: Tenant, by: Actor) -> None:
+    """Open a suspended tenant again. Restoring twice changes nothing."""
+    _move(tenant, TenantStatus.SUSPENDED, TenantStatus.ACTIVE, EventType.TENANT_RESTORED, by)
+
+
+def get_platform() -> Tenant:
+    """The tenant that stands for the platform itself, made at its first use."""
+    platform, _ = Tenant.objects.get_or_create(
+        schema_name=PLATFORM_SLUG, defaults={"name": "Platform"}
+    )
+    return platform
+
+
+def _check_slug(slug: str) -> None:
+    if slug == PLATFORM_SLUG or slug in RESERVED:
+        raise TenantReserved
+    if not SLUG.fullmatch(slug):
+        raise SlugInvalid
+
+
+def _move(
+    tenant: Tenant, before: TenantStatus, after: TenantStatus, event: EventType, by: Actor
+) -> None:
+    if tenant.is_platform:
+        raise TenantReserved
+    with transaction.atomic():
+        if Tenant.objects.filter(pk=tenant.pk, status=before).update(status=after):
+            _record(event, tenant, by)
+    tenant.refresh_from_db(fields=["status"])
+    hosts.forget()
+
+
+def _record(event: EventType, tenant: Tenant, by: Actor) -> None:
+    with tenant_context(get_platform()):
+        ledger.append(event, subject=tenant, by=by, slug=tenant.slug)
