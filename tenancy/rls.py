@@ -55,7 +55,7 @@ class EnableRLS(Operation):
         if not self.allow_migrate_model(schema_editor.connection.alias, model):
             return
         for statement in self._statements(model):
-            schema_editor.execute(statement)
+            schema_editor.execute(statement, params=None)  # the text has a % of its own
 
     def database_backwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
