@@ -1,0 +1,31 @@
+"""What people author, as rows."""
+
+from workflows.models.authored import Authored
+from workflows.models.definition import DefinitionRevision, RevisionContent
+from workflows.models.documentation import Documentation
+from workflows.models.model_group import ModelGroup, ModelGroupMember
+from workflows.models.provider import Auth, Deployment, Egress, Price, Provider, ProviderKind
+from workflows.models.register import RegisterEntry, RegisterKind
+from workflows.models.version import VersionState, VersionStatus, WorkflowVersion
+from workflows.models.workflow import Workflow
+
+__all__ = [
+    "Auth",
+    "Authored",
+    "DefinitionRevision",
+    "Deployment",
+    "Documentation",
+    "Egress",
+    "ModelGroup",
+    "ModelGroupMember",
+    "Price",
+    "Provider",
+    "ProviderKind",
+    "RegisterEntry",
+    "RegisterKind",
+    "RevisionContent",
+    "VersionState",
+    "VersionStatus",
+    "Workflow",
+    "WorkflowVersion",
+]

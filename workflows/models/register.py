@@ -1,0 +1,37 @@
+"""The register: what every provider, deployment and model group was, from when on. Kept as written.
+
+Each change of one of them leaves an entry with all its facts, so that a document can say how things stood on any date.
+"""
+
+from typing import Any
+
+from django.db import models
+
+from workflows.models.authored import Authored
+
+
+class RegisterKind(models.TextChoices):
+    PROVIDER = "provider"
+    DEPLOYMENT = "deployment"
+    MODEL_GROUP = "model_group"
+
+
+class RegisterEntry(Authored):
+    """The facts of one thing from `created_at` on, until the next entry about it."""
+
+    kind = models.CharField(max_length=16, choices=RegisterKind.choices)
+    subject_id = models.UUIDField()
+    name = models.CharField(max_length=64)
+    facts: "models.JSONField[Any, dict[str, Any]]" = models.JSONField()
+
+    class Meta(Authored.Meta):
+        verbose_name_plural = "register entries"
+        ordering = ("id",)
+        indexes = (
+            models.Index(
+                fields=("tenant", "kind", "name", "-created_at"), name="register_by_name_and_time"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
