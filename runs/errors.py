@@ -50,3 +50,10 @@ class PayloadGone(GroveError):
 
     code = "payload_gone"
     status = 410
+
+
+class FilterInvalid(GroveError):
+    """A filter cannot be understood."""
+
+    code = "filter_invalid"
+    status = 400

@@ -52,6 +52,18 @@ def check(request: HttpRequest, permission: Permission) -> None:
     raise PermissionMissing(permission=permission.value)
 
 
+def may_still(request: HttpRequest, permission: Permission) -> bool:
+    """Whether what let this request in still holds: for streams, which outlive the check at their beginning."""
+    membership = getattr(request, "membership", None)
+    token = getattr(request, "token", None)
+    if membership is None or not can(request, permission):
+        return False
+    membership.refresh_from_db()
+    if token is not None:
+        token.refresh_from_db()
+    return membership.state == "active" and (token is None or token.state == "active")
+
+
 def permission_required(permission: Permission) -> Callable[[View], View]:
     """Mark a function view, sync or async, with the permission that it needs, and hold it to it."""
 

@@ -1,0 +1,200 @@
+"""Runs: start, list, inspect, resume, cancel, follow."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_GET
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from runs import cancel, payloads, resume, sse, start
+from runs.api.serializers import (
+    DecisionShown,
+    EventShown,
+    ModelCallShown,
+    NodeExecutionShown,
+    NodePayload,
+    Payloads,
+    RunShown,
+    StartRun,
+)
+from runs.filters import filter_runs
+from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent
+from tenancy.access import may_still, permission_required
+from tenancy.api.idempotency import idempotent
+from tenancy.api.pages import page_of
+from tenancy.api.shapes import page_shape
+from tenancy.permissions import Permission
+from workflows.models import WorkflowVersion
+
+FILTERS = [
+    OpenApiParameter("status", description="One or more states, comma-separated; `-failed` excludes."),
+    OpenApiParameter("workflow", description="A workflow's name; `-name` excludes."),
+    OpenApiParameter("owner", description="The owner label."),
+    OpenApiParameter("since", description="RFC 3339 time or date, inclusive."),
+    OpenApiParameter("until", description="RFC 3339 time or date, exclusive."),
+    OpenApiParameter("cursor"),
+    OpenApiParameter("limit", int),
+]
+
+
+class Runs(APIView):
+    required_permissions = {"get": Permission.RUN_VIEW, "post": Permission.RUN_START}
+
+    @extend_schema(operation_id="runs_list", parameters=FILTERS, responses=page_shape(RunShown))
+    def get(self, request: Request) -> Response:
+        """Runs, newest first, in pages by key."""
+        rows = filter_runs(_runs(), request.query_params)
+        return page_of(rows, request, to_json=lambda run: RunShown(run).data)
+
+    @extend_schema(operation_id="runs_start", request=StartRun, responses={202: RunShown})
+    @idempotent()
+    def post(self, request: Request) -> Response:
+        """Start a run. 202: it is on record, and a worker takes it up."""
+        asked = StartRun(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wanted = asked.validated_data
+        run = start.start(
+            version=_version(wanted["workflow"], wanted.get("version")),
+            run_input=wanted["input"],
+            by=request._request.actor,  # type: ignore[attr-defined]
+            owner_label=wanted["owner_label"],
+            subject=wanted["subject"],
+        )
+        return _accepted(run)
+
+
+class OneRun(APIView):
+    required_permissions = {"get": Permission.RUN_VIEW}
+
+    @extend_schema(operation_id="runs_get", responses=RunShown)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        return Response(RunShown(get_object_or_404(_runs(), pk=run_id)).data)
+
+
+class RunPayloads(APIView):
+    required_permissions = {"get": Permission.PAYLOAD_VIEW}
+
+    @extend_schema(operation_id="runs_payloads", responses=Payloads)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """The run's input and output. 410 after disposal."""
+        run = get_object_or_404(Run, pk=run_id)
+        return Response(
+            {
+                "input": payloads.open_payload(run, "input_sealed"),
+                "output": payloads.open_payload(run, "output_sealed"),
+            }
+        )
+
+
+class ResumeRun(APIView):
+    required_permissions = {"post": Permission.RUN_RESUME}
+
+    @extend_schema(operation_id="runs_resume", request=None, responses={202: RunShown})
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Resume a failed run from its checkpoint. Of many at once one succeeds, the others get 409."""
+        run = get_object_or_404(_runs(), pk=run_id)
+        resume.resume(run=run, by=request._request.actor)  # type: ignore[attr-defined]
+        return _accepted(run)
+
+
+class CancelRun(APIView):
+    required_permissions = {"post": Permission.RUN_CANCEL}
+
+    @extend_schema(operation_id="runs_cancel", request=None, responses={202: RunShown})
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Cancel a run that has not ended."""
+        run = get_object_or_404(_runs(), pk=run_id)
+        cancel.cancel(run=run, by=request._request.actor)  # type: ignore[attr-defined]
+        return _accepted(run)
+
+
+class NodeExecutions(APIView):
+    required_permissions = {"get": Permission.RUN_VIEW}
+
+    @extend_schema(operation_id="node_executions_list", responses=page_shape(NodeExecutionShown))
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """All attempts of all nodes of a run, in the order they were written."""
+        run = get_object_or_404(Run, pk=run_id)
+        rows = NodeExecution.objects.filter(run=run)
+        return page_of(rows, request, to_json=lambda row: NodeExecutionShown(row).data, order=("id",))
+
+
+class NodeOutput(APIView):
+    required_permissions = {"get": Permission.PAYLOAD_VIEW}
+
+    @extend_schema(operation_id="node_executions_payload", responses=NodePayload)
+    def get(self, request: Request, run_id: UUID, execution_id: UUID) -> Response:
+        row = get_object_or_404(
+            NodeExecution.objects.select_related("run"), pk=execution_id, run_id=run_id
+        )
+        return Response({"output": payloads.open_payload(row, "output_sealed")})
+
+
+class Decisions(APIView):
+    required_permissions = {"get": Permission.DECISION_VIEW}
+
+    @extend_schema(operation_id="decisions_list", responses=page_shape(DecisionShown))
+    def get(self, request: Request, run_id: UUID) -> Response:
+        run = get_object_or_404(Run, pk=run_id)
+        rows = Decision.objects.filter(run=run)
+        return page_of(rows, request, to_json=lambda row: DecisionShown(row).data, order=("id",))
+
+
+class OneDecision(APIView):
+    required_permissions = {"get": Permission.DECISION_VIEW}
+
+    @extend_schema(operation_id="decisions_get", responses=DecisionShown)
+    def get(self, request: Request, decision_id: UUID) -> Response:
+        return Response(DecisionShown(get_object_or_404(Decision, pk=decision_id)).data)
+
+
+class ModelCalls(APIView):
+    required_permissions = {"get": Permission.RUN_VIEW}
+
+    @extend_schema(operation_id="model_calls_list", responses=page_shape(ModelCallShown))
+    def get(self, request: Request, run_id: UUID) -> Response:
+        run = get_object_or_404(Run, pk=run_id)
+        rows = ModelCall.objects.filter(run=run)
+        return page_of(rows, request, to_json=lambda row: ModelCallShown(row).data, order=("id",))
+
+
+class Events(APIView):
+    required_permissions = {"get": Permission.RUN_VIEW}
+
+    @extend_schema(operation_id="events_list", responses=page_shape(EventShown))
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """Events in the order of their numbers. `events/stream` follows them live."""
+        run = get_object_or_404(Run, pk=run_id)
+        rows = RunEvent.objects.filter(run=run)
+        return page_of(rows, request, to_json=lambda row: EventShown(row).data, order=("seq",))
+
+
+@require_GET
+@permission_required(Permission.RUN_VIEW)
+def follow_events(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
+    """Server-sent events of a run, replayed after `Last-Event-ID`."""
+    run = get_object_or_404(Run.objects.select_related("tenant"), pk=run_id)
+    return sse.respond(request, run, may_read=lambda: may_still(request, Permission.RUN_VIEW))
+
+
+def _runs() -> QuerySet[Run]:
+    return Run.objects.select_related("workflow", "version")
+
+
+def _version(slug: str, number: int | None) -> WorkflowVersion:
+    versions = WorkflowVersion.objects.select_related("workflow", "revision")
+    if number is None:
+        return get_object_or_404(versions, workflow__slug=slug, workflow__published_id=F("id"))
+    return get_object_or_404(versions, workflow__slug=slug, number=number)
+
+
+def _accepted(run: Run) -> Response:
+    shown: dict[str, Any] = dict(RunShown(run).data)
+    return Response(shown, status=202, headers={"Location": f"/api/v1/runs/{run.pk}"})

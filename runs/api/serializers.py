@@ -1,0 +1,206 @@
+"""How runs look from outside. They shape and check; they decide nothing."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent
+
+
+class StartRun(serializers.Serializer[Any]):
+    """What starts a run. Without a version the published one is taken."""
+
+    workflow = serializers.SlugField(help_text="The workflow's name.")
+    version = serializers.IntegerField(required=False, min_value=1)
+    input = serializers.JSONField(help_text="Must match the workflow's input schema.")
+    owner_label = serializers.CharField(
+        required=False, default="", max_length=200, allow_blank=True, help_text="Whose data this is."
+    )
+    subject = serializers.CharField(
+        required=False,
+        default="",
+        max_length=500,
+        allow_blank=True,
+        help_text="Whom it is about; kept as a keyed digest only.",
+    )
+
+
+class Amount(serializers.Serializer[Any]):
+    """Money, exact."""
+
+    amount = serializers.CharField()
+    currency = serializers.CharField()
+
+
+class RunError(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    sentence = serializers.CharField()
+    node = serializers.CharField()
+
+
+class RunShown(serializers.ModelSerializer[Run]):
+    workflow = serializers.CharField(source="workflow.slug")
+    version = serializers.IntegerField(source="version.number")
+    labels = serializers.JSONField()
+    manifest = serializers.JSONField()
+    cost = serializers.SerializerMethodField()
+    error = serializers.SerializerMethodField()
+    started_by = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Run
+        fields = (
+            "id",
+            "workflow",
+            "version",
+            "status",
+            "owner_label",
+            "labels",
+            "created_at",
+            "started_at",
+            "finished_at",
+            "disposed_at",
+            "started_by",
+            "nodes_total",
+            "nodes_done",
+            "tokens_in",
+            "tokens_out",
+            "cost",
+            "error",
+            "definition_digest",
+            "manifest",
+            "manifest_digest",
+            "input_commitment",
+            "output_commitment",
+            "event_seq",
+            "takeovers",
+            "root_run",
+            "parent_run",
+        )
+
+    def get_cost(self, run: Run) -> dict[str, str]:
+        return {"amount": to_amount(run.cost_micros), "currency": run.currency}
+
+    def get_error(self, run: Run) -> dict[str, str] | None:
+        if not run.error_code:
+            return None
+        return {"code": run.error_code, "sentence": run.error_sentence, "node": run.error_node}
+
+    def get_started_by(self, run: Run) -> dict[str, str]:
+        return {"kind": run.started_by_kind, "id": run.started_by_id}
+
+
+class NodeExecutionShown(serializers.ModelSerializer[NodeExecution]):
+    node = serializers.CharField(source="node_id")
+    labels = serializers.JSONField()
+    skipped_because = serializers.JSONField()
+    duration_ms = serializers.SerializerMethodField()
+
+    class Meta:
+        model = NodeExecution
+        fields = (
+            "id",
+            "node",
+            "kind",
+            "attempt",
+            "status",
+            "started_at",
+            "finished_at",
+            "duration_ms",
+            "branch",
+            "skipped_because",
+            "error_code",
+            "error_sentence",
+            "labels",
+            "model",
+            "tokens_in",
+            "tokens_out",
+            "cost_micros",
+            "output_commitment",
+            "worker",
+        )
+
+    def get_duration_ms(self, row: NodeExecution) -> int | None:
+        if row.started_at is None or row.finished_at is None:
+            return None
+        return int((row.finished_at - row.started_at).total_seconds() * 1000)
+
+
+class DecisionShown(serializers.ModelSerializer[Decision]):
+    node = serializers.CharField(source="node_id")
+    policies = serializers.JSONField()
+    obligations = serializers.JSONField()
+    facts = serializers.JSONField()
+    action = serializers.JSONField()
+
+    class Meta:
+        model = Decision
+        fields = (
+            "id",
+            "run",
+            "node",
+            "attempt",
+            "at",
+            "verdict",
+            "code",
+            "reason",
+            "policies",
+            "obligations",
+            "action",
+            "action_digest",
+            "facts",
+            "snapshot",
+            "engine_us",
+        )
+
+
+class ModelCallShown(serializers.ModelSerializer[ModelCall]):
+    node = serializers.CharField(source="node_id")
+
+    class Meta:
+        model = ModelCall
+        fields = (
+            "id",
+            "node",
+            "attempt",
+            "decision",
+            "deployment",
+            "model_group",
+            "model_requested",
+            "model_answered",
+            "status",
+            "tokens_in",
+            "tokens_out",
+            "cost_micros",
+            "currency",
+            "error_kind",
+            "error_sentence",
+            "started_at",
+            "finished_at",
+        )
+
+
+class EventShown(serializers.ModelSerializer[RunEvent]):
+    node = serializers.CharField(source="node_id")
+    body = serializers.JSONField()
+
+    class Meta:
+        model = RunEvent
+        fields = ("seq", "name", "node", "body", "at")
+
+
+class Payloads(serializers.Serializer[Any]):
+    """Content. Null where there is none yet."""
+
+    input = serializers.JSONField()
+    output = serializers.JSONField()
+
+
+class NodePayload(serializers.Serializer[Any]):
+    output = serializers.JSONField()
+
+
+def to_amount(micros: int) -> str:
+    """Micro-units as a decimal string: 41200 is "0.0412"."""
+    whole, part = divmod(micros, 1_000_000)
+    return f"{whole}.{part:06d}".rstrip("0").ljust(len(str(whole)) + 3, "0")
