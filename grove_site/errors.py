@@ -5,6 +5,7 @@ Here, too, refusals of what somebody tried to do are written to the ledger, afte
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -157,9 +158,23 @@ def _answer(
 
 def _page(request: HttpRequest, problem: Mapping[str, Any]) -> HttpResponse:
     """A fragment for HTMX, which shows it in #flash; a whole page otherwise."""
-    fragment = getattr(request, "htmx", False) and not getattr(request.htmx, "boosted", False)  # type: ignore[attr-defined]
-    template = "errors/refusal.html#sentence" if fragment else "errors/refusal.html"
-    return render(request, template, {"problem": problem}, status=problem["status"])
+    htmx = getattr(request, "htmx", None)
+    if htmx and not htmx.boosted:
+        shown = {"messages": [_Note(problem["detail"])]}
+        return render(request, "ui/_flash.html", shown, status=problem["status"])
+    shown = {"title": problem["title"], "sentence": problem["detail"], **problem}
+    return render(request, "error.html", shown, status=problem["status"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What ui/_flash.html prints."""
+
+    sentence: str
+    level_tag: str = "error"
+
+    def __str__(self) -> str:
+        return self.sentence
 
 
 def _is_refusal(request: TenantRequest, response: HttpResponseBase) -> bool:

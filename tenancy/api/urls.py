@@ -1,6 +1,14 @@
 """Resources of this floor, below /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from tenancy.api import resources
 
 app_name = "api-tenancy"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("tenant", resources.TenantResource.as_view(), name="tenant"),
+    path("members", resources.MemberList.as_view(), name="members"),
+    path("members/<uuid:membership_id>", resources.MemberResource.as_view(), name="member"),
+    path("tokens", resources.TokenList.as_view(), name="tokens"),
+    path("tokens/<uuid:token_id>", resources.TokenResource.as_view(), name="token"),
+]

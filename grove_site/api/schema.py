@@ -1,0 +1,85 @@
+"""What the OpenAPI description says of every operation: the permission it needs, who may call, how it refuses."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "description": "A refusal (RFC 9457). `code` is stable and for programs, `detail` is for people.",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference", "examples": ["/api/problems/not_found"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "examples": ["not_found"]},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail", "code"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "JSON Pointer as a fragment."},
+                    "detail": {"type": "string"},
+                    "code": {"type": "string"},
+                },
+            },
+        },
+    },
+    "additionalProperties": True,
+}
+REFUSAL = {
+    "description": "A refusal.",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "maxLength": 255},
+    "description": "Send the request again with the same key, and it happens once.",
+}
+
+
+class GroveSchema(AutoSchema):
+    """One operation's description."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
+        if operation is None:
+            return None
+        method = self.method.lower()
+        permission = getattr(self.view, "required_permissions", {}).get(method)
+        if permission is not None:
+            operation["x-required-permission"] = str(permission.value)
+        if getattr(getattr(self.view, method, None), "is_idempotent", False):
+            operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+        operation["responses"]["default"] = REFUSAL
+        return operation
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "tenancy.api.authentication.TokenAuthentication"
+    name = "bearerAuth"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "grove_<prefix>_<secret>"}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "tenancy.api.authentication.SignedInAuthentication"
+    name = "cookieAuth"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {"type": "apiKey", "in": "cookie", "name": "grove_session"}
+
+
+def complete(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """A postprocessing hook of drf-spectacular: the dialect, and the shape of a problem."""
+    result["jsonSchemaDialect"] = DIALECT
+    components: dict[str, Any] = result.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = PROBLEM
+    return result

@@ -1,0 +1,91 @@
+"""`@idempotent` on a resource's post: send it twice with one Idempotency-Key, and it happens once."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import orjson
+from django.http.request import RawPostDataException
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tenancy import idempotency
+from tenancy.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing
+from tenancy.models import IdempotencyKey
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+LONGEST = 255
+
+Post = Callable[..., Response]
+
+
+def idempotent(*, required: bool = False) -> Callable[[Post], Post]:
+    """Answer the second request with the first one's answer. `required` makes a missing key a 400."""
+
+    def decorate(post: Post) -> Post:
+        @wraps(post)
+        def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+            key = _key_of(request, required)
+            if not key:
+                return post(view, request, *args, **kwargs)
+            claimed = idempotency.claim(
+                key=key, route=request.path, request=_body_of(request), caller=request._request.actor
+            )
+            if isinstance(claimed, idempotency.Answer):
+                return _replay(claimed)
+            return _first_time(claimed, lambda: post(view, request, *args, **kwargs))
+
+        once.is_idempotent = True  # type: ignore[attr-defined]
+        return once
+
+    return decorate
+
+
+def key_of(request: Request) -> str:
+    """The request's Idempotency-Key or nothing: for verbs that keep it with what they make."""
+    return _key_of(request, required=False)
+
+
+def _first_time(claimed: IdempotencyKey, post: Callable[[], Response]) -> Response:
+    response = None
+    try:
+        response = post()
+    finally:
+        if response is None or not 200 <= response.status_code < 300:
+            idempotency.release(claimed=claimed)
+    if response.status_code < 300:
+        answer = idempotency.Answer(
+            status=response.status_code,
+            body=JSONRenderer().render(response.data),
+            location=response.get("Location", ""),
+        )
+        idempotency.keep(claimed=claimed, answer=answer)
+    return response
+
+
+def _key_of(request: Request, required: bool) -> str:
+    key = request.headers.get(HEADER, "").strip('"')
+    if not key and required:
+        raise IdempotencyKeyMissing
+    if len(key) > LONGEST or not key.isprintable():
+        raise IdempotencyKeyInvalid
+    return key
+
+
+def _body_of(request: Request) -> bytes:
+    try:
+        return request._request.body
+    except RawPostDataException:  # a form with files was read as a stream: its fields and sizes stand for it
+        form = request._request
+        files = [(name, file.name, file.size) for name, file in form.FILES.items()]
+        return repr((sorted(form.POST.lists()), files)).encode()
+
+
+def _replay(answer: idempotency.Answer) -> Response:
+    headers = {REPLAYED: "true"}
+    if answer.location:
+        headers["Location"] = answer.location
+    body = orjson.loads(answer.body) if answer.body else None
+    return Response(body, status=answer.status, headers=headers)
