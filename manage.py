@@ -1,16 +1,7 @@
 #!/usr/bin/env python
 """The command line of Grove. `manage.py up` starts everything."""
 
-import os
-import sys
-
-
-def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "grove_site.settings")
-    from django.core.management import execute_from_command_line
-
-    execute_from_command_line(sys.argv)
-
+from grove_site.command_line import main
 
 if __name__ == "__main__":
     main()

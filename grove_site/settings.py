@@ -19,6 +19,9 @@ if OWN_DATABASE:
 else:
     SECRET_KEY = env.text("GROVE_SECRET_KEY") or secrets.token_urlsafe(48)
 
+ROOT_KEY = env.text("GROVE_ROOT_KEY")
+ROOT_KEYS_OLD = env.names("GROVE_ROOT_KEYS_OLD")
+
 DEBUG = False
 ALLOWED_HOSTS = env.names("GROVE_HOSTS", ".localhost,127.0.0.1,[::1]")
 PORT = env.integer("GROVE_PORT", 8000, 1, 65535)
@@ -129,6 +132,8 @@ DATABASE_ROUTERS = ["tenancy.router.KeysRouter", "django_tenants.routers.TenantS
 CELERY_BROKER_URL = env.text("BROKER_URL", "pgmq://grove_app@127.0.0.1:5432/grove_queue")
 if CELERY_BROKER_URL.startswith("pgmq"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
+        # Without it the library takes DATABASE_URL from the environment, which is another database.
+        "conn_string": CELERY_BROKER_URL.replace("pgmq", "postgresql", 1),
         "init_extension": False,
         "polling_interval": 0.05,
         "wait_time_seconds": 0,

@@ -23,3 +23,15 @@ class PortTaken(StartRefused):
 
 class AlreadyUp(StartRefused):
     """Grove is already up with this state folder."""
+
+
+class DatabaseDown(StartRefused):
+    """The database does not answer."""
+
+
+class RootKeyLost(StartRefused):
+    """The root key is missing, and what is stored cannot be read without it."""
+
+
+class ProgramFailed(StartRefused):
+    """A process of Grove ended while it started."""

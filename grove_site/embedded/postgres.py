@@ -59,6 +59,9 @@ class EmbeddedPostgres:
             processes.stop(self.process, with_signal=signal.SIGINT, seconds=STOP_SECONDS)
             self.process = None
 
+    def has_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
     __enter__ = start
 
     def __exit__(self, *exception: object) -> None:

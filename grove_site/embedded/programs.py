@@ -11,12 +11,14 @@ GRACE_SECONDS = 8  # what a page or a stream gets to end by itself
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """`probe` is the address that answers below 500 once it is up; `stop_seconds` what it gets before it is killed."""
+    """`probe` is the address that answers below 500 once it is up, `says_ready` that it says so in its log;
+    `stop_seconds` is what it gets before it is killed."""
 
     name: str
     arguments: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     probe: str = ""
+    says_ready: bool = False
     address: str = ""
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10
@@ -45,6 +47,7 @@ def worker(*, number: int, slots: int) -> Program:
             *("--queues", QUEUES, "--hostname", f"worker{number}@%h"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ),
+        says_ready=True,
         stop_seconds=20,
     )
 
