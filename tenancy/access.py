@@ -13,7 +13,7 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from tenancy.errors import PermissionMissing
+from tenancy.errors import NotSignedIn, PermissionMissing
 from tenancy.permissions import Permission
 
 if TYPE_CHECKING:
@@ -62,6 +62,14 @@ def may_still(request: HttpRequest, permission: Permission) -> bool:
     if token is not None:
         token.refresh_from_db()
     return membership.state == "active" and (token is None or token.state == "active")
+
+
+def actor_of(request: HttpRequest) -> "Actor":
+    """Who is behind this request, for a verb's `by`. Raises NotSignedIn: no actor, no change."""
+    actor: Actor | None = getattr(request, "actor", None)
+    if actor is None:
+        raise NotSignedIn
+    return actor
 
 
 def permission_required(permission: Permission) -> Callable[[View], View]:

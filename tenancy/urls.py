@@ -1,6 +1,18 @@
 """Pages of this floor."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from tenancy.views import members, tokens
 
 app_name = "tenancy"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("members/", members.list_members, name="members"),
+    path("members/invite/", members.invite_member, name="invite-member"),
+    path("members/<uuid:membership_id>/", members.show_member, name="member"),
+    path("members/<uuid:membership_id>/role/", members.change_role, name="change-role"),
+    path("members/<uuid:membership_id>/remove/", members.remove_member, name="remove-member"),
+    path("join/<str:invitation>/", members.join, name="join"),
+    path("tokens/", tokens.list_tokens, name="tokens"),
+    path("tokens/new/", tokens.create_token, name="create-token"),
+    path("tokens/<uuid:token_id>/revoke/", tokens.revoke_token, name="revoke-token"),
+]

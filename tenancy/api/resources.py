@@ -64,7 +64,7 @@ class MemberList(APIView):
             name=wanted["name"],
             role=Role(wanted["role"]),
             expires_at=wanted["expires_at"],
-            by=request._request.actor,
+            by=access.actor_of(request._request),
         )
         link = reverse("tenancy:join", args=[members.invitation_of(membership)])
         shown = member_to_json(membership) | {"invitation": request.build_absolute_uri(link)}
@@ -95,14 +95,14 @@ class MemberResource(APIView):
             membership=membership,
             role=Role(wanted["role"]),
             expires_at=wanted["expires_at"],
-            by=request._request.actor,
+            by=access.actor_of(request._request),
         )
         return Response(member_to_json(_get_member(membership_id)))
 
     @extend_schema(operation_id="members_remove", responses={204: None})
     def delete(self, request: Request, membership_id: UUID) -> Response:
         """End the membership. It stays on record."""
-        members.remove(membership=_get_member(membership_id), by=request._request.actor)
+        members.remove(membership=_get_member(membership_id), by=access.actor_of(request._request))
         return Response(status=204)
 
 
@@ -130,7 +130,7 @@ class TokenList(APIView):
             scopes=wanted["scopes"],
             expires_at=wanted["expires_at"],
             within=http.permissions,
-            by=http.actor,
+            by=access.actor_of(http),
         )
         shown = token_to_json(made.token) | {"token": made.text}
         return Response(shown, status=201, headers={"Location": _address("token", made.token.pk)})
@@ -149,7 +149,7 @@ class TokenResource(APIView):
     def delete(self, request: Request, token_id: UUID) -> Response:
         """Revoke the token at once."""
         token = get_object_or_404(_tokens_for(request), pk=token_id)
-        tokens.revoke(token=token, by=request._request.actor)
+        tokens.revoke(token=token, by=access.actor_of(request._request))
         return Response(status=204)
 
 
