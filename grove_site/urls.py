@@ -2,10 +2,11 @@
 
 from django.urls import include, path
 
-from grove_site import views
+from grove_site import styleguide, views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
+    path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
     path("accounts/", include("allauth.urls")),

@@ -1,7 +1,8 @@
-"""Attempts over time as bars: positions in per cent, for `templates/runs/_timeline.html`. Pure.
+"""Attempts over time as bars: positions in per cent, for `templates/ui/_timeline.html`. Pure.
 
-On the "active" axis a time in which nothing worked (a person was asked, nobody had resumed yet) is one marked break of
-fixed width, so that seconds of work stay readable beside hours of waiting. "wall" shows the clock as it was.
+On the "active" axis a time in which nothing worked (a person was asked, nobody had resumed yet)
+is one marked break of fixed width, so that seconds of work stay readable beside hours of waiting.
+"wall" shows the clock as it was.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ BREAK_FROM_SHARE = 0.25  # as a share of the active time
 BAR_PERCENT_AT_LEAST = 0.6
 STEPS = (1, 2, 5)
 TICKS_AT_MOST = 6
+TICK_PERCENT = 10.0  # what the words at a break cover before it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,12 +178,15 @@ def _bar(attempt: Attempt, span: Span, place: Callable[[float], float]) -> Bar:
     )
 
 
-def _ticks(breaks: Sequence[Span], wall: float, place: Callable[[float], float]) -> tuple[Tick, ...]:
+def _ticks(
+    breaks: Sequence[Span], wall: float, place: Callable[[float], float]
+) -> tuple[Tick, ...]:
     """Round seconds of the drawn time up to the first break; a break carries its own words."""
     end = breaks[0][0] if breaks else wall
     step = _step(end)
     if not step:
         return ()
+    room = place(end) - TICK_PERCENT if breaks else 100.0
     seconds = [step * number for number in range(int(end / step) + 1)]
     return tuple(
         Tick(
@@ -190,6 +195,7 @@ def _ticks(breaks: Sequence[Span], wall: float, place: Callable[[float], float])
             anchor="start" if not second else ("end" if place(second) > 96 else "middle"),
         )
         for second in seconds
+        if not second or place(second) <= room
     )
 
 

@@ -1,0 +1,258 @@
+"""How Grove prints times, money, durations, states and JSON.
+
+Small on purpose: what may be seen is the view's business.
+"""
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from compliance.labels import DataClass
+from runs.gantt import to_words
+from tenancy.access import can
+from tenancy.permissions import Permission
+
+register = template.Library()
+
+SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
+
+# state -> tone, icon, words
+BADGES: dict[str, tuple[str, str, str]] = {
+    "queued": ("", "todo", "Queued"),
+    "running": ("info", "pulse", "Running"),
+    "waiting": ("wait", "pause", "Waiting"),
+    "completed": ("ok", "check", "Completed"),
+    "completed_with_non_critical_errors": ("warn", "warn", "Completed with non-critical errors"),
+    "failed": ("bad", "x", "Failed"),
+    "cancelled": ("", "stop", "Cancelled"),
+    "disposed": ("", "trash", "Disposed"),
+    "skipped": ("", "skip", "Skipped"),
+    "interrupted": ("warn", "warn", "Interrupted"),
+    "late": ("warn", "clock", "Late, not used"),
+    "intended": ("info", "pulse", "On its way"),
+    "draft": ("info", "doc", "Draft"),
+    "in_review": ("wait", "eye", "In review"),
+    "published": ("ok", "check", "Published"),
+    "retired": ("", "stop", "Retired"),
+    "allow": ("ok", "check", "Allowed"),
+    "deny": ("bad", "x", "Denied"),
+    "modify": ("info", "lock", "Modified"),
+    "require_approval": ("wait", "hand", "Needs approval"),
+    "throttle": ("warn", "clock", "Throttled"),
+    "active": ("ok", "check", "Active"),
+    "revoked": ("", "stop", "Revoked"),
+    "expired": ("", "clock", "Expired"),
+}
+
+
+@register.inclusion_tag("ui/_badge.html")
+def badge(state: str) -> dict[str, str]:
+    """A state as icon and word, so that colour is never alone."""
+    tone, icon, words = BADGES.get(
+        str(state), ("", "todo", str(state).replace("_", " ").capitalize())
+    )
+    return {"tone": tone, "icon": icon, "words": words}
+
+
+@register.filter
+def state_words(state: str) -> str:
+    return BADGES[state][2] if state in BADGES else str(state).replace("_", " ").capitalize()
+
+
+@register.simple_tag
+def icon(name: str, classes: str = "i") -> SafeString:
+    return format_html(
+        '<svg class="{}" viewBox="0 0 16 16" aria-hidden="true"><use href="#i-{}"/></svg>',
+        classes,
+        name,
+    )
+
+
+@register.filter
+def when(moment: datetime | None) -> SafeString:
+    """A time element: how long ago, and the UTC time in its title."""
+    if moment is None:
+        return mark_safe("—")
+    return _time(moment, _ago(moment))
+
+
+@register.filter
+def utc(moment: datetime | None) -> SafeString:
+    """A time element that shows date and time in UTC."""
+    if moment is None:
+        return mark_safe("—")
+    return _time(moment, moment.astimezone(UTC).strftime("%-d %b %Y, %H:%M:%S UTC"))
+
+
+@register.filter
+def utc_clock(moment: datetime | None) -> SafeString:
+    """Only the time of day, to the millisecond, for lists of one run."""
+    if moment is None:
+        return mark_safe("—")
+    return _time(moment, moment.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3])
+
+
+def _time(moment: datetime, words: str) -> SafeString:
+    exact = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        exact.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+        exact.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        words,
+    )
+
+
+def _ago(moment: datetime) -> str:
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    if seconds < 0:
+        return f"in {to_words(-seconds)}"
+    if seconds < 5:
+        return "just now"
+    if seconds < 86_400:
+        return f"{to_words(seconds)} ago"
+    return moment.astimezone(UTC).strftime("%-d %b %Y, %H:%M")
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    return "—" if seconds is None else to_words(seconds)
+
+
+@register.simple_tag
+def money(micros: int | None, currency: str = "EUR") -> str:
+    """Integer micro-units as an amount: at least two decimals, at most six, no lost fraction."""
+    amount = f"{Decimal(micros or 0) / 1_000_000:.6f}"
+    whole, _, fraction = amount.partition(".")
+    fraction = fraction.rstrip("0").ljust(2, "0")
+    return f"{SIGNS.get(currency, currency + ' ')}{int(whole):,}.{fraction}"
+
+
+@register.filter
+def data_class(number: int) -> str:
+    return DataClass(number).word
+
+
+@register.filter
+def short(identifier: Any) -> str:
+    """The last eight signs of an id: the random end of a UUID v7 tells rows apart."""
+    return str(identifier)[-8:]
+
+
+@register.filter
+def digest(value: str) -> str:
+    return f"{value[:4]}…{value[-4:]}" if value else "—"
+
+
+@register.filter
+def plus(number: float, more: float) -> float:
+    return round(number + more, 1)
+
+
+@register.filter
+def split(words: str) -> list[str]:
+    return words.split()
+
+
+@register.filter
+def initials(name: str) -> str:
+    parts = [part for part in re.split(r"[\s@._-]+", name) if part]
+    return "".join(part[0] for part in parts[:2]).upper() or "?"
+
+
+@register.simple_tag(takes_context=True)
+def may(context: template.Context, permission: str) -> bool:
+    """{% may "RUN_START" as may_start %}: whether to show the way; the view is the guard."""
+    request = context.get("request")
+    return isinstance(request, HttpRequest) and can(request, Permission[permission])
+
+
+NAVIGATION = (
+    (
+        "Operate",
+        (
+            ("overview", "home", "Overview", Permission.RUN_VIEW),
+            ("runs:list", "play", "Runs", Permission.RUN_VIEW),
+        ),
+    ),
+    ("Build", (("workflows:list", "flow", "Workflows", Permission.WORKFLOW_VIEW),)),
+    (
+        "Connect",
+        (
+            ("workflows:providers", "plug", "Providers", Permission.PROVIDER_VIEW),
+            ("tenancy:secrets", "key", "Secrets", Permission.SECRET_VIEW),
+        ),
+    ),
+    (
+        "Assure",
+        (
+            ("compliance:policies", "shield", "Policies", Permission.POLICY_VIEW),
+            ("tenancy:ledger", "log", "Ledger", Permission.LEDGER_VIEW),
+            ("compliance:disposals", "trash", "Disposal", Permission.DISPOSAL_VIEW),
+        ),
+    ),
+    (
+        "Administer",
+        (
+            ("tenancy:members", "users", "Members", Permission.MEMBER_VIEW),
+            ("tenancy:tokens", "lock", "API tokens", Permission.TOKEN_EDIT),
+            ("api-docs", "code", "API", Permission.RUN_VIEW),
+        ),
+    ),
+)
+
+
+@register.inclusion_tag("ui/_navigation.html", takes_context=True)
+def navigation(context: template.Context) -> dict[str, Any]:
+    """The links that this person may follow, in groups."""
+    request = context.get("request")
+    if not isinstance(request, HttpRequest):
+        return {"groups": []}
+    groups = []
+    for name, links in NAVIGATION:
+        shown = [
+            {
+                "href": (href := reverse(view)),
+                "icon": picture,
+                "words": words,
+                "is_current": request.path == href
+                or (href != "/" and request.path.startswith(href)),
+            }
+            for view, picture, words, permission in links
+            if can(request, permission)
+        ]
+        if shown:
+            groups.append({"name": name, "links": shown})
+    return {"groups": groups}
+
+
+TOKEN = re.compile(
+    r'(?P<key>"(?:[^"\\]|\\.)*")(?=:)|(?P<text>"(?:[^"\\]|\\.)*")|(?P<word>-?\d[\d.eE+-]*|true|false|null)'
+)
+CLASSES = {"key": "k", "text": "s", "word": "d"}
+SHOWN_AT_MOST = 200_000
+
+
+@register.filter
+def as_json(value: Any) -> SafeString:
+    """JSON, indented, keys, texts and other values told apart. Too much is cut, and says so."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    cut = len(text) > SHOWN_AT_MOST
+    text = text[:SHOWN_AT_MOST]
+    parts, reached = [], 0
+    for found in TOKEN.finditer(text):
+        parts.append(escape(text[reached : found.start()]))
+        kind = CLASSES[found.lastgroup or "word"]
+        parts.append(format_html('<span class="{}">{}</span>', kind, found.group()))
+        reached = found.end()
+    parts.append(escape(text[reached:]))
+    if cut:
+        parts.append(mark_safe('\n<span class="why">Cut here; the API has all of it.</span>'))
+    return mark_safe("".join(parts))  # noqa: S308 - every part was escaped above
