@@ -5,6 +5,7 @@ A disposal without a confirmation has been begun and not finished; a sweep compl
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import models
 
@@ -22,6 +23,34 @@ class LegalBasis(models.TextChoices):
     CHILD = "gdpr_17_1_f", "It was collected from a child online (GDPR Art. 17(1)(f))"
     RETENTION_ENDED = "retention_ended", "Its retention period has ended"
     OTHER = "other", "Another ground, named in the reason"
+
+
+class DisposalQuerySet(models.QuerySet["Disposal"]):
+    """The log, asked by what was disposed of, whose it was, and when."""
+
+    def unfinished(self) -> "DisposalQuerySet":
+        return self.filter(confirmations__isnull=True)
+
+    def matching(
+        self,
+        *,
+        kind: str = "",
+        record_id: UUID | None = None,
+        owner_digest: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> "DisposalQuerySet":
+        """Disposals that list a record of this kind, id and owner, begun from `since` to before
+        `until`. What is not given is not asked."""
+        found = self
+        wanted = {"kind": kind, "record_id": record_id, "owner_digest": owner_digest}
+        about_record = {name: value for name, value in wanted.items() if value}
+        if about_record:
+            records = DisposedRecord.objects.filter(**about_record)
+            found = found.filter(pk__in=records.values("disposal_id"))
+        if since:
+            found = found.filter(started_at__gte=since)
+        return found.filter(started_at__lt=until) if until else found
 
 
 class DisposalPlan(TenantOwned):
@@ -68,7 +97,7 @@ class Disposal(TenantOwned):
     actor_id = models.CharField(max_length=64)
     started_at = models.DateTimeField()
 
-    objects: TenantManager[Any] = TenantManager()
+    objects: TenantManager[Any] = TenantManager.from_queryset(DisposalQuerySet)()
 
     class Meta(TenantOwned.Meta):
         ordering = ("-id",)

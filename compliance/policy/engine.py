@@ -16,6 +16,7 @@ import orjson
 from compliance.policy import rules
 from compliance.policy.actions import Action, ActionKind, Resource, ResourceKind
 from compliance.policy.facts import Facts
+from compliance.policy.reasons import Sentence
 from compliance.policy.rules import Rule, Texts
 from compliance.policy.verdicts import Obligation, ObligationKind, Verdict, VerdictKind
 
@@ -23,8 +24,6 @@ logger = logging.getLogger(__name__)
 
 CACHED_SLICES = 512
 CACHED_ENTITIES = 2048
-CLASS_WORDS = ("public", "internal", "confidential", "restricted")
-INTEGRITY_WORDS = ("untrusted", "endorsed", "trusted")
 CEDAR_ACTION = {
     ActionKind.MODEL_CALL: "ModelCall",
     ActionKind.TOOL_CALL: "ToolCall",
@@ -80,12 +79,12 @@ class Engine:
             request["action"], _quoted(request["principal"]), _quoted(request["resource"])
         )
         allowed, deciding = self._ask(request, hard, entities)
-        names = _Names(action, facts)
+        names = Sentence(action, facts)
         if not allowed:
-            return self._denial([self._hard[id] for id in deciding], names)
+            return self._denial([self._hard[rule_id] for rule_id in deciding], names)
         _, owing = self._ask(request, obligations, entities)
-        owed = sorted((self._obligations[id] for id in owing), key=lambda rule: rule.position)
-        return _verdict([self._hard[id] for id in deciding], owed, facts, names)
+        owed = sorted((self._obligations[rule_id] for rule_id in owing), key=_position)
+        return _verdict([self._hard[rule_id] for rule_id in deciding], owed, facts, names)
 
     def _ask(
         self, request: dict[str, Any], policies: cedarpy.PolicySet, entities: cedarpy.Entities
@@ -99,10 +98,10 @@ class Engine:
             raise PolicyError("no decision was reached")
         return answer.allowed, answer.diagnostics.reasons
 
-    def _denial(self, forbidding: list[Rule], names: "_Names") -> Verdict:
+    def _denial(self, forbidding: list[Rule], names: Sentence) -> Verdict:
         if not forbidding:
             return _deny("no_policy_permits", f"No policy permits this use of {names['resource']}.")
-        forbidding.sort(key=lambda rule: rule.position)
+        forbidding.sort(key=_position)
         return Verdict(
             kind=VerdictKind.DENY,
             code=forbidding[0].annotations["code"],
@@ -125,7 +124,7 @@ class Engine:
             raise PolicyError(f"the resource does not fit the schema: {error}") from error
 
 
-def _verdict(permits: list[Rule], owed: list[Rule], facts: Facts, names: "_Names") -> Verdict:
+def _verdict(permits: list[Rule], owed: list[Rule], facts: Facts, names: Sentence) -> Verdict:
     for rule in owed:
         if not rules.is_known(*rule.obligation):
             kind, value = rule.obligation
@@ -137,7 +136,7 @@ def _verdict(permits: list[Rule], owed: list[Rule], facts: Facts, names: "_Names
             )
     due = [rule for rule in owed if not _is_met(*rule.obligation, facts)]
     due.sort(key=lambda rule: ORDER.index(ObligationKind(rule.obligation[0])))
-    permitting = sorted(permits, key=lambda rule: rule.position)
+    permitting = sorted(permits, key=_position)
     policies = (*(rule.id for rule in permitting), *(rule.id for rule in due))
     if not due:
         sentence = " ".join(f"{rule.reason.rstrip('.')}." for rule in permitting if rule.reason)
@@ -217,45 +216,5 @@ def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-class _Names(dict[str, str]):
-    """What a reason sentence can name, made only when a sentence asks for it."""
-
-    def __init__(self, action: Action, facts: Facts) -> None:
-        super().__init__()
-        self._action = action
-        self._facts = facts
-
-    def __missing__(self, name: str) -> str:
-        facts, attributes = self._facts, self._action.resource.attributes
-        match name:
-            case "resource":
-                return self._action.resource.id
-            case "principal":
-                return self._action.principal
-            case "class":
-                return _word(CLASS_WORDS, facts.max_class)
-            case "run_class":
-                return _word(CLASS_WORDS, facts.run_max_class)
-            case "clearance":
-                return _word(CLASS_WORDS, attributes.get("clearance"))
-            case "integrity":
-                return _word(INTEGRITY_WORDS, facts.integrity)
-            case "min_integrity":
-                return _word(INTEGRITY_WORDS, attributes.get("min_integrity"))
-            case "residency":
-                return ", ".join(sorted(facts.residency or ())) or "nowhere"
-            case "region":
-                return str(attributes.get("region") or "an unknown place")
-            case "provider":
-                return str(attributes.get("provider") or self._action.resource.id)
-            case "tags":
-                return ", ".join(sorted(facts.tags))
-            case "est_cost":
-                return str(facts.est_cost_micros)
-            case "budget_left":
-                return str(facts.budget_left_micros)
-        return str(facts.today)
-
-
-def _word(words: tuple[str, ...], value: object) -> str:
-    return words[value] if isinstance(value, int) and 0 <= value < len(words) else str(value)
+def _position(rule: Rule) -> int:
+    return rule.position

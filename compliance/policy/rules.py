@@ -14,6 +14,7 @@ from typing import Any
 import cedarpy
 
 from compliance.errors import PolicyInvalid
+from compliance.policy.reasons import PLACEHOLDERS
 from compliance.policy.verdicts import ObligationKind
 
 HERE = Path(__file__).parent
@@ -24,10 +25,6 @@ VALUE_OF = {
     ObligationKind.THROTTLE: "wait_seconds",
 }
 TRANSFORMS = frozenset({"redact"})
-PLACEHOLDERS = frozenset(
-    "resource principal provider class run_class clearance integrity min_integrity residency"
-    " region tags est_cost budget_left today".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,8 @@ def check(texts: Texts) -> None:
     schema = read_schema(texts.schema)
     hard = read(texts.hard, schema)
     obligations = read(texts.obligations, schema)
-    problems = [f"Two policies have the id {id}." for id in hard.keys() & obligations.keys()]
+    both = sorted(hard.keys() & obligations.keys())
+    problems = [f"Two policies have the id {rule_id}." for rule_id in both]
     for rule in obligations.values():
         if rule.effect != "permit":
             problems.append(f"{rule.id}: an obligation is written as a permit.")
@@ -181,7 +179,7 @@ def _problems(rules: list[Rule]) -> Iterable[str]:
             rule.annotations.get("reason") and rule.annotations.get("code")
         ):
             yield f"{label}: a forbid needs a @reason sentence and a @code."
-        for unknown in sorted(_placeholders(rule.reason) - PLACEHOLDERS):
+        for unknown in sorted(_placeholders(rule.reason) - PLACEHOLDERS.keys()):
             yield f"{label}: its reason names {{{unknown}}}, which is not known."
 
 

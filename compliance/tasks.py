@@ -1,0 +1,15 @@
+"""Chores of this floor: a few lines around a verb. Each may run twice or not at all."""
+
+from celery import shared_task
+
+from compliance import disposal
+from tenancy.context import tenant_context
+from tenancy.models import Tenant
+
+
+@shared_task(name="compliance.tasks.chore_finish_disposals")
+def chore_finish_disposals() -> None:
+    """Complete what stopped between two databases, tenant by tenant."""
+    for tenant in Tenant.objects.all():
+        with tenant_context(tenant):
+            disposal.finish_interrupted()
