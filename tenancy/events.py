@@ -25,3 +25,39 @@ class EventType(StrEnum):
     PASSWORD_CHANGED = "password.changed"  # noqa: S105
     SECOND_FACTOR_CHANGED = "second_factor.changed"
     ACCESS_REFUSED = "access.refused"
+
+    # keys and secrets
+    KEY_ROTATION_BEGUN = "key.rotation_begun"
+    KEY_ROTATED = "key.rotated"
+    SIGNING_KEY_CREATED = "signing_key.created"
+    SECRET_SET = "secret.set"  # noqa: S105
+    SECRET_REVOKED = "secret.revoked"  # noqa: S105
+
+    # workflows
+    WORKFLOW_CREATED = "workflow.created"
+    REVISION_SAVED = "revision.saved"
+    VERSION_CREATED = "version.created"
+    VERSION_PUBLISHED = "version.published"
+    VERSION_RETIRED = "version.retired"
+    DOCUMENTATION_SAVED = "documentation.saved"
+    PROVIDER_CREATED = "provider.created"
+    PROVIDER_CHANGED = "provider.changed"
+    DEPLOYMENT_CREATED = "deployment.created"
+    DEPLOYMENT_CHANGED = "deployment.changed"
+    MODEL_GROUP_CREATED = "model_group.created"
+    MODEL_GROUP_CHANGED = "model_group.changed"
+    PRICE_SET = "price.set"
+
+    # runs
+    RUN_STARTED = "run.started"
+    RUN_COMPLETED = "run.completed"
+    RUN_FAILED = "run.failed"
+    RUN_RESUMED = "run.resumed"
+    RUN_CANCELLED = "run.cancelled"
+
+    # policies and disposal
+    POLICY_CREATED = "policy.created"
+    POLICY_ACTIVATED = "policy.activated"
+    DISPOSAL_PLANNED = "disposal.planned"
+    DISPOSAL_STARTED = "disposal.started"
+    DISPOSAL_COMPLETED = "disposal.completed"

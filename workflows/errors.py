@@ -41,3 +41,80 @@ class DefinitionInvalid(GroveError):
 
     code = "definition_invalid"
     status = 422
+
+
+class DefinitionRenamed(GroveError):
+    """A workflow keeps its name. Save the definition under the same name, or make a new workflow."""
+
+    code = "definition_renamed"
+    status = 422
+
+
+class WorkflowNameTaken(GroveError):
+    """There is already a workflow with this name."""
+
+    code = "workflow_name_taken"
+    status = 409
+
+
+class WorkflowDisposed(GroveError):
+    """This workflow was disposed of. Nothing can be saved, published or run under its name."""
+
+    code = "workflow_disposed"
+    status = 409
+
+
+class ContentDisposed(GroveError):
+    """What this revision said was disposed of. Only its number and digest are kept."""
+
+    code = "content_disposed"
+    status = 410
+
+
+class RevisionOutdated(GroveError):
+    """Somebody else has saved in the meantime. Look at their revision, then save again."""
+
+    code = "revision_outdated"
+    status = 409
+
+
+class NotPublishable(GroveError):
+    """This version has problems that keep it from being published."""
+
+    code = "not_publishable"
+    status = 422
+
+
+class TransitionRefused(GroveError):
+    """A version in this state cannot go there."""
+
+    code = "transition_refused"
+    status = 409
+
+
+class ModelGroupUnknown(GroveError):
+    """There is no such model group."""
+
+    code = "model_group_unknown"
+    status = 422
+
+
+class ModelGroupInvalid(GroveError):
+    """This model group cannot be made."""
+
+    code = "model_group_invalid"
+    status = 422
+
+
+class NameTaken(GroveError):
+    """This name is taken."""
+
+    code = "name_taken"
+    status = 409
+
+
+class ProviderInvalid(GroveError):
+    """This provider cannot be used as described."""
+
+    code = "provider_invalid"
+    status = 422

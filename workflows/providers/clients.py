@@ -28,7 +28,12 @@ class Answer:
 
 
 def post_json(
-    target: Target, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str], seconds: float
+    target: Target,
+    path: str,
+    body: Mapping[str, Any],
+    *,
+    headers: Mapping[str, str],
+    seconds: float,
 ) -> Answer:
     """Post and read the whole answer. Raises ProviderError for whatever kept the answer from coming."""
     address = target.base_url.rstrip("/") + path

@@ -103,7 +103,9 @@ class Target:
             faults.append(f"“{self.name}” may not see {labels.data_class.word} data.")
         if labels.residency is not None and self.region not in labels.residency:
             allowed = ", ".join(sorted(labels.residency)) or "nowhere"
-            faults.append(f"“{self.name}” is in {self.region or 'an unknown region'}, not {allowed}.")
+            faults.append(
+                f"“{self.name}” is in {self.region or 'an unknown region'}, not {allowed}."
+            )
         if self.papers_expire_on is not None and self.papers_expire_on < today:
             faults.append(f"The papers of “{self.provider}” expired on {self.papers_expire_on}.")
         return faults

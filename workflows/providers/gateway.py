@@ -55,7 +55,9 @@ def complete(target: Target, request: ModelRequest, *, permit: Permit) -> ModelR
         raise TypeError("A model call needs the permit of a recorded decision.")
     adapter = ADAPTERS.get(target.kind)
     if adapter is None:
-        raise ProviderKindUnknown(f"Grove has no adapter for providers of the kind “{target.kind}”.")
+        raise ProviderKindUnknown(
+            f"Grove has no adapter for providers of the kind “{target.kind}”."
+        )
     try:
         response = adapter(target, request, api_key=_api_key(target))
     except ProviderError as error:

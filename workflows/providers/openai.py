@@ -12,7 +12,9 @@ from workflows.providers import clients
 from workflows.providers.contract import ModelRequest, ModelResponse, Target
 from workflows.providers.errors import FailureKind, ProviderError
 
-_WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # what may be quoted of an error: its code, never its text
+_WORD = re.compile(
+    r"[A-Za-z0-9_.-]{1,64}"
+)  # what may be quoted of an error: its code, never its text
 _KIND_OF_STATUS = {
     401: FailureKind.AUTH,
     403: FailureKind.AUTH,
@@ -34,7 +36,11 @@ def complete(target: Target, request: ModelRequest, *, api_key: str | None) -> M
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     seconds = min(float(request.timeout_seconds), target.deployment_timeout_seconds)
     answer = clients.post_json(
-        target, "/chat/completions", to_body(target.model, request), headers=headers, seconds=seconds
+        target,
+        "/chat/completions",
+        to_body(target.model, request),
+        headers=headers,
+        seconds=seconds,
     )
     if answer.status != 200:
         raise _failure(target, answer)
@@ -90,7 +96,9 @@ def _failure(target: Target, answer: clients.Answer) -> ProviderError:
         kind = FailureKind.SERVER if answer.status >= 500 else FailureKind.BAD_REQUEST
     code = _code_of(answer.body)
     if code == "content_filter":
-        return ProviderError(FailureKind.REFUSED, f"“{target.name}” refused to answer this request.")
+        return ProviderError(
+            FailureKind.REFUSED, f"“{target.name}” refused to answer this request."
+        )
     told = f"HTTP {answer.status}, {code}" if code else f"HTTP {answer.status}"
     return ProviderError(
         kind,

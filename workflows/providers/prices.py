@@ -39,5 +39,7 @@ def estimate(target: Target, request: ModelRequest, *, at: datetime) -> Money:
 def get_price(target: Target, at: datetime) -> Price:
     price = Price.objects.filter(deployment_id=target.deployment_id, valid_from__lte=at).first()
     if price is None:
-        raise PriceUnknown(f"The price of “{target.name}” is not known, so nothing may be spent on it.")
+        raise PriceUnknown(
+            f"The price of “{target.name}” is not known, so nothing may be spent on it."
+        )
     return price

@@ -1,0 +1,197 @@
+"""The register of providers, deployments and prices: each change is one transaction, one ledger entry, one register entry.
+
+What is in the register's entries is facts for documents; never a secret, only the name of one.
+"""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+
+from compliance.labels import DataClass
+from tenancy import ledger
+from tenancy.actors import Actor
+from tenancy.events import EventType
+from workflows.errors import NameTaken, ProviderInvalid
+from workflows.models import Deployment, Egress, Price, Provider, RegisterEntry, RegisterKind
+
+PROVIDER_FACTS = (
+    "title kind base_url auth secret_name egress region baa dpa zero_retention trains_on_data "
+    "papers_expire_on enabled"
+).split()
+DEPLOYMENT_FACTS = "model clearance timeout_seconds enabled".split()
+
+
+@transaction.atomic
+def create_provider(*, name: str, base_url: str, by: Actor, **facts: Any) -> Provider:
+    """A new provider. What is not said about its papers is taken at its worst. Raises ProviderInvalid, NameTaken."""
+    _check_known(facts, PROVIDER_FACTS)
+    provider = Provider(name=name, base_url=base_url.strip().rstrip("/"), **facts)
+    _check_provider(provider)
+    _insert(provider, name)
+    _record_provider(provider, EventType.PROVIDER_CREATED, by)
+    return provider
+
+
+@transaction.atomic
+def change_provider(*, provider: Provider, by: Actor, **facts: Any) -> None:
+    """Change what is known of a provider. A change that changes nothing leaves no trace."""
+    _check_known(facts, PROVIDER_FACTS)
+    provider = Provider.objects.select_for_update().get(pk=provider.pk)
+    if not _set(provider, facts):
+        return
+    _check_provider(provider)
+    provider.save(update_fields=list(facts))
+    _record_provider(provider, EventType.PROVIDER_CHANGED, by)
+
+
+@transaction.atomic
+def create_deployment(
+    *, provider: Provider, name: str, model: str, clearance: DataClass, by: Actor, **facts: Any
+) -> Deployment:
+    """A model at a provider, and the highest data class it may see. It has no price yet, so nothing may be spent on it."""
+    _check_known(facts, DEPLOYMENT_FACTS)
+    deployment = Deployment(
+        provider=provider, name=name, model=model, clearance=int(clearance), **facts
+    )
+    _check_fields(deployment)
+    _insert(deployment, name)
+    _record_deployment(deployment, EventType.DEPLOYMENT_CREATED, by)
+    return deployment
+
+
+@transaction.atomic
+def change_deployment(*, deployment: Deployment, by: Actor, **facts: Any) -> None:
+    """Change a deployment's model, clearance, time-out, or whether it is used."""
+    _check_known(facts, DEPLOYMENT_FACTS)
+    deployment = Deployment.objects.select_for_update().get(pk=deployment.pk)
+    if not _set(deployment, facts):
+        return
+    _check_fields(deployment)
+    deployment.save(update_fields=list(facts))
+    _record_deployment(deployment, EventType.DEPLOYMENT_CHANGED, by)
+
+
+@transaction.atomic
+def set_price(
+    *,
+    deployment: Deployment,
+    input_micros_per_million: int,
+    output_micros_per_million: int,
+    by: Actor,
+    currency: str = "EUR",
+    valid_from: datetime | None = None,
+) -> Price:
+    """The price from a moment on (now, when not said). Earlier prices stay as they were."""
+    if min(input_micros_per_million, output_micros_per_million) < 0:
+        raise ProviderInvalid("A price is not negative.")
+    price = Price.objects.create(
+        deployment=deployment,
+        valid_from=valid_from or now(),
+        input_micros_per_million=input_micros_per_million,
+        output_micros_per_million=output_micros_per_million,
+        currency=currency,
+        **Price.authorship(by),
+    )
+    ledger.append(
+        EventType.PRICE_SET,
+        subject=price,
+        by=by,
+        deployment=deployment.name,
+        valid_from=price.valid_from.isoformat(),
+        input_micros_per_million=input_micros_per_million,
+        output_micros_per_million=output_micros_per_million,
+        currency=currency,
+    )
+    return price
+
+
+def write_entry(
+    kind: RegisterKind, *, subject_id: UUID, name: str, facts: dict[str, Any], by: Actor
+) -> None:
+    """Note how something stands from now on. In the caller's transaction, beside its ledger entry."""
+    RegisterEntry.objects.create(
+        kind=kind, subject_id=subject_id, name=name, facts=facts, **RegisterEntry.authorship(by)
+    )
+
+
+def find_facts(kind: RegisterKind, name: str, as_of: datetime) -> dict[str, Any] | None:
+    """What was known of this thing at that moment; None when it was not there yet."""
+    entry = (
+        RegisterEntry.objects.filter(kind=kind, name=name, created_at__lte=as_of)
+        .order_by("-created_at", "-id")
+        .first()
+    )
+    return entry.facts if entry else None
+
+
+def _record_provider(provider: Provider, event: EventType, by: Actor) -> None:
+    facts = _facts(provider, PROVIDER_FACTS)
+    write_entry(
+        RegisterKind.PROVIDER, subject_id=provider.pk, name=provider.name, facts=facts, by=by
+    )
+    ledger.append(event, subject=provider, by=by, name=provider.name, **facts)
+
+
+def _record_deployment(deployment: Deployment, event: EventType, by: Actor) -> None:
+    facts = _facts(deployment, DEPLOYMENT_FACTS) | {"provider": deployment.provider.name}
+    write_entry(
+        RegisterKind.DEPLOYMENT, subject_id=deployment.pk, name=deployment.name, facts=facts, by=by
+    )
+    ledger.append(event, subject=deployment, by=by, name=deployment.name, **facts)
+
+
+def _facts(row: Provider | Deployment, names: list[str]) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in names}
+    return {
+        name: value.isoformat() if hasattr(value, "isoformat") else value
+        for name, value in values.items()
+    }
+
+
+def _set(row: Provider | Deployment, facts: dict[str, Any]) -> bool:
+    changed = any(getattr(row, name) != value for name, value in facts.items())
+    for name, value in facts.items():
+        setattr(row, name, value)
+    return changed
+
+
+def _check_known(facts: dict[str, Any], known: list[str]) -> None:
+    if unknown := sorted(set(facts).difference(known)):
+        raise ProviderInvalid(f"There is no such fact: {', '.join(unknown)}.")
+
+
+def _check_provider(provider: Provider) -> None:
+    address = urlsplit(provider.base_url)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise ProviderInvalid("The address must begin with http:// or https:// and name a host.")
+    if address.username or address.password or address.query or address.fragment:
+        raise ProviderInvalid("The address may hold neither a password nor a query: use a secret.")
+    if provider.egress == Egress.EXTERNAL and address.scheme != "https":
+        raise ProviderInvalid(
+            "What leaves the house leaves encrypted: the address must begin with https://."
+        )
+    _check_fields(provider)
+
+
+def _check_fields(row: Provider | Deployment) -> None:
+    """What the columns say of themselves; addresses inside the walls need no dot, so theirs is checked above."""
+    try:
+        row.clean_fields(exclude=["base_url", "tenant", "provider"])
+    except ValidationError as error:
+        field, sentences = next(iter(error.message_dict.items()))
+        raise ProviderInvalid(f"{field}: {sentences[0]}") from error
+    if isinstance(row, Provider) and row.auth == "api_key" and not row.secret_name:
+        raise ProviderInvalid("A provider with an API key names the secret that holds it.")
+
+
+def _insert(row: Provider | Deployment, name: str) -> None:
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        raise NameTaken(f"There is already a {row._meta.verbose_name} “{name}”.") from error
