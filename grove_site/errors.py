@@ -25,7 +25,6 @@ from grove_site.pointers import to_errors
 from tenancy import ledger
 from tenancy.access import TenantRequest
 from tenancy.errors import GroveError
-from tenancy.events import EventType
 
 logger = logging.getLogger(__name__)
 
@@ -192,8 +191,7 @@ def _record(request: TenantRequest, response: HttpResponseBase) -> None:
     route = match.view_name if match is not None else ""
     assert request.actor is not None  # noqa: S101 - for the type checker
     try:
-        ledger.append(
-            EventType.ACCESS_REFUSED,
+        ledger.append_refusal(
             subject=ledger.Subject(kind="route", id=route or "unknown"),
             by=request.actor,
             method=request.method or "",

@@ -9,7 +9,7 @@ urlpatterns = [
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("tenancy.sign_in_urls")),
     path("workflows/", include("workflows.urls")),
     path("runs/", include("runs.urls")),
     path("assure/", include("compliance.urls")),

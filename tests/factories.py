@@ -1,10 +1,16 @@
 """Makes what a test needs. Each `make_…` takes what matters to the test and invents the rest."""
 
 import itertools
+from datetime import timedelta
 from typing import Any
 
+from django.test import Client
+from django.utils.timezone import now
+
+from tenancy import sign_in
 from tenancy.context import tenant_context
-from tenancy.models import Domain, Tenant
+from tenancy.models import Domain, Membership, Tenant, User
+from tenancy.permissions import Role
 
 _numbers = itertools.count(1)
 
@@ -16,3 +22,45 @@ def make_tenant(*, name: str = "Acme Bank", slug: str = "", **fields: Any) -> Te
         tenant = Tenant.objects.create(schema_name=slug, name=name, **fields)
         Domain.objects.create(tenant=tenant, domain=f"{slug}.localhost", is_primary=True)
     return tenant
+
+
+# The cast. Mallory belongs to beta and must never see anything of acme's.
+CAST = {
+    Role.ADMIN: "Alice",
+    Role.AUTHOR: "Ann",
+    Role.REVIEWER: "Rob",
+    Role.OPERATOR: "Bob",
+    Role.AUDITOR: "Carol",
+    Role.COMPLIANCE_OFFICER: "Olga",
+    Role.DATA_PROTECTION_OFFICER: "Dan",
+}
+
+
+def make_user(*, name: str = "Bob", password: str | None = None) -> User:
+    """Somebody with an address of their own; without a password nobody signs in as them by form."""
+    address = f"{name.lower()}-{next(_numbers)}@example.org"
+    return User.objects.create_user(email=address, name=name, password=password)
+
+
+def make_member(
+    *, tenant: Tenant, role: Role = Role.OPERATOR, user: User | None = None, **fields: Any
+) -> Membership:
+    """The cast's holder of this role, as a member of this tenant."""
+    if role == Role.AUDITOR:
+        fields.setdefault("expires_at", now() + timedelta(days=30))
+    fields.setdefault("joined_at", now())
+    user = user or make_user(name=CAST[role])
+    with tenant_context(tenant):
+        membership: Membership = Membership.objects.create(user=user, role=role, **fields)
+    return membership
+
+
+def make_client(membership: Membership, *, host: str = "") -> Client:
+    """A browser in which this member has signed in, on the host of the membership's tenant."""
+    home = f"{membership.tenant.slug}.localhost"
+    client = Client(headers={"host": host or home})
+    client.force_login(membership.user)
+    session = client.session
+    sign_in.bind(session, membership, home)
+    session.save()
+    return client
