@@ -1,6 +1,14 @@
 """Who and whose, as rows."""
 
 from tenancy.models.idempotency import IdempotencyKey
+from tenancy.models.keys import DataKey, OwnerKey, TenantKey
+from tenancy.models.ledger import (
+    LedgerCheckpoint,
+    LedgerEntry,
+    LedgerLeaf,
+    LedgerNode,
+    SigningKey,
+)
 from tenancy.models.membership import Membership
 from tenancy.models.owned import (
     CurrentTenant,
@@ -9,6 +17,7 @@ from tenancy.models.owned import (
     TenantOwned,
     new_id,
 )
+from tenancy.models.secrets import Secret, SecretVersion
 from tenancy.models.service_keys import ServiceKey, ServiceNonce
 from tenancy.models.tenant import PLATFORM_SLUG, Domain, Tenant, TenantStatus
 from tenancy.models.tokens import ApiToken
@@ -19,13 +28,23 @@ __all__ = [
     "new_id",
     "ApiToken",
     "CurrentTenant",
+    "DataKey",
     "Domain",
     "IdempotencyKey",
+    "LedgerCheckpoint",
+    "LedgerEntry",
+    "LedgerLeaf",
+    "LedgerNode",
     "Membership",
+    "OwnerKey",
+    "Secret",
+    "SecretVersion",
+    "SigningKey",
     "ServiceKey",
     "ServiceNonce",
     "Tenant",
     "TenantForeignKey",
+    "TenantKey",
     "TenantManager",
     "TenantOwned",
     "TenantStatus",

@@ -1,0 +1,128 @@
+"""The ledger: what happened, written in the transaction in which it happened.
+
+Nothing waits here for a chain: tenancy/sequencer.py gives entries their place later, tenancy/verification.py checks it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import rfc8785
+from django.db import connection, models, transaction
+from django.utils.timezone import now
+
+from tenancy.actors import Actor
+from tenancy.context import current_tenant
+from tenancy.errors import FactsNotPlain, NotInTransaction
+from tenancy.events import EventType
+from tenancy.models import LedgerEntry, new_id
+
+LARGEST_NUMBER = 2**53 - 1  # what RFC 8785 can write
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an entry is about, where it is not a row."""
+
+    kind: str
+    id: str
+
+
+def append(
+    event: EventType | str, /, *, subject: models.Model | Subject, by: Actor, **facts: Any
+) -> LedgerEntry:
+    """Write an entry in the caller's transaction. Facts are names, numbers and digests, never personal data.
+
+    Raises NotInTransaction, NoTenant, FactsNotPlain, and ValueError for an event that tenancy/events.py does not know.
+    """
+    entry = to_entry(event, subject=subject, by=by, facts=facts)
+    entry.save(force_insert=True)
+    return entry
+
+
+def append_all(entries: list[LedgerEntry]) -> None:
+    """Write many entries, made by to_entry, in one statement of the caller's transaction."""
+    LedgerEntry.objects.bulk_create(entries)
+
+
+def append_refusal(*, subject: Subject, by: Actor, **facts: Any) -> LedgerEntry:
+    """Record that somebody was refused, in a transaction of its own: what was refused has been rolled back."""
+    with transaction.atomic():
+        return append(EventType.ACCESS_REFUSED, subject=subject, by=by, **facts)
+
+
+def to_entry(
+    event: EventType | str, /, *, subject: models.Model | Subject, by: Actor, facts: dict[str, Any]
+) -> LedgerEntry:
+    """An entry that is not written yet."""
+    if not connection.in_atomic_block:
+        raise NotInTransaction
+    if isinstance(subject, models.Model):
+        subject = Subject(kind=str(subject._meta.model_name), id=str(subject.pk))
+    entry = LedgerEntry(
+        id=new_id(),
+        tenant_id=current_tenant().pk,
+        at=now(),
+        event=EventType(event).value,
+        subject_kind=subject.kind,
+        subject_id=subject.id,
+        actor_kind=by.kind,
+        actor_id=by.id,
+        facts=_plain(facts, "facts"),
+    )
+    entry.canonical = canonical_bytes(entry)
+    return entry
+
+
+def canonical_bytes(entry: LedgerEntry) -> bytes:
+    """RFC 8785 (JCS) over all that an entry says: the bytes that its leaf hashes."""
+    return rfc8785.dumps(
+        {
+            "id": str(entry.id),
+            "tenant": str(entry.tenant_id),
+            "at": to_timestamp(entry.at),
+            "event": entry.event,
+            "subject": {"kind": entry.subject_kind, "id": entry.subject_id},
+            "actor": {"kind": entry.actor_kind, "id": entry.actor_id},
+            "facts": entry.facts,
+        }
+    )
+
+
+def to_timestamp(at: datetime) -> str:
+    """RFC 3339 in UTC, always with six digits of a second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def lock_number(tenant_id: UUID) -> int:
+    """The advisory lock that this tenant's sequencer holds."""
+    digest = hashlib.sha256(b"grove ledger" + tenant_id.bytes).digest()
+    return int.from_bytes(digest[:8], signed=True)
+
+
+def _plain(value: Any, path: str) -> Any:
+    """A value as JSON holds it, so that what is read back has the same canonical bytes. Raises FactsNotPlain."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Enum):
+        return _plain(value.value, path)
+    if isinstance(value, datetime):
+        return to_timestamp(value)
+    if isinstance(value, UUID | date):
+        return str(value)
+    if isinstance(value, int) and abs(value) <= LARGEST_NUMBER:
+        return int(value)
+    if isinstance(value, str) and "\x00" not in value:
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(each, f"{path}.{key}") for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each, f"{path}[{nth}]") for nth, each in enumerate(value)]
+    if isinstance(value, set | frozenset):
+        return sorted(_plain(each, path) for each in value)
+    raise FactsNotPlain(
+        f"{path} is {type(value).__name__}, which a ledger entry cannot hold: use text, whole numbers, lists, mappings."
+    )
