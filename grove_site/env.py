@@ -13,7 +13,10 @@ Value = TypeVar("Value")
 
 
 def environment(state: Path) -> dict[str, str]:
-    """The process's environment over what the supervisor left in <state>/grove.env (NAME=value lines)."""
+    """The process's environment; over what the supervisor left in <state>/grove.env (NAME=value lines) where the
+    database is the embedded one. With a database of one's own nothing of the embedded one's may slip in."""
+    if "DATABASE_URL" in os.environ or "DATABASE_URL_FILE" in os.environ:
+        return dict(os.environ)
     left = state / "grove.env"
     lines = left.read_text().splitlines() if left.is_file() else []
     return dict(line.split("=", 1) for line in lines if "=" in line) | dict(os.environ)

@@ -171,6 +171,8 @@ RUN_SLOTS = env.integer("GROVE_RUN_SLOTS", 100, 1, 10_000)
 INPUT_LIMIT_BYTES = env.integer("GROVE_INPUT_LIMIT_BYTES", 10_000_000, 1_000, 2**31 - 1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = INPUT_LIMIT_BYTES + 1_000_000
 
+EMBEDDED_MODEL_URL = env.text("GROVE_MODEL_URL")  # `manage.py up` says where its model server listens
+
 # -- people -------------------------------------------------------------------------------------------------------
 
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

@@ -24,7 +24,6 @@ class Child:
         self.process: subprocess.Popen[bytes] | None = None
         self.pause = FIRST_PAUSE
         self.started_at = self.start_again_at = 0.0
-        self.was_up = False
         self._log_start = 0
 
     @property

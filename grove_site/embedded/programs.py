@@ -43,8 +43,9 @@ def worker(*, number: int, slots: int) -> Program:
     return Program(
         name=f"worker {number}",
         arguments=(
-            *celery("worker", "--pool", "threads", "--concurrency", str(slots)),
-            *("--queues", QUEUES, "--hostname", f"worker{number}@%h"),
+            *celery("worker", "--loglevel", "INFO", "--pool", "threads"),
+            *("--concurrency", str(slots), "--queues", QUEUES),
+            *("--hostname", f"worker{number}@%h"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ),
         says_ready=True,

@@ -44,6 +44,7 @@ class Supervisor:
     def __init__(self, plan: Plan, *, say: Callable[[str, str], None]) -> None:
         self.plan, self.say = plan, say
         self.env: dict[str, str] = dict(os.environ)
+        self.shared: dict[str, str] = {}
         self.postgres: EmbeddedPostgres | None = None
         self.children: list[Child] = []
 
@@ -55,12 +56,14 @@ class Supervisor:
             self._check_port()
             at_the_end.callback(self._stop_postgres)
             owning = self._start_databases()
-            self._migrate(owning)
             at_the_end.callback(self._stop_children)
+            self._share({"GROVE_PORT": str(self.plan.port)})
             self._start_model_server()
+            self._migrate(owning)
+            self._start_programs()
             if self.plan.demo:
                 self._run_once("demo tenant", programs.manage("seed_demo"))
-            self._start_programs()
+            self._wait_until_all_are_up()
             status = self._show_demo() if self.plan.demo else 0
             if self.plan.stay:
                 self.say("Grove", "is up; Ctrl-C stops it")
@@ -82,11 +85,17 @@ class Supervisor:
             self.say("key", f"made {file}; keep a copy, without it nothing stored can be read")
         self.postgres.start()
         made = surroundings.of_embedded_server(self.postgres, state)
-        self.env |= made.serving
-        surroundings.leave(state, made.serving)
+        self._share(made.serving)
         where = f"127.0.0.1:{self.postgres.port}, data in {self.postgres.data}"
         self.say("PostgreSQL", f"up at {where}")
         return made.owning
+
+    def _share(self, values: Mapping[str, str]) -> None:
+        """For the processes started from here, and for commands in another terminal."""
+        self.env |= values
+        self.shared |= values
+        if self.postgres is not None:
+            surroundings.leave(self.plan.state, self.shared)
 
     def _migrate(self, owning: Mapping[str, str]) -> None:
         for alias in ("default", "keys"):
@@ -104,34 +113,29 @@ class Supervisor:
             return
         port = processes.kept_port(self.plan.state / "model.port")
         program = programs.model_server(port=port)
-        self.env["GROVE_MODEL_URL"] = program.address
+        self._share({"GROVE_MODEL_URL": program.address})
         self._start(program)
 
     def _start_programs(self) -> None:
         for number in range(1, self.plan.workers + 1):
-            self._start(programs.worker(number=number, slots=self.plan.slots), wait=False)
-        self._start(programs.beat(), wait=False)
-        self._start(programs.web(port=self.plan.port, host=self.plan.host), wait=False)
-        for child in self.children:
-            self._wait_until_up(child)
+            self._start(programs.worker(number=number, slots=self.plan.slots))
+        self._start(programs.beat())
+        self._start(programs.web(port=self.plan.port, host=self.plan.host))
 
-    def _start(self, program: Program, *, wait: bool = True) -> None:
+    def _start(self, program: Program) -> None:
         child = Child(program, env=self.env, log=self._log(program.name))
         child.start()
         self.children.append(child)
-        if wait:
-            self._wait_until_up(child)
 
-    def _wait_until_up(self, child: Child) -> None:
-        if child.was_up:
-            return
+    def _wait_until_all_are_up(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not child.is_up():
-            if child.has_ended() or time.monotonic() > deadline:
-                raise ProgramFailed(_failure(child.name, child.log))
-            time.sleep(0.05)
-        child.was_up = True
-        self.say(child.name, f"up{f' at {child.program.address}' if child.program.address else ''}")
+        for child in self.children:
+            while not child.is_up():
+                if child.has_ended() or time.monotonic() > deadline:
+                    raise ProgramFailed(_failure(child.name, child.log))
+                time.sleep(0.05)
+            address = child.program.address
+            self.say(child.name, f"up at {address}" if address else "up")
 
     def _run_once(
         self, name: str, arguments: tuple[str, ...], env: Mapping[str, str] | None = None

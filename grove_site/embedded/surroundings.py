@@ -104,7 +104,7 @@ def _check_answers(name: str, url: str) -> None:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.Error as error:
         place = urlsplit(url)
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else "no answer"
+        reason = (str(error).strip() or "no answer").splitlines()[0]
         raise DatabaseDown(
             f"The database {place.path.strip('/')} at {place.hostname}:{place.port or 5432} does not answer "
             f"({reason}). Start it, or correct {name}."
