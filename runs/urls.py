@@ -1,6 +1,17 @@
 """Pages of this floor."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from runs.views import run, runs, start, steer
 
 app_name = "runs"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", runs.list_runs, name="list"),
+    path("start/<slug:slug>/", start.start_run, name="start"),
+    path("<uuid:run_id>/", run.show_run, name="run"),
+    path("<uuid:run_id>/events/", run.show_events, name="events"),
+    path("<uuid:run_id>/decisions/", run.show_decisions, name="decisions"),
+    path("<uuid:run_id>/payloads/", run.show_payloads, name="payloads"),
+    path("<uuid:run_id>/resume/", steer.resume_run, name="resume"),
+    path("<uuid:run_id>/cancel/", steer.cancel_run, name="cancel"),
+]

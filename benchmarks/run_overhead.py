@@ -1,0 +1,304 @@
+"""What running a graph costs beside a bare loop: `python -m benchmarks.run_overhead [--json] [--repeat N]`.
+
+The bare loop is psycopg with one durable INSERT and one commit per wave, in the same run on the same server. Beside it stands
+everything that Grove has on: sealing, row-level security, claims, events, NOTIFY, ledger and, for model calls, decisions.
+"""
+
+import argparse
+import json
+import statistics
+import threading
+import time
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from typing import Any
+
+from benchmarks.stage import Stage, add_model, make_tenant, publish, slow_model, wait_until
+
+RATIO_LIMIT, TRIVIAL_COMMITS, GOVERNED_COMMITS = 4.0, 1.2, 2.2
+CHAIN, FAN, RUNS, NODES, SLOW_MS = 40, 40, 200, 10, 50
+
+
+@dataclass
+class Row:
+    """One line of the table. Times are milliseconds; `ratio` is to the bare loop of the same shape."""
+
+    name: str
+    total_ms: float
+    per_node_ms: float
+    commits_per_node: float
+    statements_per_node: float
+    bare_ms: float | None
+    ratio: float | None
+    limit: str
+    holds: bool
+
+
+def chain(nodes: int, kind: str = "transform") -> str:
+    """Input, then `nodes` in a row, then output."""
+    names = [f"n{number}" for number in range(nodes)]
+    lines = [_head("chain")]
+    before = "start"
+    for name in names:
+        lines.append(_node(name, kind, [before]))
+        before = name
+    return "\n".join([*lines, _tail([before], before)])
+
+
+def fan_out(nodes: int, kind: str = "transform") -> str:
+    """Input, then `nodes` side by side, then a merge and the output."""
+    names = [f"n{number}" for number in range(nodes)]
+    lines = [_head("fan"), *(_node(name, kind, ["start"]) for name in names)]
+    lines.append(f"  - {{id: joined, kind: merge, mode: object, after: [{', '.join(names)}]}}")
+    return "\n".join([*lines, _tail(["joined"], "joined")])
+
+
+def _head(name: str) -> str:
+    return (
+        f"grove: 1\nname: {name}-{time.monotonic_ns()}\ntitle: Measured\ndata_class: internal\nnodes:\n"
+        "  - {id: start, kind: input, schema: {type: object, properties: {n: {type: integer}}, required: [n]}}"
+    )
+
+
+def _node(name: str, kind: str, after: list[str]) -> str:
+    if kind == "llm":
+        return (
+            f"  - {{id: {name}, kind: llm, after: [{', '.join(after)}], model_group: default, "
+            f'prompt: "Say {{{{ start.n }}}}", max_tokens: 8}}'
+        )
+    return f"  - {{id: {name}, kind: transform, after: [{', '.join(after)}], expression: '{{n: start.n}}'}}"
+
+
+def _tail(after: list[str], value: str) -> str:
+    return f'  - {{id: result, kind: output, after: [{", ".join(after)}], value: "{{{{ {value} }}}}"}}'
+
+
+# -- the bare loop ------------------------------------------------------------------------------------------------
+
+
+def bare(url: str, waves: list[int]) -> float:
+    """Milliseconds for one commit per wave; a wave of n inserts n rows in one statement."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS bare (run uuid, node text, at timestamptz DEFAULT now(), output jsonb)"
+        )
+        started = time.perf_counter()
+        for wave in waves:
+            connection.execute(
+                "INSERT INTO bare (run, node, output) SELECT gen_random_uuid(), 'n', '{\"n\": 1}' FROM generate_series(1, %s)",
+                (wave,),
+            )
+        return (time.perf_counter() - started) * 1000
+
+
+# -- Grove --------------------------------------------------------------------------------------------------------
+
+
+def one_run(version: Any, executor: Any) -> tuple[float, str]:
+    """Milliseconds from the claim to the last commit of one run, and how it ended."""
+    from runs import start
+    from runs.models import Run
+    from tenancy import actors
+
+    run = start.start(version=version, run_input={"n": 1}, by=actors.SYSTEM)
+    began = time.perf_counter()
+    executor.wake()
+    while not executor.is_idle:
+        time.sleep(0.0005)
+    taken = (time.perf_counter() - began) * 1000
+    return taken, Run.objects.get(pk=run.pk).status
+
+
+class Counter:
+    """Counts what the executor's own threads send: statements, and commits of what writes."""
+
+    THREADS = ("driver", "node")
+
+    def __init__(self) -> None:
+        self.statements = self.commits = 0
+
+    def __enter__(self) -> "Counter":
+        from tenancy.pgbackend import base
+
+        self._cursor, self._wrapper = base._TenantCursor, base.DatabaseWrapper
+        self._execute, self._commit = self._cursor.execute, self._wrapper.commit
+        counter = self
+
+        def execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
+            if counter._is_ours():
+                counter.statements += 1
+                alone = cursor.connection.autocommit
+                counter.commits += alone and _writes(str(query))
+            return counter._execute(cursor, query, params, **options)
+
+        def commit(wrapper: Any) -> None:
+            counter.commits += counter._is_ours()
+            counter._commit(wrapper)
+
+        self._cursor.execute, self._wrapper.commit = execute, commit
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._cursor.execute, self._wrapper.commit = self._execute, self._commit
+
+    def _is_ours(self) -> bool:
+        return threading.current_thread().name.startswith(self.THREADS)
+
+
+def _writes(query: str) -> bool:
+    return query.startswith(("INSERT", "UPDATE", "DELETE", "SELECT grove_checkpoint"))
+
+
+def measure_single(
+    stage: Stage, name: str, text: str, nodes: int, waves: list[int], repeat: int, governed: bool
+) -> Row:
+    """Median over `repeat` runs, each beside its own bare loop."""
+    from runs.executor import Executor
+
+    version, executor = publish(text), Executor()
+    executor.start()
+    try:
+        one_run(version, executor)  # warm: connections, plans, the parsed definition
+        ours, bares = [], []
+        with Counter() as counter:
+            for _ in range(repeat):
+                bares.append(bare(stage.psycopg_url(), waves))
+                taken, status = one_run(version, executor)
+                if status != "completed":
+                    raise SystemExit(f"{name}: the run ended {status}.")
+                ours.append(taken)
+    finally:
+        executor.stop()
+    total, bare_ms = statistics.median(ours), statistics.median(bares)
+    ratio = statistics.median(o / b for o, b in zip(ours, bares, strict=True))
+    commits = counter.commits / repeat / nodes
+    limit_commits = GOVERNED_COMMITS if governed else TRIVIAL_COMMITS
+    holds = commits <= limit_commits and (governed or ratio <= RATIO_LIMIT)
+    limit = f"{limit_commits} commits a node" + ("" if governed else f", {RATIO_LIMIT:.0f} x bare")
+    return Row(
+        name=name,
+        total_ms=total,
+        per_node_ms=total / nodes,
+        commits_per_node=commits,
+        statements_per_node=counter.statements / repeat / nodes,
+        bare_ms=bare_ms,
+        ratio=ratio,
+        limit=limit,
+        holds=holds,
+    )
+
+
+def measure_many(stage: Stage, repeat: int) -> Row:
+    """RUNS runs of NODES nodes on two real workers, from the first start to the last end."""
+    from runs import start
+    from runs.models import TERMINAL, Run
+    from tenancy import actors
+
+    version = publish(chain(NODES))
+    nodes = RUNS * (NODES + 2)
+    ours, bares = [], []
+    with stage.workers(2):
+        for _ in range(max(1, repeat // 3)):
+            bares.append(_bare_in_two(stage.psycopg_url()))
+            before = Run.objects.filter(status__in=TERMINAL).count()
+            began = time.perf_counter()
+            for number in range(RUNS):
+                start.start(version=version, run_input={"n": number}, by=actors.SYSTEM)
+            started = time.perf_counter()
+            wait_until(
+                lambda before=before: Run.objects.filter(status__in=TERMINAL).count() >= before + RUNS,
+                120,
+            )
+            ended = time.perf_counter()
+            ours.append((ended - began) * 1000)
+            print(f"  started in {started - began:.2f} s, ended after {ended - began:.2f} s")
+    total, bare_ms = statistics.median(ours), statistics.median(bares)
+    return Row(
+        name=f"{RUNS} runs of {NODES} nodes, 2 workers, started one by one",
+        total_ms=total,
+        per_node_ms=total / nodes,
+        commits_per_node=float("nan"),
+        statements_per_node=float("nan"),
+        bare_ms=bare_ms,
+        ratio=total / bare_ms,
+        limit=f"{RATIO_LIMIT:.0f} x bare",
+        holds=total / bare_ms <= RATIO_LIMIT,
+    )
+
+
+def _bare_in_two(url: str) -> float:
+    """The bare loop of the same shape in two processes at once."""
+    context = get_context("fork")
+    waves = [1] * (RUNS * (NODES + 2) // 2)
+    loops = [context.Process(target=bare, args=(url, waves)) for _ in range(2)]
+    began = time.perf_counter()
+    for loop in loops:
+        loop.start()
+    for loop in loops:
+        loop.join()
+    return (time.perf_counter() - began) * 1000
+
+
+def measure(repeat: int) -> list[Row]:
+    with Stage() as stage, slow_model(SLOW_MS / 1000) as model_url:
+        from tenancy.context import tenant_context
+
+        tenant = make_tenant("measured")
+        with tenant_context(tenant):
+            add_model(model_url)
+            return [
+                measure_single(
+                    stage, f"chain of {CHAIN}", chain(CHAIN), CHAIN + 2, [1] * (CHAIN + 3), repeat, False
+                ),
+                measure_single(
+                    stage, f"fan-out of {FAN}", fan_out(FAN), FAN + 3, [1, 1, FAN, 1, 1], repeat, False
+                ),
+                measure_single(
+                    stage,
+                    f"{NODES} model calls of {SLOW_MS} ms in a row",
+                    chain(NODES, "llm"),
+                    NODES,
+                    [1] * (2 * NODES),
+                    max(3, repeat // 3),
+                    True,
+                ),
+                measure_single(
+                    stage,
+                    f"{NODES} model calls of {SLOW_MS} ms side by side",
+                    fan_out(NODES, "llm"),
+                    NODES,
+                    [1] * (2 * NODES),
+                    max(3, repeat // 3),
+                    True,
+                ),
+                measure_many(stage, repeat),
+            ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--repeat", type=int, default=9)
+    asked = parser.parse_args()
+    rows = measure(asked.repeat)
+    if asked.json:
+        print(json.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        show(rows)
+    return 0 if all(row.holds for row in rows) else 1
+
+
+def show(rows: list[Row]) -> None:
+    print(f"{'':48} {'ms':>9} {'ms/node':>8} {'commits':>8} {'stmts':>6} {'bare ms':>8} {'ratio':>6}  limit")
+    for row in rows:
+        print(
+            f"{row.name:48} {row.total_ms:9.1f} {row.per_node_ms:8.2f} {row.commits_per_node:8.2f} "
+            f"{row.statements_per_node:6.2f} {row.bare_ms or 0:8.1f} {row.ratio or 0:6.2f}  "
+            f"{row.limit}: {'holds' if row.holds else 'MISSED'}"
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,177 @@
+"""What every measurement stands on: a durable PostgreSQL of its own, a tenant, worker processes, a model of known speed.
+
+Import this before anything of Django's: `with Stage() as stage:` sets the environment and loads the settings.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOT_KEY = "bWVhc3VyZW1lbnRzIG1lYXN1cmVtZW50cyBtZWFzdXI="
+ANSWER = (
+    b'{"id":"1","object":"chat.completion","model":"measured","choices":[{"index":0,"finish_reason":"stop",'
+    b'"message":{"role":"assistant","content":"A short answer."}}],'
+    b'"usage":{"prompt_tokens":12,"completion_tokens":4,"total_tokens":16}}'
+)
+
+
+class Stage:
+    """A PostgreSQL with full durability and everything on; gone afterwards."""
+
+    def __init__(self) -> None:
+        self.state = Path(tempfile.mkdtemp(prefix="grove-bench-"))
+        self.state.chmod(0o755)
+
+    def __enter__(self) -> Self:
+        sys.path.insert(0, str(ROOT))
+        for name in [name for name in os.environ if name.startswith("GROVE_")]:
+            del os.environ[name]
+        os.environ |= {
+            "GROVE_STATE_DIR": str(self.state),
+            "GROVE_ROOT_KEY": ROOT_KEY,
+            "GROVE_SECRET_KEY": "only for measurements, and long enough",
+            "GROVE_LOG_LEVEL": "WARNING",
+            "DJANGO_SETTINGS_MODULE": "grove_site.settings",
+        }
+        from grove_site.embedded import processes, surroundings
+        from grove_site.embedded.postgres import EmbeddedPostgres
+
+        self.postgres = EmbeddedPostgres(self.state)
+        self.postgres.start()
+        made = surroundings.of_embedded_server(self.postgres, self.state, env={})
+        os.environ |= {k: v for k, v in made.serving.items() if not k.endswith("_FILE")}
+        self.env = dict(os.environ)
+        for alias in ("default", "keys"):
+            migration = processes.spawn(
+                (sys.executable, "-m", "grove_site", "migrate", "--database", alias, "-v", "0"),
+                env={**self.env, **made.owning},
+                cwd=ROOT,
+            )
+            if migration.wait():
+                raise SystemExit(f"The database {alias} could not be migrated.")
+        import django
+
+        django.setup()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        from django.db import connections
+
+        for connection in connections.all():
+            connection.close()
+            connection.close_pool()
+        self.postgres.stop()
+        shutil.rmtree(self.postgres.home, ignore_errors=True)
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    def psycopg_url(self) -> str:
+        return self.env["DATABASE_URL"]
+
+    @contextmanager
+    def workers(self, count: int) -> Iterator[list[Any]]:
+        """Real Celery workers; they are ready when this yields."""
+        from grove_site.embedded import processes, programs
+
+        started = []
+        try:
+            for number in range(1, count + 1):
+                program = programs.worker(number=number, slots=4)
+                log = self.state / f"worker-{number}-{time.monotonic_ns()}.log"
+                with log.open("wb") as stream:
+                    worker = processes.spawn(
+                        program.arguments, env=self.env, cwd=ROOT, output=stream.fileno()
+                    )
+                started.append(worker)
+                wait_until(lambda log=log: "ready." in log.read_text(errors="replace"), 60)
+            yield started
+        finally:
+            for worker in started:
+                worker.terminate()
+            for worker in started:
+                worker.wait(30)
+
+
+def make_tenant(name: str) -> Any:
+    """A tenant with its default policies. The caller enters it with tenant_context."""
+    from compliance import policies
+    from tenancy import actors
+    from tenancy.context import tenant_context
+    from tenancy.models import Tenant
+
+    tenant = Tenant.objects.create(schema_name=name, name=name)
+    with tenant_context(tenant):
+        policies.install_defaults(by=actors.SYSTEM)
+    return tenant
+
+
+def publish(text: str) -> Any:
+    """The published version of this definition, in the current tenant."""
+    from tenancy import actors
+    from workflows import definitions, versions
+
+    revision = definitions.import_definition(text=text, by=actors.SYSTEM)
+    version = versions.create(revision=revision, by=actors.SYSTEM)
+    versions.publish(version=version, by=actors.SYSTEM, reason="Measured.")
+    version.refresh_from_db()
+    return version
+
+
+def add_model(base_url: str) -> None:
+    """Make the model group `default` of the current tenant lead to this server, at a price of zero."""
+    from tenancy import actors
+    from workflows import model_groups
+
+    model_groups.add_local_model(base_url=base_url, model="measured", by=actors.SYSTEM)
+
+
+@contextmanager
+def slow_model(seconds: float) -> Iterator[str]:
+    """A process that answers every chat completion after this long. Yields its base address."""
+    context = get_context("fork")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(seconds, theirs), daemon=True)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{ours.recv()}/v1"
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _serve(seconds: float, pipe: Any) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            time.sleep(seconds)
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(ANSWER)))
+            self.end_headers()
+            self.wfile.write(ANSWER)
+
+        def log_message(self, *args: Any) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    pipe.send(server.server_address[1])
+    server.serve_forever()
+
+
+def wait_until(true: Callable[[], bool], seconds: float, every: float = 0.01) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            raise SystemExit("Waited in vain.")
+        time.sleep(every)
