@@ -1,6 +1,19 @@
 """Resources of this floor, below /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from compliance.api import disposals, policies
 
 app_name = "api-compliance"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("policies", policies.Policies.as_view(), name="policies"),
+    path("policies/active", policies.ActivePolicy.as_view(), name="active-policy"),
+    path("policies/<uuid:snapshot_id>", policies.OnePolicy.as_view(), name="policy"),
+    path("disposals", disposals.Disposals.as_view(), name="disposals"),
+    path("disposals/<uuid:disposal_id>", disposals.OneDisposal.as_view(), name="disposal"),
+    path(
+        "disposals/<uuid:disposal_id>/records",
+        disposals.DisposedRecords.as_view(),
+        name="disposed-records",
+    ),
+]

@@ -62,7 +62,7 @@ class Engine:
         try:
             verdict = self._decide(action, facts)
         except PolicyError as error:
-            logger.error("A policy could not be evaluated", extra={"action": "policy_error"})
+            logger.warning("A policy could not be evaluated", extra={"action": "policy_error"})
             verdict = _deny("policy_error", f"The policy could not be evaluated: {error}")
         except Exception:  # fail closed: an engine that breaks denies
             logger.exception("The policy engine failed", extra={"action": "policy_error"})

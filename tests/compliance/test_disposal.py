@@ -1,7 +1,7 @@
 """A dry run promises, the execution keeps the promise, and what stops half-way is completed."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -43,12 +43,11 @@ NO_GRACE = timedelta(0)
 
 
 @pytest.fixture(autouse=True)
-def _kinds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Letters and folders are the only disposable things."""
     monkeypatch.setattr(disposables, "_KINDS", {})
     disposables.register(letters.Folders())
     disposables.register(letters.Letters())
-    yield
 
 
 @pytest.fixture
@@ -142,9 +141,9 @@ def test_a_plan_expires_after_half_an_hour(folder: IdempotencyKey) -> None:
     with time_machine.travel("2026-11-21T10:00:00Z", tick=False):
         planned = plan(folder)
 
-    with time_machine.travel("2026-11-21T10:30:00Z", tick=False):
-        with pytest.raises(DisposalPlanExpired):
-            execute(planned.pk)
+    late = time_machine.travel("2026-11-21T10:30:00Z", tick=False)
+    with late, pytest.raises(DisposalPlanExpired):
+        execute(planned.pk)
     with time_machine.travel("2026-11-21T10:29:59Z", tick=False):
         execute(planned.pk)
 
@@ -336,9 +335,9 @@ def test_nobody_is_guessed_from_the_log(in_acme: Tenant) -> None:
 def test_the_log_cannot_be_changed(folder: IdempotencyKey, model: Any, verb: str) -> None:
     execute(plan(folder).pk)
 
-    with pytest.raises(ProgrammingError), transaction.atomic():
-        with connections["default"].cursor() as cursor:
-            cursor.execute(verb.format(model._meta.db_table))
+    cursor = connections["default"].cursor()
+    with pytest.raises(ProgrammingError), transaction.atomic(), cursor:
+        cursor.execute(verb.format(model._meta.db_table))
 
 
 def test_the_database_refuses_a_disposal_without_a_reason(folder: IdempotencyKey) -> None:
@@ -378,9 +377,10 @@ def test_of_many_who_execute_one_plan_one_wins() -> None:
         try:
             with tenant_context(tenant):
                 execute(planned.pk)
-            return "won"
         except DisposalPlanUsed:
             return "too late"
+        else:
+            return "won"
         finally:
             connections.close_all()
 

@@ -87,7 +87,7 @@ def test_an_unknown_action_denies() -> None:
 def test_an_engine_that_breaks_denies(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(DEFAULT)
     monkeypatch.setattr(engine, "_schema", None)
-    monkeypatch.setattr(engine, "_slice", lambda *scope: 1 / 0)
+    monkeypatch.setattr(engine, "_slice", lambda *_: 1 / 0)
 
     assert engine.decide(make_action(make_model()), make_facts()).code == "policy_error"
 
@@ -203,7 +203,7 @@ def test_a_set_that_cannot_be_trusted_is_refused(text: str, problem: str) -> Non
 def test_one_id_in_both_sets_is_refused() -> None:
     twin = '@id("base.model") @obligation("throttle") @wait_seconds("1") '
 
-    with pytest.raises(PolicyInvalid, match="Two policies have the id base.model"):
+    with pytest.raises(PolicyInvalid, match=r"Two policies have the id base\.model"):
         rules.check(replace(DEFAULT, obligations=twin + f"permit ({TOOLS});"))
 
 
