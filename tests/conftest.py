@@ -34,7 +34,7 @@ except ImportError as error:  # while the house is being built, pure tests go on
     print(f"Django is not ready: {error}")
 
 STATE = Path(os.environ["GROVE_STATE_DIR"])
-SERVER = pytest.StashKey["TestServer"]()
+SERVER: "pytest.StashKey[TestServer]" = pytest.StashKey()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -85,7 +85,9 @@ def django_db_setup(
         for alias in ALIASES:
             use(databases, alias, "grove_app")
     settings.CELERY_BROKER_URL = app.conf.broker_url = databases.broker_url
-    app.conf.broker_transport_options["conn_string"] = databases.broker_url.replace("pgmq", "postgresql", 1)
+    app.conf.broker_transport_options["conn_string"] = databases.broker_url.replace(
+        "pgmq", "postgresql", 1
+    )
     TransactionTestCase.databases = set(ALIASES)
     # Grants and triggers refuse a flush: tests with real commits make tenants of their own, and leave them.
     TransactionTestCase._fixture_teardown = lambda self: None  # type: ignore[method-assign]

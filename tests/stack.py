@@ -1,9 +1,8 @@
 """Real processes for flow tests: web, workers and the model server, started, killed and restarted at will."""
 
-import signal
+import os
 import subprocess
 import time
-import os
 from pathlib import Path
 from typing import Any, Self
 

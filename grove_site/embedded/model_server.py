@@ -1,4 +1,4 @@
-"""The embedded model behind a real OpenAI-compatible server on loopback: `python -m grove_site.embedded.model_server PORT`.
+"""The embedded model behind a real OpenAI-compatible server on loopback; its one argument is the port.
 
 135 million parameters: shapes are right, content is poor. It shows that everything works without a network.
 """
@@ -29,7 +29,7 @@ def is_installed() -> bool:
 
 def serve(port: int) -> None:
     """Serve until SIGTERM."""
-    import xllamacpp  # here, since loading it costs every command half a second
+    import xllamacpp  # noqa: PLC0415  (half a second, which only this process should pay)
 
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(model_path())
@@ -41,7 +41,8 @@ def serve(port: int) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    print(f"The model listens on {server.listening_address}", flush=True)
+    sys.stdout.write(f"The model listens on {server.listening_address}\n")
+    sys.stdout.flush()
     stopped.wait()
 
 

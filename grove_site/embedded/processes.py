@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent. Linux only in this; elsewhere a kill -9 of the parent leaves them."""
+"""Child processes that never outlive their parent; on other systems than Linux a kill -9 of the parent leaves them."""
 
 import ctypes
 import os
@@ -32,7 +32,7 @@ def spawn(
         env=dict(env) if env is not None else None,
         cwd=cwd,
         start_new_session=True,
-        preexec_fn=_die_with(os.getpid(), on_parent_death),
+        preexec_fn=_die_with(os.getpid(), on_parent_death),  # noqa: PLW1509  (the main thread)
         **(account or {}),
     )
 

@@ -103,7 +103,7 @@ def install_queue(*, owner_url: str, app_url: str) -> None:
 
 
 def _grant_future_tables(connection: psycopg.Connection) -> None:
-    """Tables that Django or a library makes. Those of tenants get theirs from tenancy.rls, which revokes these first."""
+    """Tables that Django or a library makes. Those of tenants get theirs from tenancy.rls instead."""
     connection.execute(FUTURE_TABLES)
 
 

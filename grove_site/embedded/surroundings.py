@@ -22,7 +22,7 @@ OWN_SERVER_NEEDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """`serving` is for every process; `owning` only for the one that migrates, and empty where that is not ours to do."""
+    """`serving` is for every process; `owning` only for the one that migrates, empty where that is not ours to do."""
 
     serving: Mapping[str, str]
     owning: Mapping[str, str]
@@ -44,7 +44,9 @@ def of_own_servers(env: Mapping[str, str] = os.environ) -> Surroundings:
     for name in ("DATABASE_URL", "KEYS_DATABASE_URL"):
         _check_answers(name, _read(env, name))
     owner, keys_owner = _read(env, "OWNER_DATABASE_URL"), _read(env, "KEYS_OWNER_DATABASE_URL")
-    owning = {"DATABASE_URL": owner, "KEYS_DATABASE_URL": keys_owner} if owner and keys_owner else {}
+    owning = (
+        {"DATABASE_URL": owner, "KEYS_DATABASE_URL": keys_owner} if owner and keys_owner else {}
+    )
     return Surroundings(serving={}, owning=owning)
 
 

@@ -14,13 +14,19 @@ WORKERS = 2
 
 
 class Command(BaseCommand):
-    help = "Start PostgreSQL, the model server, workers, beat and the web server; Ctrl-C stops them."
+    help = (
+        "Start PostgreSQL, the model server, workers, beat and the web server; Ctrl-C stops them."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--demo", action="store_true", help="make the demo tenant and run its demo")
+        parser.add_argument(
+            "--demo", action="store_true", help="make the demo tenant and run its demo"
+        )
         parser.add_argument("--input", type=Path, help="a text file for the demo, such as a letter")
-        parser.add_argument("--until-demo-ends", action="store_true", help="stop when the demo has ended")
+        parser.add_argument(
+            "--until-demo-ends", action="store_true", help="stop when the demo has ended"
+        )
         parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
         parser.add_argument("--port", type=int, default=settings.PORT)
         parser.add_argument("--workers", type=int, default=WORKERS)
