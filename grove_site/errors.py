@@ -35,7 +35,10 @@ SENTENCES: Mapping[str, tuple[int, str]] = {
     "bad_request": (400, "The request could not be understood."),
     "not_signed_in": (401, "Sign in, or send an API token."),
     "forbidden": (403, "You may not do this."),
-    "csrf_failed": (403, "This form is too old, or was not sent from this site. Load the page anew."),
+    "csrf_failed": (
+        403,
+        "This form is too old, or was not sent from this site. Load the page anew.",
+    ),
     "not_found": (404, NOTHING_HERE),
     "body_too_large": (413, "The request is larger than this installation accepts."),
     "validation_failed": (422, "Some of what was sent is not valid."),

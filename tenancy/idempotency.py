@@ -33,9 +33,7 @@ class Answer:
     location: str
 
 
-def claim(
-    *, key: str, route: str, request: bytes, caller: Actor
-) -> IdempotencyKey | Answer:
+def claim(*, key: str, route: str, request: bytes, caller: Actor) -> IdempotencyKey | Answer:
     """Our claim when this request is the first; the kept answer when it is not.
 
     Raises IdempotencyKeyInUse while the first is being worked on, IdempotencyKeyReused for another request.

@@ -115,9 +115,7 @@ def invitation_of(membership: Membership) -> str:
 def get_invited(invitation: str) -> Membership:
     """The membership that waits for this invitation, in the current tenant. Raises InvitationInvalid."""
     try:
-        named = signing.loads(
-            invitation, salt=INVITATION_SALT, max_age=INVITATION_DAYS * 24 * 3600
-        )
+        named = signing.loads(invitation, salt=INVITATION_SALT, max_age=INVITATION_DAYS * 24 * 3600)
     except signing.BadSignature as error:
         raise InvitationInvalid from error
     membership = (

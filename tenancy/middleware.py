@@ -22,7 +22,11 @@ from tenancy.models import Tenant, TenantStatus
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 API = "/api/"
-WITHOUT_TENANT = ("/livez", "/readyz", "/static/")  # probes and assets call by address, not by a tenant's name
+WITHOUT_TENANT = (
+    "/livez",
+    "/readyz",
+    "/static/",
+)  # probes and assets call by address, not by a tenant's name
 
 
 class TenantMiddleware:
@@ -50,7 +54,11 @@ class TenantMiddleware:
 
     def _tenant_of(self, request: TenantRequest) -> Tenant:
         tenant = hosts.find_tenant(request.get_host())
-        if tenant is not None and request.path.startswith(API) and service_keys.is_asserted(request):
+        if (
+            tenant is not None
+            and request.path.startswith(API)
+            and service_keys.is_asserted(request)
+        ):
             request.service_key, tenant = service_keys.verify(request, host_tenant=tenant)
         if tenant is None or tenant.status == TenantStatus.DELETED:
             raise TenantNotFound

@@ -70,7 +70,12 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     # Writes workflows and tries them out; another person publishes them.
     Role.AUTHOR: _READ
     | _OWN_TOKENS
-    | {Permission.WORKFLOW_EDIT, Permission.RUN_START, Permission.RUN_CANCEL, Permission.PAYLOAD_VIEW},
+    | {
+        Permission.WORKFLOW_EDIT,
+        Permission.RUN_START,
+        Permission.RUN_CANCEL,
+        Permission.PAYLOAD_VIEW,
+    },
     # The second pair of eyes: publishes and retires, never edits.
     Role.REVIEWER: _READ
     | _OWN_TOKENS

@@ -76,10 +76,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     @transaction.atomic
     def set_password(self, user: AbstractBaseUser, password: str) -> None:
         super().set_password(user, password)
-        ledger.append(
-            EventType.PASSWORD_CHANGED, subject=user, by=Actor.of_user(cast(User, user))
-        )
-
+        ledger.append(EventType.PASSWORD_CHANGED, subject=user, by=Actor.of_user(cast(User, user)))
 
     def send_notification_mail(
         self,

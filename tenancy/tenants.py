@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from tenancy import hosts, ledger
@@ -15,11 +16,11 @@ from tenancy.models import PLATFORM_SLUG, Domain, Tenant, TenantStatus
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,48}[a-z0-9]")
 RESERVED = ("public", "information-schema", "pg")
 
-_at_birth: list[Callable[[Actor], object]] = []
+_at_birth: list[Callable[..., object]] = []
 
 
-def at_birth(furnish: Callable[[Actor], object]) -> None:
-    """Register what every new tenant is furnished with; called inside its context, with `by`.
+def at_birth(furnish: Callable[..., object]) -> None:
+    """Register what every new tenant is furnished with; called as furnish(by=…) inside its context.
 
     The floors above use it in their apps.py: a tenant without policies could not run anything.
     """
@@ -32,15 +33,15 @@ def create(*, name: str, slug: str, domain: str, by: Actor) -> Tenant:
     _check_slug(slug)
     with transaction.atomic():
         try:
-            with transaction.atomic():
+            with transaction.atomic(), tenant_context(None):
                 tenant = Tenant.objects.create(schema_name=slug, name=name)
                 Domain.objects.create(tenant=tenant, domain=domain.lower(), is_primary=True)
-        except IntegrityError as error:
+        except (IntegrityError, ValidationError) as error:
             raise TenantExists from error
         _record(EventType.TENANT_CREATED, tenant, by)
         with tenant_context(tenant):
             for furnish in _at_birth:
-                furnish(by)
+                furnish(by=by)
     hosts.forget()
     return tenant
 
@@ -57,9 +58,10 @@ def restore(*, tenant: Tenant, by: Actor) -> None:
 
 def get_platform() -> Tenant:
     """The tenant that stands for the platform itself, made at its first use."""
-    platform, _ = Tenant.objects.get_or_create(
-        schema_name=PLATFORM_SLUG, defaults={"name": "Platform"}
-    )
+    with tenant_context(None):
+        platform, _ = Tenant.objects.get_or_create(
+            schema_name=PLATFORM_SLUG, defaults={"name": "Platform"}
+        )
     return platform
 
 

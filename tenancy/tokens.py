@@ -90,10 +90,7 @@ def authenticate(header: str) -> ApiToken:
     """
     prefix, secret = _split(header)
     token = (
-        ApiToken.objects.usable()
-        .select_related("membership__user")
-        .filter(prefix=prefix)
-        .first()
+        ApiToken.objects.usable().select_related("membership__user").filter(prefix=prefix).first()
     )
     expected = bytes(token.secret_digest) if token is not None else b"\0" * 32
     if not hmac.compare_digest(_digest(secret), expected) or token is None:

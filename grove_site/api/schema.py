@@ -11,7 +11,11 @@ PROBLEM: dict[str, Any] = {
     "description": "A refusal (RFC 9457). `code` is stable and for programs, `detail` is for people.",
     "required": ["type", "title", "status", "detail", "code", "request_id"],
     "properties": {
-        "type": {"type": "string", "format": "uri-reference", "examples": ["/api/problems/not_found"]},
+        "type": {
+            "type": "string",
+            "format": "uri-reference",
+            "examples": ["/api/problems/not_found"],
+        },
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string"},

@@ -31,7 +31,10 @@ def idempotent(*, required: bool = False) -> Callable[[Post], Post]:
             if not key:
                 return post(view, request, *args, **kwargs)
             claimed = idempotency.claim(
-                key=key, route=request.path, request=_body_of(request), caller=request._request.actor
+                key=key,
+                route=request.path,
+                request=_body_of(request),
+                caller=request._request.actor,
             )
             if isinstance(claimed, idempotency.Answer):
                 return _replay(claimed)
@@ -77,7 +80,9 @@ def _key_of(request: Request, required: bool) -> str:
 def _body_of(request: Request) -> bytes:
     try:
         return request._request.body
-    except RawPostDataException:  # a form with files was read as a stream: its fields and sizes stand for it
+    except (
+        RawPostDataException
+    ):  # a form with files was read as a stream: its fields and sizes stand for it
         form = request._request
         files = [(name, file.name, file.size) for name, file in form.FILES.items()]
         return repr((sorted(form.POST.lists()), files)).encode()

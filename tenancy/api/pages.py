@@ -23,7 +23,9 @@ def page_of(
         {"items": [to_json(row) for row in page.items], "next_cursor": page.next_cursor}
     )
     links = (("next", page.next_cursor), ("prev", page.previous_cursor))
-    link = ", ".join(f'<{_address(request, cursor)}>; rel="{rel}"' for rel, cursor in links if cursor)
+    link = ", ".join(
+        f'<{_address(request, cursor)}>; rel="{rel}"' for rel, cursor in links if cursor
+    )
     if link:
         response["Link"] = link
     return response

@@ -84,9 +84,7 @@ class MemberResource(APIView):
     def get(self, request: Request, membership_id: UUID) -> Response:
         return Response(member_to_json(_get_member(membership_id)))
 
-    @extend_schema(
-        operation_id="members_change_role", request=MemberChange, responses=MemberShape
-    )
+    @extend_schema(operation_id="members_change_role", request=MemberChange, responses=MemberShape)
     def patch(self, request: Request, membership_id: UUID) -> Response:
         """Give the member another role or end date."""
         membership = _get_member(membership_id)
@@ -115,9 +113,7 @@ class TokenList(APIView):
     def get(self, request: Request) -> Response:
         return page_of(_tokens_for(request), request, to_json=token_to_json)
 
-    @extend_schema(
-        operation_id="tokens_create", request=TokenInput, responses={201: NewTokenShape}
-    )
+    @extend_schema(operation_id="tokens_create", request=TokenInput, responses={201: NewTokenShape})
     def post(self, request: Request) -> Response:
         """Make a token for oneself. Its text is in this answer and nowhere else."""
         http = request._request

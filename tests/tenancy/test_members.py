@@ -112,9 +112,7 @@ def test_nobody_changes_their_own_membership(in_acme: Tenant) -> None:
     factories.make_member(tenant=in_acme, role=Role.ADMIN)
 
     with pytest.raises(OwnMembership):
-        members.change_role(
-            membership=alice, role=Role.REVIEWER, by=Actor.of_user(alice.user)
-        )
+        members.change_role(membership=alice, role=Role.REVIEWER, by=Actor.of_user(alice.user))
 
 
 def test_removing_twice_changes_nothing(in_acme: Tenant) -> None:

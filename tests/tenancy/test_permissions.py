@@ -19,9 +19,7 @@ def test_every_role_has_a_row() -> None:
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize(("one", "other"), SEPARATED)
-def test_no_role_holds_two_separated_duties(
-    role: Role, one: Permission, other: Permission
-) -> None:
+def test_no_role_holds_two_separated_duties(role: Role, one: Permission, other: Permission) -> None:
     assert not {one, other} <= MATRIX[role]
 
 
