@@ -4,10 +4,20 @@ A definition holds prompts, and prompts are content: they are sealed with the wo
 which a disposal may delete and nobody may update.
 """
 
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
 from django.db import models
 
+from tenancy import keys, sealing
 from tenancy.models import TenantForeignKey, TenantOwned
+from tenancy.sealing import Place
+from workflows.errors import ContentDisposed, DefinitionInvalid
 from workflows.models.authored import Authored
+
+if TYPE_CHECKING:
+    from workflows.definition import Definition
 
 
 class DefinitionRevision(Authored):
@@ -42,11 +52,66 @@ class DefinitionRevision(Authored):
     def is_publishable(self) -> bool:
         return bool(self.digest) and self.error_count == 0
 
+    @cached_property
+    def definition(self) -> "Definition":
+        """What was saved, opened. Raises DefinitionInvalid for a draft that has none yet, ContentDisposed."""
+        from workflows.definition import of_spec
+
+        return of_spec(self.spec)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The canonical form. Raises DefinitionInvalid for a draft that has none yet, ContentDisposed."""
+        sealed = self._content.spec_sealed
+        if sealed is None:
+            raise DefinitionInvalid(f"Revision {self.number} is a draft with errors.")
+        spec: dict[str, Any] = sealing.unseal_json(
+            self._key, sealed, place=content_place(self, "spec_sealed")
+        )
+        return spec
+
+    @property
+    def source(self) -> str:
+        """The text as it was typed. Raises ContentDisposed."""
+        sealed = self._content.source_sealed
+        return sealing.unseal(
+            self._key, sealed, place=content_place(self, "source_sealed")
+        ).decode()
+
+    @property
+    def problems(self) -> Sequence[dict[str, Any]]:
+        """What was wrong when it was saved, as Problem.to_json(). Raises ContentDisposed."""
+        found: list[dict[str, Any]] = sealing.unseal_json(
+            self._key, self._content.problems_sealed, place=content_place(self, "problems_sealed")
+        )
+        return found
+
+    @cached_property
+    def _content(self) -> "RevisionContent":
+        content = RevisionContent.objects.filter(revision_id=self.pk).first()
+        if content is None:
+            raise ContentDisposed
+        return content
+
+    @cached_property
+    def _key(self) -> keys.DataKeyRef:
+        return keys.open_data_key(self.workflow.data_key_id)
+
+
+def content_place(revision: DefinitionRevision, column: str) -> Place:
+    """Where a revision's content is sealed for."""
+    return Place(
+        tenant_id=revision.tenant_id,
+        table="workflows_revisioncontent",
+        row=revision.pk,
+        column=column,
+    )
+
 
 class RevisionContent(TenantOwned):
     """What a revision says, sealed: the canonical definition, the text as typed, the problems found.
 
-    The row's id is its revision's. It is deleted by the disposal of its workflow and never updated.
+    It is deleted by the disposal of its workflow and never updated.
     """
 
     revision = TenantForeignKey("workflows.DefinitionRevision", related_name="+")

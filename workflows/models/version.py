@@ -63,6 +63,10 @@ class WorkflowVersion(Authored):
             known = self.statuses.order_by("-number").values_list("state", flat=True).first()
         return VersionState(known or VersionState.DRAFT)
 
+    @property
+    def is_published(self) -> bool:
+        return self.state is VersionState.PUBLISHED
+
 
 class VersionStatus(Authored):
     """One step in a version's life: from when it was in this state, through whom, and why."""

@@ -9,11 +9,12 @@ from django.utils.timezone import now
 
 from compliance.labels import Labels
 from tenancy import secret_store
+from tenancy.errors import SecretNotFound
 from workflows.errors import ModelGroupUnknown
 from workflows.models import Auth, Deployment, ModelGroup, ProviderKind
 from workflows.providers import openai
 from workflows.providers.contract import ModelRequest, ModelResponse, Permit, Target
-from workflows.providers.errors import ProviderError, ProviderKindUnknown
+from workflows.providers.errors import FailureKind, ProviderError, ProviderKindUnknown
 from workflows.providers.health import Cooldowns
 
 Adapter = Callable[..., ModelResponse]
@@ -93,7 +94,10 @@ def to_target(deployment: Deployment) -> Target:
 def _api_key(target: Target) -> str | None:
     if target.auth == Auth.NONE:
         return None
-    revealed = secret_store.reveal(name=target.secret_name)
+    try:
+        secret = secret_store.reveal(target.secret_name)
+    except SecretNotFound as error:
+        raise ProviderError(FailureKind.AUTH, error.sentence) from error
     if not connection.in_atomic_block:
         connection.close()  # none is held while the provider thinks
-    return revealed
+    return secret.value

@@ -1,0 +1,242 @@
+"""Saving definitions: every save is a revision that stays; the newest is the workflow's draft."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from compliance.labels import DataClass
+from tenancy import keys, ledger, sealing
+from tenancy.actors import Actor
+from tenancy.context import current_tenant
+from tenancy.events import EventType
+from workflows import documentation, model_groups, source, validation
+from workflows.definition import Definition, digest, parse
+from workflows.errors import (
+    DefinitionInvalid,
+    DefinitionRenamed,
+    RevisionOutdated,
+    SourceUnreadable,
+    WorkflowDisposed,
+    WorkflowNameTaken,
+)
+from workflows.models import DefinitionRevision, RevisionContent, Workflow
+from workflows.models.definition import content_place
+from workflows.problems import Problem, Severity
+from workflows.source import Media
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a text turned out to be. `definition` is None where errors keep it from being one."""
+
+    text: str
+    media: Media
+    name: str
+    title: str
+    definition: Definition | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> list[Problem]:
+        return [problem for problem in self.problems if problem.severity is Severity.ERROR]
+
+
+def save(
+    *,
+    workflow: Workflow | None,
+    text: str | bytes,
+    by: Actor,
+    media: Media = "yaml",
+    summary: str = "",
+    parent: DefinitionRevision | None = None,
+) -> DefinitionRevision:
+    """Keep this text as the next revision, problems and all; without a workflow, make one of its name.
+
+    Saving what stands there already changes nothing. `parent` is the revision that was edited: when it is not the
+    newest any more, nothing is saved.
+    Raises DefinitionInvalid for a new text without a readable name, WorkflowNameTaken, DefinitionRenamed,
+    RevisionOutdated, WorkflowDisposed.
+    """
+    reading = read(text, media=media)
+    if workflow is None:
+        return _create(reading, by=by, summary=summary)
+    return _save_next(workflow, reading, by=by, summary=summary, parent=parent)
+
+
+def import_definition(
+    *, text: str | bytes, by: Actor, media: Media = "yaml", summary: str = ""
+) -> DefinitionRevision:
+    """Save a definition under its own name, new or known. Refuses errors: DefinitionInvalid lists them."""
+    reading = read(text, media=media)
+    check(reading)
+    workflow = Workflow.objects.filter(slug=reading.name).first()
+    if workflow is None:
+        return _create(reading, by=by, summary=summary)
+    return _save_next(workflow, reading, by=by, summary=summary, parent=None)
+
+
+def read(text: str | bytes, *, media: Media = "yaml") -> Reading:
+    """Read a text and list what is wrong with it. Never raises for what the text says."""
+    problems = tuple(validation.check(text, media=media, model_groups=model_groups.names()))
+    try:
+        definition = parse(text, media=media)
+    except (DefinitionInvalid, SourceUnreadable):
+        definition = None
+    name, title = _name_and_title(text, media)
+    return Reading(
+        text=text if isinstance(text, str) else text.decode("utf-8", "replace"),
+        media=media,
+        name=name,
+        title=title or name,
+        definition=definition,
+        problems=problems,
+    )
+
+
+def check(reading: Reading) -> None:
+    """Raise DefinitionInvalid where there are errors, with a sentence for people and `problems` for programs."""
+    errors = reading.errors
+    if not errors:
+        return
+    more = f" And {len(errors) - 1} more." if len(errors) > 1 else ""
+    raise DefinitionInvalid(
+        f"{errors[0]}{more}", problems=[problem.to_json() for problem in errors]
+    )
+
+
+def _name_and_title(text: str | bytes, media: Media) -> tuple[str, str]:
+    try:
+        value = source.read(text, media=media).value
+    except SourceUnreadable:
+        return "", ""
+    if not isinstance(value, dict):
+        return "", ""
+    name, title = value.get("name"), value.get("title")
+    return (name if isinstance(name, str) else "", title if isinstance(title, str) else "")
+
+
+@transaction.atomic
+def _create(reading: Reading, *, by: Actor, summary: str) -> DefinitionRevision:
+    if not reading.name or any(problem.code == "name_invalid" for problem in reading.problems):
+        check(reading)
+        raise DefinitionInvalid("A definition needs a name before it can be saved.")
+    key = keys.take_data_key()
+    try:
+        with transaction.atomic():
+            workflow = Workflow.objects.create(
+                slug=reading.name,
+                title=reading.title[:200],
+                data_class=int(_data_class(reading)),
+                data_key_id=key.id,
+            )
+    except IntegrityError as error:
+        raise WorkflowNameTaken(f"There is already a workflow “{reading.name}”.") from error
+    revision = _insert(workflow, reading, key=key, by=by, summary=summary, parent=None)
+    ledger.append(
+        EventType.WORKFLOW_CREATED,
+        subject=workflow,
+        by=by,
+        name=workflow.slug,
+        revision=revision.number,
+        digest=revision.digest,
+    )
+    return revision
+
+
+@transaction.atomic
+def _save_next(
+    workflow: Workflow,
+    reading: Reading,
+    *,
+    by: Actor,
+    summary: str,
+    parent: DefinitionRevision | None,
+) -> DefinitionRevision:
+    # The workflow's row is what two savers queue at: numbers have no gaps and no twins.
+    workflow = Workflow.objects.select_for_update().get(pk=workflow.pk)
+    if workflow.is_disposed:
+        raise WorkflowDisposed
+    if reading.name and reading.name != workflow.slug:
+        raise DefinitionRenamed(
+            f"This is the workflow “{workflow.slug}”, but the definition is named “{reading.name}”."
+        )
+    head = workflow.head
+    if parent is not None and head is not None and parent.pk != head.pk:
+        raise RevisionOutdated
+    if head is not None and _says_the_same(head, reading):
+        return head
+    key = keys.open_data_key(workflow.data_key_id)
+    revision = _insert(workflow, reading, key=key, by=by, summary=summary, parent=head)
+    ledger.append(
+        EventType.REVISION_SAVED,
+        subject=revision,
+        by=by,
+        workflow=workflow.slug,
+        revision=revision.number,
+        digest=revision.digest,
+    )
+    return revision
+
+
+def _says_the_same(head: DefinitionRevision, reading: Reading) -> bool:
+    if head.media != reading.media or head.source != reading.text:
+        return False
+    return head.error_count == len(reading.errors)
+
+
+def _insert(
+    workflow: Workflow,
+    reading: Reading,
+    *,
+    key: keys.DataKeyRef,
+    by: Actor,
+    summary: str,
+    parent: DefinitionRevision | None,
+) -> DefinitionRevision:
+    definition = reading.definition
+    revision = DefinitionRevision.objects.create(
+        tenant_id=current_tenant().pk,
+        workflow=workflow,
+        number=parent.number + 1 if parent else 1,
+        parent=parent,
+        digest=digest(definition.spec) if definition else "",
+        media=reading.media,
+        node_count=len(definition.nodes) if definition else 0,
+        error_count=len(reading.errors),
+        summary=summary[:500],
+        **DefinitionRevision.authorship(by),
+    )
+    _insert_content(revision, reading, key)
+    if definition:
+        documentation.take_over(workflow, definition, revision=revision, by=by)
+        workflow.title = definition.title[:200]
+        workflow.data_class = int(_data_class(reading))
+    workflow.head = revision
+    workflow.save(update_fields=["head", "title", "data_class"])
+    return revision
+
+
+def _insert_content(revision: DefinitionRevision, reading: Reading, key: keys.DataKeyRef) -> None:
+    def sealed(column: str, value: Any) -> bytes:
+        return sealing.seal_json(key, value, place=content_place(revision, column))
+
+    spec = reading.definition.spec if reading.definition else None
+    RevisionContent.objects.create(
+        tenant_id=revision.tenant_id,
+        revision=revision,
+        spec_sealed=sealed("spec_sealed", spec) if spec is not None else None,
+        source_sealed=sealing.seal(
+            key, reading.text.encode(), place=content_place(revision, "source_sealed")
+        ),
+        problems_sealed=sealed(
+            "problems_sealed", [problem.to_json() for problem in reading.problems]
+        ),
+    )
+
+
+def _data_class(reading: Reading) -> DataClass:
+    """The class that the definition names; while it cannot be read, the highest."""
+    if reading.definition is None:
+        return DataClass.RESTRICTED
+    return DataClass(reading.definition.data_class)

@@ -1,0 +1,60 @@
+"""How a workflow is disposed of: its data key is destroyed, what its revisions said is removed, their digests stay.
+
+Its runs go along: runs name "workflow" as their parent. Titles, plain-language texts and who published what are kept:
+they are the record that it existed.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count
+
+from compliance.disposables import PlanLine
+from workflows import versions
+from workflows.models import RevisionContent, Workflow
+
+
+class WorkflowDisposable:
+    """A workflow with what its revisions said."""
+
+    kind = "workflow"
+    label = "Workflow"
+    parent = ""
+
+    def find(self, ids: Collection[UUID]) -> Sequence[PlanLine]:
+        living = (
+            Workflow.objects.living()
+            .filter(pk__in=ids)
+            .select_related("head")
+            .annotate(revision_count=Count("revisions"))
+        )
+        return [
+            PlanLine(
+                kind=self.kind,
+                id=workflow.pk,
+                fingerprint=workflow.head.digest if workflow.head else "",
+                parts={"definition_revision": workflow.revision_count},
+            )
+            for workflow in living
+        ]
+
+    def find_below(self, parents: Collection[UUID]) -> Sequence[PlanLine]:  # noqa: ARG002
+        return []
+
+    def check(self, ids: Collection[UUID]) -> None:
+        """A workflow may go at any time; its runs have a say of their own."""
+
+    def data_keys(self, ids: Collection[UUID]) -> Sequence[UUID]:
+        return list(Workflow.objects.filter(pk__in=ids).values_list("data_key_id", flat=True))
+
+    def erase(self, ids: Collection[UUID], *, at: datetime) -> int:
+        rows, _ = RevisionContent.objects.filter(revision__workflow_id__in=ids).delete()
+        for workflow in Workflow.objects.living().select_for_update().filter(pk__in=ids):
+            if workflow.published is not None:
+                versions.end_with_workflow(version=workflow.published)
+            workflow.published = None
+            workflow.disposed_at = at
+            workflow.save(update_fields=["published", "disposed_at"])
+            rows += 1
+        return rows

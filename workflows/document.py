@@ -1,0 +1,184 @@
+"""The document of a version for the compliance officer: the same bytes for the same version and date, today or later."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import markdown
+import nh3
+from django.utils.timezone import now
+
+from compliance.labels import DataClass
+from compliance.models import PolicyActivation
+from compliance.policy import rules
+from workflows import document_text
+from workflows.document_text import (
+    DeploymentFacts,
+    DocumentFacts,
+    NodeFacts,
+    PolicyFacts,
+    Step,
+    VersionFacts,
+)
+from workflows.models import Documentation, RegisterKind, WorkflowVersion
+from workflows.providers import register
+
+ALLOWED_TAGS = frozenset(
+    "h1 h2 h3 p ul ol li table thead tbody tr th td code pre strong em blockquote hr br".split()
+)
+
+
+def render(*, version: WorkflowVersion, as_of: datetime | None = None) -> str:
+    """The document in markdown as things stood at a moment, or as they stand. Raises ContentDisposed."""
+    return document_text.write(gather(version, as_of or now()))
+
+
+def to_html(text: str) -> str:
+    """The document as HTML that holds nothing but text and tables."""
+    page = markdown.markdown(text, extensions=["tables", "fenced_code"], output_format="html")
+    return nh3.clean(page, tags=set(ALLOWED_TAGS), attributes={})
+
+
+def digest(text: str) -> str:
+    """SHA-256 of the document's bytes, in hex: what an approval or attestation names."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
+    """Everything that the document says, read from rows that are never changed."""
+    workflow = version.workflow
+    definition = version.revision.definition
+    written = (
+        Documentation.objects.filter(workflow=workflow, created_at__lte=as_of)
+        .order_by("-number")
+        .first()
+    )
+    policy = _policy(as_of)
+    groups = {
+        name: _deployments(name, as_of) for name in sorted(definition.model_groups)
+    }
+    versions = [_version(each, as_of) for each in _versions_until(version, as_of)]
+    return DocumentFacts(
+        name=workflow.slug,
+        title=definition.title,
+        description=definition.description,
+        data_class=DataClass(definition.data_class),
+        number=version.number,
+        digest=version.digest,
+        on_worker_loss=definition.on_worker_loss,
+        purpose=written.purpose if written else "",
+        owner=written.owner if written else "",
+        category=written.category if written else "",
+        legal_basis=written.legal_basis if written else "",
+        people_concerned=written.people_concerned if written else "",
+        retention_days=written.retention_days if written else None,
+        nodes=_nodes(definition, dict(written.node_texts) if written else {}),
+        groups=groups,
+        policy=policy,
+        versions=tuple(versions),
+    )
+
+
+def _nodes(definition: Any, texts: dict[str, str]) -> tuple[NodeFacts, ...]:
+    by_id = {node["id"]: node for node in definition.spec["nodes"]}
+    return tuple(
+        NodeFacts(
+            id=node_id,
+            description=texts.get(node_id, str(by_id[node_id].get("description") or "")),
+            spec=by_id[node_id],
+            after=tuple(str(edge) for edge in definition.graph.edges_into(node_id)),
+        )
+        for node_id in definition.graph.order
+    )
+
+
+def _deployments(group: str, as_of: datetime) -> tuple[DeploymentFacts, ...]:
+    known = register.find_facts(RegisterKind.MODEL_GROUP, group, as_of) or {"deployments": []}
+    found = []
+    for name in known["deployments"]:
+        deployment = register.find_facts(RegisterKind.DEPLOYMENT, name, as_of) or {}
+        provider_name = str(deployment.get("provider") or "")
+        provider = register.find_facts(RegisterKind.PROVIDER, provider_name, as_of) or {}
+        found.append(
+            DeploymentFacts(
+                name=name,
+                model=str(deployment.get("model") or ""),
+                clearance=DataClass(deployment.get("clearance", 0)),
+                provider=str(provider.get("title") or provider_name),
+                region=str(provider.get("region") or ""),
+                is_external=provider.get("egress") != "internal",
+                papers=_papers(provider),
+                enabled=bool(deployment.get("enabled")) and bool(provider.get("enabled")),
+            )
+        )
+    return tuple(found)
+
+
+def _papers(provider: dict[str, Any]) -> str:
+    said = [
+        words
+        for fact, words in (
+            ("baa", "business associate agreement"),
+            ("dpa", "data processing agreement"),
+            ("zero_retention", "keeps nothing"),
+        )
+        if provider.get(fact)
+    ]
+    if provider.get("trains_on_data", True):
+        said.append("may train on what it is sent")
+    if provider.get("papers_expire_on"):
+        said.append(f"valid until {provider['papers_expire_on']}")
+    return ", ".join(said)
+
+
+def _policy(as_of: datetime) -> PolicyFacts | None:
+    activation = (
+        PolicyActivation.objects.filter(at__lte=as_of)
+        .select_related("snapshot")
+        .order_by("-number")
+        .first()
+    )
+    if activation is None:
+        return None
+    snapshot = activation.snapshot
+    schema = rules.read_schema(snapshot.schema)
+    found = [
+        rule
+        for text in (snapshot.hard, snapshot.obligations)
+        for rule in rules.read(text, schema).values()
+    ]
+    return PolicyFacts(
+        number=snapshot.number,
+        digest=snapshot.digest,
+        since=activation.at,
+        rules=tuple(
+            sorted((rule.id, rule.annotations.get("title", ""), rule.effect) for rule in found)
+        ),
+    )
+
+
+def _versions_until(version: WorkflowVersion, as_of: datetime) -> Iterable[WorkflowVersion]:
+    return (
+        WorkflowVersion.objects.filter(
+            workflow=version.workflow, number__lte=version.number, created_at__lte=as_of
+        )
+        .select_related("revision")
+        .prefetch_related("statuses")
+        .order_by("number")
+    )
+
+
+def _version(version: WorkflowVersion, as_of: datetime) -> VersionFacts:
+    return VersionFacts(
+        number=version.number,
+        digest=version.digest,
+        summary=version.revision.summary,
+        author=version.revision.author_name,
+        saved_at=version.revision.created_at,
+        steps=tuple(
+            Step(state=status.state, at=status.created_at, by=status.author_name, reason=status.reason)
+            for status in version.statuses.all()
+            if status.created_at <= as_of
+        ),
+    )

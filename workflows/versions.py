@@ -1,0 +1,153 @@
+"""Versions and their life: draft, published, retired. One version of a workflow is published at a time."""
+
+from django.db import transaction
+
+from tenancy import ledger
+from tenancy.actors import SYSTEM, Actor
+from tenancy.events import EventType
+from workflows import definitions
+from workflows.errors import DefinitionInvalid, NotPublishable, TransitionRefused, WorkflowDisposed
+from workflows.models import (
+    DefinitionRevision,
+    VersionState,
+    VersionStatus,
+    Workflow,
+    WorkflowVersion,
+)
+from workflows.models.version import FOLLOWS
+
+
+@transaction.atomic
+def create(*, revision: DefinitionRevision, by: Actor) -> WorkflowVersion:
+    """Number a revision, so that it can be published. A revision has one version; asking again gives the same."""
+    workflow = _lock(revision.workflow_id)
+    existing = WorkflowVersion.objects.filter(revision=revision).first()
+    if existing is not None:
+        return existing
+    if not revision.digest:
+        raise DefinitionInvalid(f"Revision {revision.number} is a draft with errors.")
+    newest = WorkflowVersion.objects.filter(workflow=workflow).first()
+    version = WorkflowVersion.objects.create(
+        workflow=workflow,
+        number=newest.number + 1 if newest else 1,
+        revision=revision,
+        digest=revision.digest,
+        **WorkflowVersion.authorship(by),
+    )
+    _move(version, VersionState.DRAFT, by=by, reason="", number=1)
+    ledger.append(
+        EventType.VERSION_CREATED,
+        subject=version,
+        by=by,
+        workflow=workflow.slug,
+        version=version.number,
+        revision=revision.number,
+        digest=version.digest,
+    )
+    return version
+
+
+@transaction.atomic
+def publish(*, version: WorkflowVersion, by: Actor, reason: str = "") -> None:
+    """Let new runs take this version; the one published before retires with it. Publishing twice changes nothing.
+
+    Raises NotPublishable with its `problems`, TransitionRefused, WorkflowDisposed.
+    """
+    workflow = _lock(version.workflow_id)
+    version = WorkflowVersion.objects.select_related("revision").get(pk=version.pk)
+    if version.is_published:
+        return
+    check_publishable(version)
+    superseded = workflow.published
+    if superseded is not None:
+        _move(
+            superseded,
+            VersionState.RETIRED,
+            by=by,
+            reason=f"superseded by version {version.number}",
+        )
+    _move(version, VersionState.PUBLISHED, by=by, reason=reason)
+    workflow.published = version
+    workflow.save(update_fields=["published"])
+    ledger.append(
+        EventType.VERSION_PUBLISHED,
+        subject=version,
+        by=by,
+        workflow=workflow.slug,
+        version=version.number,
+        digest=version.digest,
+        superseded=superseded.number if superseded else None,
+    )
+
+
+@transaction.atomic
+def retire(*, version: WorkflowVersion, by: Actor, reason: str = "") -> None:
+    """End a version's life: no new run takes it, runs that began go on. Retiring twice changes nothing."""
+    workflow = _lock(version.workflow_id)
+    version = WorkflowVersion.objects.get(pk=version.pk)
+    if version.state is VersionState.RETIRED:
+        return
+    _move(version, VersionState.RETIRED, by=by, reason=reason)
+    if workflow.published_id == version.pk:
+        workflow.published = None
+        workflow.save(update_fields=["published"])
+    ledger.append(
+        EventType.VERSION_RETIRED,
+        subject=version,
+        by=by,
+        workflow=workflow.slug,
+        version=version.number,
+        digest=version.digest,
+    )
+
+
+def end_with_workflow(*, version: WorkflowVersion) -> None:
+    """Retire a version because its workflow is disposed of. Part of the disposal, which writes the ledger entries."""
+    _move(version, VersionState.RETIRED, by=SYSTEM, reason="The workflow was disposed of.")
+
+
+def check_publishable(version: WorkflowVersion) -> None:
+    """Check the definition as things stand now: a model group may have gone since it was saved. Raises NotPublishable."""
+    revision = version.revision
+    reading = definitions.read(revision.source, media=revision.media)  # type: ignore[arg-type]
+    errors = reading.errors
+    if errors:
+        more = f" And {len(errors) - 1} more." if len(errors) > 1 else ""
+        raise NotPublishable(
+            f"Version {version.number} cannot be published: {errors[0]}{more}",
+            problems=[problem.to_json() for problem in errors],
+        )
+
+
+def _lock(workflow_id: object) -> Workflow:
+    # Two publishers queue here, and so do a publisher and a saver.
+    workflow = Workflow.objects.select_for_update().get(pk=workflow_id)
+    if workflow.is_disposed:
+        raise WorkflowDisposed
+    return workflow
+
+
+def _move(
+    version: WorkflowVersion,
+    state: VersionState,
+    *,
+    by: Actor,
+    reason: str,
+    number: int | None = None,
+) -> None:
+    """The one place where a version changes its state. Raises TransitionRefused."""
+    if number is None:
+        newest = version.statuses.order_by("-number").first()
+        if newest is None or state not in FOLLOWS[VersionState(newest.state)]:
+            raise TransitionRefused(
+                f"Version {version.number} is {newest.state if newest else 'nothing yet'}; "
+                f"it cannot become {state}."
+            )
+        number = newest.number + 1
+    VersionStatus.objects.create(
+        version=version,
+        number=number,
+        state=state,
+        reason=reason[:1000],
+        **VersionStatus.authorship(by),
+    )
