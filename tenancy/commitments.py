@@ -1,4 +1,7 @@
-"""Commitments: a salted digest stands for content that may be erased. A plain hash of a short value would be guessed."""
+"""Commitments: a salted digest stands for content that may be erased.
+
+A plain hash of a short value could be guessed.
+"""
 
 import hashlib
 import hmac

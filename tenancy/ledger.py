@@ -104,25 +104,29 @@ def lock_number(tenant_id: UUID) -> int:
 
 
 def _plain(value: Any, path: str) -> Any:
-    """A value as JSON holds it, so that what is read back has the same canonical bytes. Raises FactsNotPlain."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, Enum):
-        return _plain(value.value, path)
-    if isinstance(value, datetime):
-        return to_timestamp(value)
-    if isinstance(value, UUID | date):
-        return str(value)
-    if isinstance(value, int) and abs(value) <= LARGEST_NUMBER:
-        return int(value)
-    if isinstance(value, str) and "\x00" not in value:
-        return str(value)
-    if isinstance(value, dict):
-        return {str(key): _plain(each, f"{path}.{key}") for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each, f"{path}[{nth}]") for nth, each in enumerate(value)]
-    if isinstance(value, set | frozenset):
-        return sorted(_plain(each, path) for each in value)
-    raise FactsNotPlain(
-        f"{path} is {type(value).__name__}, which a ledger entry cannot hold: use text, whole numbers, lists, mappings."
-    )
+    """A value as JSON holds it, so that what is read back has the same canonical bytes."""
+    match value:
+        case Enum():
+            plain = _plain(value.value, path)
+        case None | bool():
+            plain = value
+        case datetime():
+            plain = to_timestamp(value)
+        case UUID() | date():
+            plain = str(value)
+        case int() if abs(value) <= LARGEST_NUMBER:
+            plain = int(value)
+        case str() if "\x00" not in value:
+            plain = str(value)
+        case dict():
+            plain = {str(key): _plain(each, f"{path}.{key}") for key, each in value.items()}
+        case list() | tuple():
+            plain = [_plain(each, f"{path}[{nth}]") for nth, each in enumerate(value)]
+        case set() | frozenset():
+            plain = sorted(_plain(each, path) for each in value)
+        case _:
+            raise FactsNotPlain(
+                f"{path} is {type(value).__name__}, which a ledger entry cannot hold: "
+                "use text, whole numbers, lists, mappings."
+            )
+    return plain
