@@ -10,6 +10,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import rfc8785
@@ -133,7 +134,7 @@ def count(lines: Iterable[PlanLine]) -> dict[str, int]:
 
 def digest_of(lines: Sequence[PlanLine]) -> str:
     """SHA-256, in hex, of what a plan promises: each record, and what goes with it."""
-    promised = [[line.kind, str(line.id), dict(line.parts)] for line in lines]
+    promised: list[Any] = [[line.kind, str(line.id), dict(line.parts)] for line in lines]
     return hashlib.sha256(rfc8785.dumps(promised)).hexdigest()
 
 

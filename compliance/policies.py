@@ -106,7 +106,7 @@ def digest_of(texts: Texts) -> str:
 
 
 @lru_cache(maxsize=SNAPSHOTS)
-def _read_texts(snapshot_id: UUID, *, tenant_id: UUID) -> Texts:  # noqa: ARG001 - the cache's key
+def _read_texts(snapshot_id: UUID, *, tenant_id: UUID) -> Texts:
     return get_snapshot(snapshot_id).texts
 
 

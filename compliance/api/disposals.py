@@ -76,7 +76,7 @@ class OneDisposal(APIView):
     required_permissions = {"get": Permission.DISPOSAL_VIEW}
 
     @extend_schema(operation_id="disposals_get", responses=DisposalShown)
-    def get(self, request: Request, disposal_id: UUID) -> Response:  # noqa: ARG002
+    def get(self, request: Request, disposal_id: UUID) -> Response:
         return Response(DisposalShown(get_object_or_404(Disposal.objects, pk=disposal_id)).data)
 
 

@@ -31,7 +31,7 @@ class ActivePolicy(APIView):
     required_permissions = {"get": Permission.POLICY_VIEW}
 
     @extend_schema(operation_id="policies_active", responses=WholePolicyShown)
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """The snapshot in force, with its texts."""
         return Response(WholePolicyShown(policies.active_snapshot()).data)
 
@@ -40,6 +40,6 @@ class OnePolicy(APIView):
     required_permissions = {"get": Permission.POLICY_VIEW}
 
     @extend_schema(operation_id="policies_get", responses=WholePolicyShown)
-    def get(self, request: Request, snapshot_id: UUID) -> Response:  # noqa: ARG002
+    def get(self, request: Request, snapshot_id: UUID) -> Response:
         """One snapshot with its texts and its activations."""
         return Response(WholePolicyShown(policies.get_snapshot(snapshot_id)).data)

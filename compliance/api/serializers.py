@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from compliance.models import Disposal, DisposalPlan, DisposedRecord, LegalBasis, PolicySnapshot
+from tenancy.api.shapes import to_time
 
 
 class ActorShown(serializers.Serializer[Any]):
@@ -133,13 +134,15 @@ class DisposalShown(serializers.ModelSerializer[Disposal]):
         return {"kind": disposal.actor_kind, "id": disposal.actor_id}
 
     def get_finished_at(self, disposal: Disposal) -> str | None:
-        return self._confirmed(disposal, "finished_at")
+        return to_time(self._confirmed(disposal, "finished_at"))
 
     def get_keys_destroyed(self, disposal: Disposal) -> int | None:
-        return self._confirmed(disposal, "keys_destroyed")
+        keys_destroyed: int | None = self._confirmed(disposal, "keys_destroyed")
+        return keys_destroyed
 
     def get_rows_erased(self, disposal: Disposal) -> int | None:
-        return self._confirmed(disposal, "rows_erased")
+        rows_erased: int | None = self._confirmed(disposal, "rows_erased")
+        return rows_erased
 
     def _confirmed(self, disposal: Disposal, name: str) -> Any:
         confirmations = list(disposal.confirmations.all())  # prefetched in lists

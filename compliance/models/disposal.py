@@ -97,7 +97,7 @@ class Disposal(TenantOwned):
     actor_id = models.CharField(max_length=64)
     started_at = models.DateTimeField()
 
-    objects: TenantManager[Any] = TenantManager.from_queryset(DisposalQuerySet)()
+    objects = TenantManager.from_queryset(DisposalQuerySet)()
 
     class Meta(TenantOwned.Meta):
         ordering = ("-id",)
@@ -123,7 +123,7 @@ class Disposal(TenantOwned):
         return self.find_confirmation() is not None
 
     def find_confirmation(self) -> "DisposalConfirmation | None":
-        return self.confirmations.first()  # type: ignore[no-any-return]
+        return self.confirmations.first()
 
 
 class DisposedRecord(TenantOwned):

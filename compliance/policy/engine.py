@@ -52,6 +52,7 @@ class Engine:
         self._schema = rules.read_schema(texts.schema)
         self._hard = rules.read(texts.hard, self._schema)
         self._obligations = rules.read(texts.obligations, self._schema)
+        rules.check_apart(self._hard, self._obligations)
         self._slice = lru_cache(maxsize=CACHED_SLICES)(self._make_slice)
         self._entities = lru_cache(maxsize=CACHED_ENTITIES)(self._read_entities)
 
@@ -71,51 +72,54 @@ class Engine:
 
     def _decide(self, action: Action, facts: Facts) -> Verdict:
         if action.kind not in CEDAR_ACTION or action.resource.kind not in CEDAR_TYPE:
-            sentence = f"{action.kind} on {action.resource.kind} is not an action that is known."
-            return _deny("unknown_action", sentence)
+            pair = f"{action.kind} on {action.resource.kind}"
+            return _deny("unknown_action", f"{pair} is not an action that is known.")
         request = _request(action, facts)
         entities = self._entities(_entities_json(action))
-        hard, obligations = self._slice(
+        policies = self._slice(
             request["action"], _quoted(request["principal"]), _quoted(request["resource"])
         )
-        allowed, deciding = self._ask(request, hard, entities)
-        names = Sentence(action, facts)
-        if not allowed:
-            return self._denial([self._hard[rule_id] for rule_id in deciding], names)
-        _, owing = self._ask(request, obligations, entities)
-        owed = sorted((self._obligations[rule_id] for rule_id in owing), key=_position)
-        return _verdict([self._hard[rule_id] for rule_id in deciding], owed, facts, names)
+        sentence = Sentence(action, facts)
+        applying = self._ask(request, policies, entities)
+        hard = [self._hard[rule_id] for rule_id in applying if rule_id in self._hard]
+        if not hard or any(rule.effect == "forbid" for rule in hard):
+            return self._denial(hard, sentence)
+        owed = [self._obligations[rule_id] for rule_id in applying if rule_id not in self._hard]
+        return _verdict(hard, sorted(owed, key=_position), facts, sentence)
 
     def _ask(
         self, request: dict[str, Any], policies: cedarpy.PolicySet, entities: cedarpy.Entities
-    ) -> tuple[bool, list[str]]:
-        """Whether Cedar allows, and the ids of the deciding policies. Raises PolicyError when
-        anything at all could not be evaluated: Cedar itself would skip that policy."""
+    ) -> list[str]:
+        """The ids of the policies that decide: the forbids that apply or, without any, the permits.
+
+        Both sets go in one question, since putting it is what takes the time: a permit of the
+        OBLIGATIONS set among the answers is owed, and permits nothing. Raises PolicyError when
+        anything at all could not be evaluated: Cedar itself would skip that policy.
+        """
         answer = cedarpy.is_authorized(request, policies, entities, self._schema)
         if answer.diagnostics.errors:
             raise PolicyError("; ".join(answer.diagnostics.errors))
         if answer.decision is cedarpy.Decision.NoDecision:
             raise PolicyError("no decision was reached")
-        return answer.allowed, answer.diagnostics.reasons
+        return list(answer.diagnostics.reasons)
 
-    def _denial(self, forbidding: list[Rule], names: Sentence) -> Verdict:
+    def _denial(self, forbidding: list[Rule], sentence: Sentence) -> Verdict:
         if not forbidding:
-            return _deny("no_policy_permits", f"No policy permits this use of {names['resource']}.")
+            reason = f"No policy permits this use of {sentence['resource']}."
+            return _deny("no_policy_permits", reason)
         forbidding.sort(key=_position)
         return Verdict(
             kind=VerdictKind.DENY,
             code=forbidding[0].annotations["code"],
-            reason=" ".join(rule.reason.format_map(names) for rule in forbidding),
+            reason=" ".join(rule.reason.format_map(sentence) for rule in forbidding),
             policies=tuple(rule.id for rule in forbidding),
         )
 
-    def _make_slice(
-        self, action: str, principal: str, resource: str
-    ) -> tuple[cedarpy.PolicySet, cedarpy.PolicySet]:
-        scope = {"action": action, "principal": principal, "resource": resource}
-        hard = rules.applicable(self._hard.values(), **scope)
-        obligations = rules.applicable(self._obligations.values(), **scope)
-        return rules.policy_set(hard), rules.policy_set(obligations)
+    def _make_slice(self, action: str, principal: str, resource: str) -> cedarpy.PolicySet:
+        every = (*self._hard.values(), *self._obligations.values())
+        return rules.policy_set(
+            rules.applicable(every, action=action, principal=principal, resource=resource)
+        )
 
     def _read_entities(self, entities: bytes) -> cedarpy.Entities:
         try:
@@ -124,7 +128,7 @@ class Engine:
             raise PolicyError(f"the resource does not fit the schema: {error}") from error
 
 
-def _verdict(permits: list[Rule], owed: list[Rule], facts: Facts, names: Sentence) -> Verdict:
+def _verdict(permits: list[Rule], owed: list[Rule], facts: Facts, sentence: Sentence) -> Verdict:
     for rule in owed:
         if not rules.is_known(*rule.obligation):
             kind, value = rule.obligation
@@ -139,13 +143,15 @@ def _verdict(permits: list[Rule], owed: list[Rule], facts: Facts, names: Sentenc
     permitting = sorted(permits, key=_position)
     policies = (*(rule.id for rule in permitting), *(rule.id for rule in due))
     if not due:
-        sentence = " ".join(f"{rule.reason.rstrip('.')}." for rule in permitting if rule.reason)
-        return Verdict(kind=VerdictKind.ALLOW, code="allowed", reason=sentence, policies=policies)
+        reason = " ".join(
+            f"{rule.reason.rstrip('.')}.".format_map(sentence) for rule in permitting if rule.reason
+        )
+        return Verdict(kind=VerdictKind.ALLOW, code="allowed", reason=reason, policies=policies)
     kind = VerdictKind(due[0].obligation[0])
     return Verdict(
         kind=kind,
         code=due[0].annotations.get("code") or str(kind),
-        reason=" ".join(rule.reason.format_map(names) for rule in due),
+        reason=" ".join(rule.reason.format_map(sentence) for rule in due),
         policies=policies,
         obligations=tuple(
             Obligation(kind=rule.obligation[0], value=rule.obligation[1], policy=rule.id)

@@ -107,13 +107,27 @@ def check(texts: Texts) -> None:
     schema = read_schema(texts.schema)
     hard = read(texts.hard, schema)
     obligations = read(texts.obligations, schema)
-    both = sorted(hard.keys() & obligations.keys())
-    problems = [f"Two policies have the id {rule_id}." for rule_id in both]
-    for rule in obligations.values():
-        if rule.effect != "permit":
-            problems.append(f"{rule.id}: an obligation is written as a permit.")
-        elif not is_known(*rule.obligation):
-            problems.append(f"{rule.id}: the obligation {rule.obligation!r} is not known.")
+    check_apart(hard, obligations)
+    problems = [
+        f"{rule.id}: the obligation {rule.obligation!r} is not known."
+        for rule in obligations.values()
+        if not is_known(*rule.obligation)
+    ]
+    if problems:
+        raise PolicyInvalid(" ".join(problems), problems=problems)
+
+
+def check_apart(hard: dict[str, Rule], obligations: dict[str, Rule]) -> None:
+    """Raise PolicyInvalid when both sets have a policy with the same id, or obligations forbid."""
+    problems = [
+        f"Two policies have the id {rule_id}."
+        for rule_id in sorted(hard.keys() & obligations.keys())
+    ]
+    problems += [
+        f"{rule.id}: an obligation is written as a permit."
+        for rule in obligations.values()
+        if rule.effect != "permit"
+    ]
     if problems:
         raise PolicyInvalid(" ".join(problems), problems=problems)
 

@@ -215,7 +215,7 @@ def fail_at_the_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_stopped_half_way_is_completed(
     folder: IdempotencyKey,
     fail: Callable[[pytest.MonkeyPatch], None],
-    keys_are_gone: bool,  # noqa: FBT001
+    keys_are_gone: bool,
 ) -> None:
     planned = plan(folder)
     with pytest.MonkeyPatch.context() as broken:

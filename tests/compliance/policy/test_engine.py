@@ -214,6 +214,15 @@ def test_an_obligation_written_as_a_forbid_is_refused() -> None:
         rules.check(replace(DEFAULT, obligations=odd))
 
 
+def test_an_obligation_permits_nothing() -> None:
+    owed = f'@id("x.wait") @obligation("throttle") @wait_seconds("1") permit ({TOOLS});'
+    engine = Engine(replace(DEFAULT, hard="", obligations=owed))
+
+    verdict = engine.decide(make_action(make_tool(), kind="tool_call"), make_facts())
+
+    assert (verdict.code, verdict.obligations) == ("no_policy_permits", ())
+
+
 def test_a_schema_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(PolicyInvalid, match="schema cannot be read"):
         Engine(replace(DEFAULT, schema="entity {"))
