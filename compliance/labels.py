@@ -124,9 +124,7 @@ def _intersection(residencies: Any) -> frozenset[str] | None:
     return frozenset.intersection(*named) if named else None
 
 
-def _residency_is_within(
-    regions: frozenset[str] | None, bound: frozenset[str] | None
-) -> bool:
+def _residency_is_within(regions: frozenset[str] | None, bound: frozenset[str] | None) -> bool:
     # Fewer regions are stricter: the bound must allow no region that the value does not.
     if regions is None:
         return True
