@@ -97,10 +97,8 @@ class Engine:
         anything at all could not be evaluated: Cedar itself would skip that policy.
         """
         answer = cedarpy.is_authorized(request, policies, entities, self._schema)
-        if answer.diagnostics.errors:
-            raise PolicyError("; ".join(answer.diagnostics.errors))
-        if answer.decision is cedarpy.Decision.NoDecision:
-            raise PolicyError("no decision was reached")
+        if answer.diagnostics.errors or answer.decision is cedarpy.Decision.NoDecision:
+            raise PolicyError("; ".join(answer.diagnostics.errors) or "no decision was reached")
         return list(answer.diagnostics.reasons)
 
     def _denial(self, forbidding: list[Rule], sentence: Sentence) -> Verdict:

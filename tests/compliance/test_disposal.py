@@ -97,6 +97,7 @@ def test_the_execution_erases_exactly_what_the_dry_run_listed(folder: Idempotenc
     done = execute(planned.pk)
 
     listed = [UUID(record_id) for _, record_id in planned.lines]
+    assert done.is_finished
     assert set(done.records.values_list("record_id", flat=True)) == set(listed)
     assert all(is_erased(row) for row in IdempotencyKey.objects.filter(pk__in=listed))
     assert not is_erased(other)
