@@ -44,13 +44,23 @@ SENTENCES: Mapping[str, tuple[int, str]] = {
     "validation_failed": (422, "Some of what was sent is not valid."),
     "server_error": (500, "Something went wrong on our side. The request id finds it in the log."),
 }
-CODES_OF_API: Mapping[type[api.APIException], str] = {
-    api.ParseError: "body_unreadable",
-    api.MethodNotAllowed: "method_not_allowed",
-    api.NotAcceptable: "not_acceptable",
-    api.UnsupportedMediaType: "media_type_unsupported",
-    api.Throttled: "too_many_requests",
-}
+# The first that fits says the code. Status and sentence are those of SENTENCES, or else the error's own.
+CODES: tuple[tuple[type[Exception], str], ...] = (
+    (Http404, "not_found"),
+    (api.NotFound, "not_found"),
+    (api.NotAuthenticated, "not_signed_in"),
+    (api.AuthenticationFailed, "not_signed_in"),
+    (PermissionDenied, "forbidden"),
+    (api.PermissionDenied, "forbidden"),
+    (RequestDataTooBig, "body_too_large"),
+    (SuspiciousOperation, "bad_request"),
+    (api.ParseError, "body_unreadable"),
+    (api.MethodNotAllowed, "method_not_allowed"),
+    (api.NotAcceptable, "not_acceptable"),
+    (api.UnsupportedMediaType, "media_type_unsupported"),
+    (api.Throttled, "too_many_requests"),
+    (api.APIException, "bad_request"),
+)
 
 
 class ErrorMiddleware:
@@ -82,29 +92,20 @@ def answer(request: HttpRequest, error: GroveError) -> HttpResponse:
 
 def to_problem(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
     """Django REST framework's exception handler. None means: a fault of ours, let it be logged as such."""
-    request: HttpRequest = context["request"]._request
+    request: HttpRequest = context["request"]._request  # noqa: SLF001
     if isinstance(error, GroveError):
         return answer(request, error)
     if isinstance(error, api.ValidationError):
         return _answer(request, "validation_failed", extra={"errors": to_errors(error.detail)})
     if isinstance(error, DjangoValidationError):
-        messages = [{"pointer": "#", "detail": text, "code": "invalid"} for text in error.messages]
-        return _answer(request, "validation_failed", extra={"errors": messages})
-    if isinstance(error, Http404 | api.NotFound):
-        return _answer(request, "not_found")
-    if isinstance(error, api.NotAuthenticated | api.AuthenticationFailed):
-        return _answer(request, "not_signed_in")
-    if isinstance(error, PermissionDenied | api.PermissionDenied):
-        csrf = "CSRF" in str(getattr(error, "detail", ""))
-        return _answer(request, "csrf_failed" if csrf else "forbidden")
-    if isinstance(error, RequestDataTooBig):
-        return _answer(request, "body_too_large")
-    if isinstance(error, SuspiciousOperation):
-        return _answer(request, "bad_request")
-    if isinstance(error, api.APIException):
-        code = CODES_OF_API.get(type(error), "bad_request")
-        return _answer(request, code, error.status_code, str(error.detail))
-    return None
+        return _answer(request, "validation_failed", extra={"errors": to_errors(error.messages)})
+    code = next((code for kind, code in CODES if isinstance(error, kind)), "")
+    if code == "forbidden" and "CSRF" in str(error):
+        code = "csrf_failed"
+    if not code:
+        return None
+    status, sentence = getattr(error, "status_code", 0), str(getattr(error, "detail", ""))
+    return _answer(request, code, *(() if code in SENTENCES else (status, sentence)))
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Turns a serializer's nested errors into a flat list with JSON Pointers (RFC 6901), as problem documents carry them."""
+"""A serializer's nested errors as a flat list with JSON Pointers (RFC 6901), as problem documents carry them."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -14,11 +14,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from tenancy.errors import NotSignedIn, PermissionMissing
+from tenancy.models import Tenant, TenantStatus
 from tenancy.permissions import Permission
 
 if TYPE_CHECKING:
     from tenancy.actors import Actor
-    from tenancy.models import ApiToken, Membership, ServiceKey, Tenant
+    from tenancy.models import ApiToken, Membership, ServiceKey
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -37,7 +38,13 @@ class TenantRequest(HttpRequest):
 
 def can(request: HttpRequest, permission: Permission) -> bool:
     """Whether the person or token behind this request holds the permission."""
-    return permission in getattr(request, "permissions", frozenset())
+    return permission in permissions_of(request)
+
+
+def permissions_of(request: HttpRequest) -> frozenset[Permission]:
+    """Everything that the person or token behind this request holds."""
+    held: frozenset[Permission] = getattr(request, "permissions", frozenset())
+    return held
 
 
 def check(request: HttpRequest, permission: Permission) -> None:
@@ -53,15 +60,20 @@ def check(request: HttpRequest, permission: Permission) -> None:
 
 
 def may_still(request: HttpRequest, permission: Permission) -> bool:
-    """Whether what let this request in still holds: for streams, which outlive the check at their beginning."""
-    membership = getattr(request, "membership", None)
-    token = getattr(request, "token", None)
-    if membership is None or not can(request, permission):
+    """Whether what let this request in still holds: for streams, which outlive the check at their beginning.
+
+    Tenant, membership, token and service key are read anew, in the tenant's context.
+    """
+    if not can(request, permission):
         return False
-    membership.refresh_from_db()
-    if token is not None:
-        token.refresh_from_db()
-    return membership.state == "active" and (token is None or token.state == "active")
+    held = (getattr(request, name, None) for name in ("membership", "token", "service_key"))
+    for row in held:
+        if row is None:
+            continue
+        row.refresh_from_db()
+        if row.state != "active" or permission not in row.permissions:
+            return False
+    return Tenant.objects.filter(pk=request.tenant.pk, status=TenantStatus.ACTIVE).exists()  # type: ignore[attr-defined]
 
 
 def actor_of(request: HttpRequest) -> "Actor":
@@ -106,6 +118,8 @@ def public(view: View) -> View:
 def _find_refusal(request: HttpRequest, permission: Permission) -> HttpResponse | None:
     """The way to the sign-in page for nobody; an exception for somebody who may not; None when all is well."""
     if not request.user.is_authenticated:
+        if request.path.startswith("/api/"):
+            raise NotSignedIn
         return _sign_in_first(request)
     check(request, permission)
     return None

@@ -1,4 +1,4 @@
-"""Which tenant a host name leads to, remembered for a few seconds only, so that a suspension is soon felt everywhere."""
+"""Which tenant a host name leads to, remembered for seconds only, so that a suspension is soon felt."""
 
 import time
 

@@ -130,4 +130,4 @@ def _forget_caller(request: TenantRequest) -> None:
 
 def _need_no_csrf_check(request: HttpRequest) -> None:
     """A token or signature is not sent by a browser on its own, so nobody can borrow it."""
-    request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+    request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # noqa: SLF001

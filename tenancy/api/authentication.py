@@ -10,7 +10,7 @@ class TokenAuthentication(BaseAuthentication):
     """`Authorization: Bearer grove_…`, or a service key's signed headers."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
-        http = request._request
+        http = request._request  # noqa: SLF001 - request.user would ask this class again
         credential = http.token or http.service_key
         return None if credential is None else (http.user, credential)
 
@@ -22,7 +22,7 @@ class SignedInAuthentication(SessionAuthentication):
     """The session of somebody who signed in on this host. What changes something needs the CSRF token."""
 
     def authenticate(self, request: Request) -> tuple[Any, None] | None:
-        user = getattr(request._request, "user", None)
+        user = getattr(request._request, "user", None)  # noqa: SLF001
         if user is None or not user.is_authenticated or not user.is_active:
             return None
         self.enforce_csrf(request)

@@ -10,7 +10,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenancy import idempotency
+from tenancy import access, idempotency
 from tenancy.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing
 from tenancy.models import IdempotencyKey
 
@@ -27,14 +27,14 @@ def idempotent(*, required: bool = False) -> Callable[[Post], Post]:
     def decorate(post: Post) -> Post:
         @wraps(post)
         def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
-            key = _key_of(request, required)
+            key = _key_of(request, required=required)
             if not key:
                 return post(view, request, *args, **kwargs)
             claimed = idempotency.claim(
                 key=key,
                 route=request.path,
                 request=_body_of(request),
-                caller=request._request.actor,
+                caller=access.actor_of(request),
             )
             if isinstance(claimed, idempotency.Answer):
                 return _replay(claimed)
@@ -68,7 +68,7 @@ def _first_time(claimed: IdempotencyKey, post: Callable[[], Response]) -> Respon
     return response
 
 
-def _key_of(request: Request, required: bool) -> str:
+def _key_of(request: Request, *, required: bool) -> str:
     key = request.headers.get(HEADER, "").strip('"')
     if not key and required:
         raise IdempotencyKeyMissing
@@ -79,13 +79,12 @@ def _key_of(request: Request, required: bool) -> str:
 
 def _body_of(request: Request) -> bytes:
     try:
-        return request._request.body
+        return bytes(request.body)
     except (
         RawPostDataException
     ):  # a form with files was read as a stream: its fields and sizes stand for it
-        form = request._request
-        files = [(name, file.name, file.size) for name, file in form.FILES.items()]
-        return repr((sorted(form.POST.lists()), files)).encode()
+        files = [(name, file.name, file.size) for name, file in request.FILES.items()]
+        return repr((sorted(request.POST.lists()), files)).encode()
 
 
 def _replay(answer: idempotency.Answer) -> Response:

@@ -18,7 +18,7 @@ def page_of(
     order: Sequence[str] = ("-id",),
 ) -> Response:
     """The page that the query string asks for; `to_json` shows one row."""
-    page = paging.page(rows, request._request, order=order)
+    page = paging.page(rows, request, order=order)
     response = Response(
         {"items": [to_json(row) for row in page.items], "next_cursor": page.next_cursor}
     )
@@ -32,6 +32,6 @@ def page_of(
 
 
 def _address(request: Request, cursor: str) -> str:
-    query = request._request.GET.copy()
+    query = request.GET.copy()
     query["cursor"] = cursor
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")

@@ -12,17 +12,18 @@ READS_AS = {"head": "get"}
 
 
 class HasPermission(BasePermission):
-    """Reads `required_permissions = {"get": Permission.X, "post": Permission.Y}` of the view. What it lacks is refused."""
+    """Reads `required_permissions = {"get": Permission.X, "post": Permission.Y}` of the view."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        http = request._request
         method = (request.method or "").lower()
         if not request.user:
             raise NotSignedIn
         if method == "options" or not hasattr(view, method):
-            return http.actor is not None  # the framework answers with what is allowed
+            return (
+                getattr(request, "actor", None) is not None
+            )  # the framework answers with what is allowed
         permission = view.required_permissions.get(READS_AS.get(method, method))
         if permission is None:
             raise PermissionMissing
-        access.check(http, permission)
+        access.check(request, permission)
         return True

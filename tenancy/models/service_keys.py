@@ -38,6 +38,12 @@ class ServiceKey(models.Model):
     def permissions(self) -> frozenset[Permission]:
         return to_permissions(self.scopes)
 
+    @property
+    def state(self) -> str:
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now() else "active"
+
 
 class ServiceNonce(models.Model):
     """A nonce that was used, kept until the assertion it came with is too old anyway."""

@@ -83,7 +83,7 @@ def test_invalid_body_is_a_problem_with_pointers(acme: Tenant, alice: Client) ->
     ],
 )
 def test_refused_changes_are_recorded_once(
-    acme: Tenant, alice: Client, method: str, path: str, body: bytes, status: int, code: str
+    *, acme: Tenant, alice: Client, method: str, path: str, body: bytes, status: int, code: str
 ) -> None:
     response = getattr(alice, method)(path, body, content_type="application/json")
 

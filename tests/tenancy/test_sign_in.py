@@ -12,7 +12,7 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
-PASSWORD = "correct horse battery staple"  # noqa: S105
+PASSWORD = "correct horse battery staple"
 LOGIN = "/accounts/login/"
 
 
