@@ -39,7 +39,7 @@ class WorkflowDisposable:
             for workflow in living
         ]
 
-    def find_below(self, parents: Collection[UUID]) -> Sequence[PlanLine]:  # noqa: ARG002
+    def find_below(self, parents: Collection[UUID]) -> Sequence[PlanLine]:
         return []
 
     def check(self, ids: Collection[UUID]) -> None:

@@ -1,4 +1,4 @@
-"""The document of a version for the compliance officer: the same bytes for the same version and date, today or later."""
+"""The document of a version for the compliance officer: the same bytes for the same version and date."""
 
 import hashlib
 from collections.abc import Iterable
@@ -25,7 +25,28 @@ from workflows.models import Documentation, RegisterKind, WorkflowVersion
 from workflows.providers import register
 
 ALLOWED_TAGS = frozenset(
-    "h1 h2 h3 p ul ol li table thead tbody tr th td code pre strong em blockquote hr br".split()
+    [
+        "h1",
+        "h2",
+        "h3",
+        "p",
+        "ul",
+        "ol",
+        "li",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "code",
+        "pre",
+        "strong",
+        "em",
+        "blockquote",
+        "hr",
+        "br",
+    ]
 )
 
 
@@ -55,9 +76,7 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
         .first()
     )
     policy = _policy(as_of)
-    groups = {
-        name: _deployments(name, as_of) for name in sorted(definition.model_groups)
-    }
+    groups = {name: _deployments(name, as_of) for name in sorted(definition.model_groups)}
     versions = [_version(each, as_of) for each in _versions_until(version, as_of)]
     return DocumentFacts(
         name=workflow.slug,
@@ -177,7 +196,12 @@ def _version(version: WorkflowVersion, as_of: datetime) -> VersionFacts:
         author=version.revision.author_name,
         saved_at=version.revision.created_at,
         steps=tuple(
-            Step(state=status.state, at=status.created_at, by=status.author_name, reason=status.reason)
+            Step(
+                state=status.state,
+                at=status.created_at,
+                by=status.author_name,
+                reason=status.reason,
+            )
             for status in version.statuses.all()
             if status.created_at <= as_of
         ),

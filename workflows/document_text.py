@@ -183,7 +183,8 @@ def _graph(nodes: Sequence[NodeFacts]) -> str:
 
 def _mermaid(text: str) -> str:
     return "".join(
-        letter if letter.isalnum() or letter in " ,.-_/()" else f"#{ord(letter)};" for letter in text
+        letter if letter.isalnum() or letter in " ,.-_/()" else f"#{ord(letter)};"
+        for letter in text
     )
 
 
@@ -230,8 +231,19 @@ def _models(facts: DocumentFacts) -> Iterator[str]:
             )
             for place, each in enumerate(deployments, start=1)
         ]
-        heads = ("Order", "Deployment", "Model", "Provider", "Region", "Runs", "May see up to", "Papers")
-        yield _table(heads, rows) if rows else "*No deployment at that date: every call is refused.*"
+        heads = (
+            "Order",
+            "Deployment",
+            "Model",
+            "Provider",
+            "Region",
+            "Runs",
+            "May see up to",
+            "Papers",
+        )
+        yield (
+            _table(heads, rows) if rows else "*No deployment at that date: every call is refused.*"
+        )
 
 
 def _flow(facts: DocumentFacts) -> Iterator[str]:
@@ -282,11 +294,19 @@ def _policies(policy: PolicyFacts | None) -> Iterator[str]:
 
 def _life(versions: Sequence[VersionFacts]) -> str:
     rows = [
-        (moment(step.at), str(version.number), step.state, plain(step.by), plain(step.reason) or "–")
+        (
+            moment(step.at),
+            str(version.number),
+            step.state,
+            plain(step.by),
+            plain(step.reason) or "–",
+        )
         for version in versions
         for step in version.steps
     ]
-    return _table(("When", "Version", "State", "By", "Reason"), sorted(rows, key=lambda row: row[0]))
+    return _table(
+        ("When", "Version", "State", "By", "Reason"), sorted(rows, key=lambda row: row[0])
+    )
 
 
 def _retention(days: int | None) -> str:

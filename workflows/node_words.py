@@ -40,12 +40,16 @@ def _redact(spec: Spec, plain: Plain) -> str:
 
 def _llm(spec: Spec, plain: Plain) -> str:
     limit = f" at most {spec['max_tokens']} tokens," if spec.get("max_tokens") else ""
-    asked = f"Asks a model of the group {plain(str(spec.get('model_group')))},{limit} in these words."
+    asked = (
+        f"Asks a model of the group {plain(str(spec.get('model_group')))},{limit} in these words."
+    )
     return f"{asked} {_shape(spec['output'], plain)}" if spec.get("output") else asked
 
 
 def _transform(_spec: Spec, _plain: Plain) -> str:
-    return "Computes a value from what came before, by this expression (JMESPath). No model is asked."
+    return (
+        "Computes a value from what came before, by this expression (JMESPath). No model is asked."
+    )
 
 
 def _condition(spec: Spec, plain: Plain) -> str:

@@ -100,4 +100,4 @@ def _api_key(target: Target) -> str | None:
         raise ProviderError(FailureKind.AUTH, error.sentence) from error
     if not connection.in_atomic_block:
         connection.close()  # none is held while the provider thinks
-    return secret.value
+    return secret.expose()

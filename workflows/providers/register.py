@@ -19,11 +19,8 @@ from tenancy.events import EventType
 from workflows.errors import NameTaken, ProviderInvalid
 from workflows.models import Deployment, Egress, Price, Provider, RegisterEntry, RegisterKind
 
-PROVIDER_FACTS = (
-    "title kind base_url auth secret_name egress region baa dpa zero_retention trains_on_data "
-    "papers_expire_on enabled"
-).split()
-DEPLOYMENT_FACTS = "model clearance timeout_seconds enabled".split()
+PROVIDER_FACTS = ["title", "kind", "base_url", "auth", "secret_name", "egress", "region", "baa", "dpa", "zero_retention", "trains_on_data", "papers_expire_on", "enabled"]
+DEPLOYMENT_FACTS = ["model", "clearance", "timeout_seconds", "enabled"]
 
 
 @transaction.atomic

@@ -18,7 +18,7 @@ from workflows.providers import clients, openai
 from workflows.providers.errors import FailureKind, ProviderError
 
 URL = "https://models.example/v1/chat/completions"
-SECRET_TEXT = "the customer's words"  # noqa: S105 - what an error must not repeat
+SECRET_TEXT = "the customer's words"
 
 
 @pytest.fixture(autouse=True)
