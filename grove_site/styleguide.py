@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from grove_site.templatetags.ui import BADGES
 from runs import gantt
 from tenancy.access import public
 from workflows.drawing import ICONS, NodeLook, draw_graph
@@ -105,9 +106,7 @@ def _content() -> dict[str, Any]:
             }
             for node, title, kind, _, _ in NODES
         ],
-        "states": "queued running waiting completed completed_with_non_critical_errors failed "
-        "cancelled disposed skipped draft published retired allow deny modify "
-        "require_approval throttle".split(),
+        "states": list(BADGES),
         "value": {"severity": 3, "category": "fees", "ok": True, "iban": None, "text": "a <b> & c"},
         "now": ORIGIN,
     }

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from tenancy.views import members, tokens
+from tenancy.views import ledger, members, tokens
 
 app_name = "tenancy"
 urlpatterns = [
+    path("ledger/", ledger.list_entries, name="ledger"),
     path("members/", members.list_members, name="members"),
     path("members/invite/", members.invite_member, name="invite-member"),
     path("members/<uuid:membership_id>/", members.show_member, name="member"),

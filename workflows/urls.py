@@ -1,6 +1,39 @@
 """Pages of this floor."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from workflows.views import definition, lifecycle, providers, workflow, workflows
 
 app_name = "workflows"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", workflows.list_workflows, name="list"),
+    path("-/import/", definition.import_definition, name="import"),
+    path("-/providers/", providers.list_providers, name="providers"),
+    path("<slug:slug>/", workflow.show_graph, name="detail"),
+    path("<slug:slug>/edit/", definition.edit_definition, name="edit"),
+    path("<slug:slug>/versions/", workflow.show_versions, name="versions"),
+    path("<slug:slug>/versions/<int:number>/", workflow.show_graph, name="version"),
+    path(
+        "<slug:slug>/versions/<int:number>/definition/",
+        workflow.show_definition,
+        name="version-definition",
+    ),
+    path(
+        "<slug:slug>/versions/<int:number>/documentation/",
+        workflow.show_documentation,
+        name="version-documentation",
+    ),
+    path(
+        "<slug:slug>/versions/<int:number>/documentation.md",
+        workflow.download_documentation,
+        name="version-document",
+    ),
+    path("<slug:slug>/versions/<int:number>/publish/", lifecycle.publish, name="publish"),
+    path("<slug:slug>/versions/<int:number>/retire/", lifecycle.retire, name="retire"),
+    path("<slug:slug>/revisions/<int:number>/", workflow.show_revision, name="revision"),
+    path(
+        "<slug:slug>/revisions/<int:number>/version/",
+        lifecycle.create_version,
+        name="create-version",
+    ),
+]

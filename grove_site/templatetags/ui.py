@@ -136,6 +136,46 @@ def money(micros: int | None, currency: str = "EUR") -> str:
 
 
 @register.filter
+def count(number: int | None) -> str:
+    return f"{number or 0:,}"
+
+
+@register.filter
+def tone(state: str) -> str:
+    return BADGES[state][0] if state in BADGES else ""
+
+
+@register.filter
+def state_icon(state: str) -> str:
+    return BADGES[state][1] if state in BADGES else "todo"
+
+
+@register.simple_tag
+def run_seconds(run: Any) -> str:
+    """How long a run or an attempt took, or has taken so far."""
+    if run.started_at is None:
+        return "—"
+    return to_words(((run.finished_at or datetime.now(UTC)) - run.started_at).total_seconds())
+
+
+register.simple_tag(run_seconds, name="node_seconds")
+
+
+@register.simple_tag(takes_context=True)
+def with_cursor(context: template.Context, cursor: str) -> str:
+    """This address with another cursor: filters stay."""
+    query = context["request"].GET.copy()
+    query["cursor"] = cursor
+    return f"?{query.urlencode()}"
+
+
+@register.filter
+def lines(problems: Any) -> set[int]:
+    """The numbers of the lines that problems name."""
+    return {problem.line if hasattr(problem, "line") else problem["line"] for problem in problems}
+
+
+@register.filter
 def data_class(number: int) -> str:
     return DataClass(number).word
 
@@ -203,7 +243,7 @@ NAVIGATION = (
         (
             ("tenancy:members", "users", "Members", Permission.MEMBER_VIEW),
             ("tenancy:tokens", "lock", "API tokens", Permission.TOKEN_EDIT),
-            ("api-docs", "code", "API", Permission.RUN_VIEW),
+            ("api:docs", "code", "API", Permission.RUN_VIEW),
         ),
     ),
 )

@@ -75,7 +75,9 @@ def show_payloads(request: TenantRequest, run_id: UUID) -> HttpResponse:
 
 
 def get_run(run_id: UUID) -> Run:
-    runs = Run.objects.select_related("workflow", "version__revision", "version__workflow", "snapshot")
+    runs = Run.objects.select_related(
+        "workflow", "version__revision", "version__workflow", "snapshot"
+    )
     return get_object_or_404(runs, pk=run_id)
 
 

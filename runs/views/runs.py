@@ -65,8 +65,9 @@ def _search(rows: QuerySet[Run], text: str) -> QuerySet[Run]:
     if not text:
         return rows
     workflows = list(
-        Workflow.objects.filter(Q(title__icontains=text) | Q(slug__icontains=text))
-        .values_list("pk", flat=True)[:WORKFLOWS_TO_PICK]
+        Workflow.objects.filter(Q(title__icontains=text) | Q(slug__icontains=text)).values_list(
+            "pk", flat=True
+        )[:WORKFLOWS_TO_PICK]
     )
     return rows.filter(Q(workflow_id__in=workflows) | Q(owner_label=text))
 

@@ -1,0 +1,60 @@
+"""What people send about workflows. Forms check and shape; the verbs decide."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+FIELD = {"class": "field"}
+
+
+class DefinitionForm(forms.Form):
+    """A definition, typed or as a file."""
+
+    text = forms.CharField(
+        required=False,
+        strip=False,
+        label="Definition",
+        widget=forms.Textarea(
+            attrs={"class": "field code", "rows": 28, "spellcheck": "false", "wrap": "off"}
+        ),
+        help_text="YAML or JSON.",
+    )
+    file = forms.FileField(
+        required=False,
+        label="Or a file",
+        widget=forms.ClearableFileInput(attrs={**FIELD, "accept": ".yaml,.yml,.json"}),
+    )
+    summary = forms.CharField(
+        required=False,
+        max_length=500,
+        label="What changed",
+        widget=forms.TextInput(attrs=FIELD),
+        help_text="One line for the list of revisions.",
+    )
+    parent = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        upload = cleaned.get("file")
+        if upload:
+            try:
+                cleaned["text"] = upload.read().decode()
+            except UnicodeDecodeError:
+                raise ValidationError({"file": "This file is not text in UTF-8."}) from None
+        text = (cleaned.get("text") or "").replace("\r\n", "\n")
+        if not text.strip():
+            raise ValidationError({"text": "Paste a definition, or choose a file."})
+        cleaned["text"] = text
+        cleaned["media"] = "json" if text.lstrip().startswith("{") else "yaml"
+        return cleaned
+
+
+class ReasonForm(forms.Form):
+    """Why a version is published or retired."""
+
+    reason = forms.CharField(
+        max_length=1000,
+        widget=forms.Textarea(attrs={**FIELD, "rows": 3}),
+        help_text="Kept with the version for whoever asks later.",
+    )

@@ -1,0 +1,179 @@
+"""One workflow at one version (or its draft): graph, definition, documentation, and its history."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_safe
+
+from tenancy.access import TenantRequest, permission_required
+from tenancy.permissions import Permission
+from workflows import document
+from workflows.definition import Definition
+from workflows.drawing import GraphPicture, NodeLook, draw_graph
+from workflows.models import DefinitionRevision, Workflow, WorkflowVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a page is about: a revision, and the version that it is numbered as, if it is."""
+
+    workflow: Workflow
+    revision: DefinitionRevision | None
+    version: WorkflowVersion | None
+
+    @property
+    def is_draft(self) -> bool:
+        return self.version is None
+
+    @property
+    def has_newer_draft(self) -> bool:
+        head = self.workflow.head
+        return self.version is not None and head is not None and head.pk != self.version.revision_id
+
+
+@require_safe
+@permission_required(Permission.WORKFLOW_VIEW)
+def show_graph(request: TenantRequest, slug: str, number: int | None = None) -> HttpResponse:
+    """The graph, drawn down, with the selected node beside it."""
+    found = _find(slug, number)
+    definition = _definition(found.revision)
+    shown = _page(found, "graph")
+    if definition is not None:
+        node = request.GET.get("node", "")
+        selected = node if node in definition.graph else definition.graph.order[0]
+        shown["picture"] = _draw(definition, selected)
+        shown["node"] = definition.node(selected)
+        shown["spec"] = _spec_of(definition, selected)
+        shown["definition"] = definition
+    fragment = request.htmx and request.htmx.target == "live"
+    template = "workflows/graph.html"
+    return render(request, f"{template}#live" if fragment else template, shown)
+
+
+@require_safe
+@permission_required(Permission.WORKFLOW_VIEW)
+def show_definition(request: TenantRequest, slug: str, number: int) -> HttpResponse:
+    return _show_source(request, _find(slug, number))
+
+
+@require_safe
+@permission_required(Permission.WORKFLOW_VIEW)
+def show_revision(request: TenantRequest, slug: str, number: int) -> HttpResponse:
+    """A revision as it was typed, with what was wrong with it."""
+    workflow = _workflow(slug)
+    revision = get_object_or_404(workflow.revisions.select_related("workflow"), number=number)
+    version = WorkflowVersion.objects.filter(revision=revision).with_state().first()
+    return _show_source(request, Shown(workflow=workflow, revision=revision, version=version))
+
+
+@require_safe
+@permission_required(Permission.WORKFLOW_VIEW)
+def show_documentation(request: TenantRequest, slug: str, number: int) -> HttpResponse:
+    found = _find(slug, number)
+    version = _version(found)
+    shown = _page(found, "documentation")
+    shown["document"] = mark_safe(document.to_html(document.render(version=version)))  # noqa: S308
+    return render(request, "workflows/documentation.html", shown)
+
+
+@require_safe
+@permission_required(Permission.WORKFLOW_VIEW)
+def download_documentation(request: TenantRequest, slug: str, number: int) -> HttpResponse:
+    version = _version(_find(slug, number))
+    name = f"{slug}-version-{number}.md"
+    return HttpResponse(
+        document.render(version=version),
+        content_type="text/markdown; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@require_safe
+@permission_required(Permission.WORKFLOW_VIEW)
+def show_versions(request: TenantRequest, slug: str) -> HttpResponse:
+    """Versions with their life, and all revisions."""
+    found = _find(slug, None)
+    shown = _page(found, "versions")
+    shown["versions"] = (
+        found.workflow.versions.with_state().select_related("revision").prefetch_related("statuses")
+    )
+    shown["revisions"] = found.workflow.revisions.prefetch_related("versions")[:200]
+    return render(request, "workflows/versions.html", shown)
+
+
+def _workflow(slug: str) -> Workflow:
+    return get_object_or_404(Workflow.objects.with_pointers(), slug=slug)
+
+
+def _find(slug: str, number: int | None) -> Shown:
+    """The version asked for; without a number the published one, else the newest, else the draft."""
+    workflow = _workflow(slug)
+    versions = workflow.versions.with_state().select_related("revision__workflow", "workflow")
+    if number is not None:
+        version = versions.filter(number=number).first()
+        if version is None:
+            raise Http404
+    elif workflow.published_id:
+        version = versions.get(pk=workflow.published_id)
+    else:
+        version = versions.first()
+    revision = version.revision if version else workflow.head
+    return Shown(workflow=workflow, revision=revision, version=version)
+
+
+def _version(found: Shown) -> WorkflowVersion:
+    if found.version is None:
+        raise Http404
+    return found.version
+
+
+def _page(found: Shown, tab: str) -> dict[str, Any]:
+    return {
+        "workflow": found.workflow,
+        "version": found.version,
+        "revision": found.revision,
+        "found": found,
+        "tab": tab,
+    }
+
+
+def _show_source(request: TenantRequest, found: Shown) -> HttpResponse:
+    shown = _page(found, "definition")
+    if found.revision is not None and not found.workflow.is_disposed:
+        shown["source"] = found.revision.source
+        shown["problems"] = found.revision.problems
+        shown["bad_lines"] = {problem["line"] for problem in found.revision.problems}
+    return render(request, "workflows/definition.html", shown)
+
+
+def _definition(revision: DefinitionRevision | None) -> Definition | None:
+    """None for a draft that cannot be read yet, and after disposal."""
+    if revision is None or not revision.digest or revision.workflow.is_disposed:
+        return None
+    return revision.definition
+
+
+def _draw(definition: Definition, selected: str) -> GraphPicture:
+    looks = {
+        node.id: NodeLook(
+            title=node.title or node.id,
+            kind=node.kind,
+            note=node.kind,
+            href=f"?node={node.id}",
+            selected=node.id == selected,
+        )
+        for node in definition.nodes
+    }
+    return draw_graph(definition.graph, looks, direction="down")
+
+
+def _spec_of(definition: Definition, node_id: str) -> dict[str, Any]:
+    """The node as it is written, without what the page says elsewhere."""
+    told = ("id", "kind", "title", "description")
+    for node in definition.spec["nodes"]:
+        if node["id"] == node_id:
+            return {name: value for name, value in node.items() if name not in told}
+    raise KeyError(node_id)
