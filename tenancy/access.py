@@ -13,6 +13,7 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from tenancy.context import current_tenant
 from tenancy.errors import NotSignedIn, PermissionMissing
 from tenancy.models import Tenant, TenantStatus
 from tenancy.permissions import Permission
@@ -73,7 +74,8 @@ def may_still(request: HttpRequest, permission: Permission) -> bool:
         row.refresh_from_db()
         if row.state != "active" or permission not in row.permissions:
             return False
-    return Tenant.objects.filter(pk=request.tenant.pk, status=TenantStatus.ACTIVE).exists()  # type: ignore[attr-defined]
+    tenant = current_tenant()
+    return bool(Tenant.objects.filter(pk=tenant.pk, status=TenantStatus.ACTIVE).exists())
 
 
 def actor_of(request: HttpRequest) -> "Actor":

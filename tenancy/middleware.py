@@ -101,7 +101,7 @@ class MembershipMiddleware:
     def _by_service_key(self, request: TenantRequest) -> None:
         key = request.service_key
         assert key is not None  # noqa: S101 - for the type checker
-        request.user = service_keys.ServiceUser(pk=key.pk, name=key.name)
+        request.user = service_keys.ServiceUser(pk=key.pk, name=key.name)  # type: ignore[assignment]
         request.actor = Actor.of_service(key.pk, key.name)
         request.permissions = key.permissions
         _need_no_csrf_check(request)

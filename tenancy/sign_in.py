@@ -26,7 +26,7 @@ from tenancy.models import Membership, User
 MEMBERSHIP, HOST = "grove_membership", "grove_host"
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class AccountAdapter(DefaultAccountAdapter):
     """Allauth's hooks, with Grove's answers."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -98,7 +98,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             )
 
 
-class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class MFAAdapter(DefaultMFAAdapter):
     """Seals the secrets of second factors: people are global, so the key is the installation's."""
 
     def encrypt(self, text: str) -> str:

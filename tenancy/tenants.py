@@ -34,7 +34,7 @@ def create(*, name: str, slug: str, domain: str, by: Actor) -> Tenant:
     with transaction.atomic():
         try:
             with transaction.atomic(), tenant_context(None):
-                tenant = Tenant.objects.create(schema_name=slug, name=name)
+                tenant: Tenant = Tenant.objects.create(schema_name=slug, name=name)
                 Domain.objects.create(tenant=tenant, domain=domain.lower(), is_primary=True)
         except (IntegrityError, ValidationError) as error:
             raise TenantExists from error
@@ -59,9 +59,9 @@ def restore(*, tenant: Tenant, by: Actor) -> None:
 def get_platform() -> Tenant:
     """The tenant that stands for the platform itself, made at its first use."""
     with tenant_context(None):
-        platform, _ = Tenant.objects.get_or_create(
+        platform: Tenant = Tenant.objects.get_or_create(
             schema_name=PLATFORM_SLUG, defaults={"name": "Platform"}
-        )
+        )[0]
     return platform
 
 

@@ -1,16 +1,19 @@
 """What the middleware found out about the caller, told to Django REST framework."""
 
-from typing import Any
+from typing import Any, cast
 
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
+
+from tenancy.access import TenantRequest
 
 
 class TokenAuthentication(BaseAuthentication):
     """`Authorization: Bearer grove_…`, or a service key's signed headers."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
-        http = request._request  # noqa: SLF001 - request.user would ask this class again
+        # request.user would ask this class again
+        http = cast(TenantRequest, request._request)  # noqa: SLF001
         credential = http.token or http.service_key
         return None if credential is None else (http.user, credential)
 

@@ -16,7 +16,7 @@ class HasPermission(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         method = (request.method or "").lower()
-        if not request.user:
+        if request.user is None:
             raise NotSignedIn
         if method == "options" or not hasattr(view, method):
             return (

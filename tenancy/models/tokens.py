@@ -41,7 +41,8 @@ class ApiToken(TenantOwned):
     @property
     def permissions(self) -> frozenset[Permission]:
         """What it may do: its scopes, as far as its member's role still allows them."""
-        return to_permissions(self.scopes) & self.membership.permissions
+        of_role: frozenset[Permission] = self.membership.permissions
+        return to_permissions(self.scopes) & of_role
 
     @property
     def state(self) -> str:
