@@ -31,7 +31,7 @@ CAST = {
     Role.REVIEWER: "Rob",
     Role.OPERATOR: "Bob",
     Role.AUDITOR: "Carol",
-    Role.COMPLIANCE_OFFICER: "Cora",
+    Role.COMPLIANCE_OFFICER: "Olga",
     Role.DATA_PROTECTION_OFFICER: "Dan",
 }
 
