@@ -24,6 +24,12 @@ class TenantShape(serializers.Serializer[Any]):
     created_at = serializers.CharField()
 
 
+class TenantInput(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=200)
+    slug = serializers.CharField(max_length=50)
+    domain = serializers.RegexField(r"^[a-z0-9.-]{3,253}$", help_text="A host name.")
+
+
 class MemberShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     email = serializers.EmailField()

@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from tenancy.api import resources
+from tenancy.api import resources, tenants
 
 app_name = "api-tenancy"
 urlpatterns = [
     path("tenant", resources.TenantResource.as_view(), name="tenant"),
+    path("tenants", tenants.TenantList.as_view(), name="tenants"),
+    path("tenants/<str:slug>/suspend", tenants.SuspendTenant.as_view(), name="suspend-tenant"),
+    path("tenants/<str:slug>/restore", tenants.RestoreTenant.as_view(), name="restore-tenant"),
     path("members", resources.MemberList.as_view(), name="members"),
     path("members/<uuid:membership_id>", resources.MemberResource.as_view(), name="member"),
     path("tokens", resources.TokenList.as_view(), name="tokens"),

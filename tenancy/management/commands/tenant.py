@@ -1,0 +1,65 @@
+"""`manage.py tenant create|suspend|restore|list`: the life of tenants, from the machine itself."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
+
+from tenancy import members, tenants
+from tenancy.actors import SYSTEM
+from tenancy.context import tenant_context
+from tenancy.errors import GroveError
+from tenancy.models import Tenant
+from tenancy.permissions import Role
+
+
+class Command(BaseCommand):
+    help = "Create, suspend, restore or list tenants."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        create = actions.add_parser("create", help="a tenant, its host name and its first admin")
+        create.add_argument("slug")
+        create.add_argument("--name", required=True)
+        create.add_argument("--domain", required=True, help="host name, such as acme.example.org")
+        create.add_argument("--admin", required=True, help="e-mail address of the first admin")
+        for action in ("suspend", "restore"):
+            actions.add_parser(action).add_argument("slug")
+        actions.add_parser("list")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            getattr(self, f"_{options['action']}")(options)
+        except GroveError as error:
+            raise CommandError(error.sentence) from error
+
+    def _create(self, options: dict[str, Any]) -> None:
+        tenant = tenants.create(
+            name=options["name"], slug=options["slug"], domain=options["domain"], by=SYSTEM
+        )
+        with tenant_context(tenant):
+            admin = members.invite(email=options["admin"], name="", role=Role.ADMIN, by=SYSTEM)
+            link = reverse("tenancy:join", args=[members.invitation_of(admin)])
+        self.stdout.write(f"{tenant.name} is there. Its first admin joins within a week at")
+        self.stdout.write(f"  <scheme>://{options['domain']}{link}")
+
+    def _suspend(self, options: dict[str, Any]) -> None:
+        tenants.suspend(tenant=_get(options["slug"]), by=SYSTEM)
+        self.stdout.write(f"{options['slug']} is suspended.")
+
+    def _restore(self, options: dict[str, Any]) -> None:
+        tenants.restore(tenant=_get(options["slug"]), by=SYSTEM)
+        self.stdout.write(f"{options['slug']} is open.")
+
+    def _list(self, options: dict[str, Any]) -> None:
+        for tenant in Tenant.objects.order_by("schema_name"):
+            hosts = ", ".join(domain.domain for domain in tenant.domains.all())
+            self.stdout.write(f"{tenant.slug}\t{tenant.status}\t{hosts}\t{tenant.name}")
+
+
+def _get(slug: str) -> Tenant:
+    tenant = Tenant.objects.filter(schema_name=slug).first()
+    if tenant is None:
+        raise CommandError(f"There is no tenant “{slug}”.")
+    return tenant
