@@ -3,6 +3,8 @@
 It adds rows and updates none. Entries that commit late, with an older id than the last leaf's, get the next index.
 """
 
+import hashlib
+import hmac
 import logging
 import os
 from collections.abc import Sequence
@@ -106,7 +108,7 @@ def read_node(level: int, index: int) -> bytes:
 
 
 def _grow(tenant: Tenant, frontier: merkle.Frontier, entries: Sequence[LedgerEntry]) -> None:
-    leaves, nodes = [], []
+    leaves, nodes, marking = [], [], marking_key()
     for entry in entries:
         index, hash_ = frontier.size, merkle.leaf_hash(bytes(entry.canonical))
         nodes += [
@@ -119,11 +121,23 @@ def _grow(tenant: Tenant, frontier: merkle.Frontier, entries: Sequence[LedgerEnt
                 entry_id=entry.pk,
                 index=index,
                 hash=hash_,
-                root=frontier.root(),
+                mark=mark(marking, index, frontier.root()),
             )
         )
     LedgerLeaf.objects.bulk_create(leaves)
     LedgerNode.objects.bulk_create(nodes)
+
+
+def marking_key() -> bytes:
+    return keys.derived_key("ledger marks").secret
+
+
+def mark(marking: bytes, index: int, root: bytes) -> bytes:
+    """What only Grove can write beside a leaf: HMAC-SHA256 over its index and the tree's root right after it.
+
+    Whoever changes a leaf in the database, and computes the whole tree anew, cannot compute this.
+    """
+    return hmac.digest(marking, index.to_bytes(8) + root, hashlib.sha256)
 
 
 def _sign_checkpoint(tenant: Tenant, frontier: merkle.Frontier, seen_before: int) -> None:

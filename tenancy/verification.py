@@ -14,7 +14,13 @@ from tenancy import ledger, merkle
 from tenancy.checkpoints import Verifier
 from tenancy.checkpoints import verify as verify_note
 from tenancy.context import tenant_context
-from tenancy.errors import CheckpointInvalid, KeyDestroyed, RootKeyMissing, SealBroken
+from tenancy.errors import (
+    CheckpointInvalid,
+    KeyDestroyed,
+    RootKeyMissing,
+    RootKeyUnknown,
+    SealBroken,
+)
 from tenancy.faults import Fault, FaultKind
 from tenancy.models import (
     LedgerCheckpoint,
@@ -24,7 +30,7 @@ from tenancy.models import (
     SigningKey,
     Tenant,
 )
-from tenancy.sequencer import open_signing_key, origin_of
+from tenancy.sequencer import mark, marking_key, open_signing_key, origin_of
 
 CHUNK = 2_000
 
@@ -37,6 +43,9 @@ class Report:
     size: int
     checkpoints: int
     waiting: int  # entries that have no leaf yet
+    has_marks_checked: (
+        bool  # not without the root key: then a fault is placed between two checkpoints
+    )
     last_note: str
     verifiers: tuple[Verifier, ...]
     faults: tuple[Fault, ...]
@@ -57,7 +66,7 @@ def verify(tenant: Tenant, *, anchors: Sequence[str] = ()) -> Report:
         _hold_still(tenant)
         signing_keys = list(SigningKey.objects.order_by("id"))
         rows = list(LedgerCheckpoint.objects.select_related("signing_key").order_by("size"))
-        walk = _Walk(trusted={}, leaves=LedgerLeaf.objects.count())
+        walk = _Walk(leaves=LedgerLeaf.objects.count(), marking=_find_marking_key())
         faults = [*_check_signing_keys(tenant, signing_keys), *_trust(rows, walk)]
         faults += _trust_anchors(anchors, signing_keys, walk)
         faults += walk.go()
@@ -66,6 +75,7 @@ def verify(tenant: Tenant, *, anchors: Sequence[str] = ()) -> Report:
             size=walk.leaves,
             checkpoints=len(rows),
             waiting=_count_waiting(tenant),
+            has_marks_checked=walk.marking is not None,
             last_note=rows[-1].note if rows else "",
             verifiers=tuple(_verifier(key) for key in signing_keys),
             faults=tuple(sorted(faults, key=lambda fault: fault.index)),
@@ -76,6 +86,14 @@ def _hold_still(tenant: Tenant) -> None:
     """No sequencer adds leaves while we look."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ledger.lock_number(tenant.pk)])
+
+
+def _find_marking_key() -> bytes | None:
+    """An auditor without the root key, or after a tenant's key was destroyed, verifies without marks."""
+    try:
+        return marking_key()
+    except (RootKeyMissing, RootKeyUnknown, KeyDestroyed):
+        return None
 
 
 def _count_waiting(tenant: Tenant) -> int:
@@ -92,6 +110,7 @@ def _check_signing_keys(tenant: Tenant, signing_keys: Sequence[SigningKey]) -> I
             ours = False
         except (
             RootKeyMissing,
+            RootKeyUnknown,
             KeyDestroyed,
         ):  # an auditor without the root key compares public keys
             return
@@ -152,8 +171,9 @@ class _Walk:
     """One pass over the leaves. A doubt is settled at the next signed root: right, and only a copy was changed;
     wrong, and the first doubt since the last signed root is where the ledger was changed."""
 
-    trusted: dict[int, set[bytes]]
     leaves: int
+    marking: bytes | None
+    trusted: dict[int, set[bytes]] = field(default_factory=dict)
     frontier: merkle.Frontier = field(default_factory=merkle.Frontier)
     doubt: Fault | None = None
     batch: list[tuple[UUID, int]] = field(
@@ -184,21 +204,21 @@ class _Walk:
 
     def _add(self, leaf: LedgerLeaf, nodes: dict[tuple[int, int], bytes]) -> None:
         """Grow the tree by a leaf and compare with what is stored."""
-        self.batch.append((leaf.entry_id, leaf.index))
+        index = leaf.index
+        self.batch.append((leaf.entry_id, index))
         completed = self.frontier.append(bytes(leaf.hash))
+        if self.marking and bytes(leaf.mark) != mark(self.marking, index, self.frontier.root()):
+            self._doubt(index, None, f"The mark of leaf {index} is wrong.")
         for node in completed:
             if nodes.get((node.level, node.index)) != node.hash:
-                first = node.index << node.level
-                sentence = (
-                    f"The stored hash over leaves {first} to {leaf.index} is missing or wrong."
+                first = max(node.index << node.level, self.proven)
+                self._doubt(
+                    first, index, f"The stored hash over leaves {first} to {index} is wrong."
                 )
-                self._doubt(first, sentence)
-        if bytes(leaf.root) != self.frontier.root():
-            self._doubt(leaf.index, f"The tree's root stored with leaf {leaf.index} is wrong.")
 
-    def _doubt(self, index: int, sentence: str) -> None:
+    def _doubt(self, index: int, last: int | None, sentence: str) -> None:
         if self.doubt is None:
-            self.doubt = Fault(FaultKind.TREE, max(index, self.proven), sentence)
+            self.doubt = Fault(FaultKind.TREE, index, sentence, last)
 
     def _settle(self) -> list[Fault]:
         """At a signed size: is the root the signed one?"""
@@ -215,19 +235,22 @@ class _Walk:
 
     def _changed_since_proven(self) -> Fault:
         """The leaves since the last signed root are not those that were signed: which, and what was done?"""
-        last = self.batch[-1][1]
-        first = self.doubt.index if self.doubt else self.proven
-        where = f"Leaf {first}" if self.doubt else f"One of the leaves {first} to {last}"
-        if self.leaves > self.signed_size:
-            return Fault(FaultKind.INSERTED, first, f"{where} was inserted.", last)
-        if self.leaves < self.signed_size:
-            return Fault(
-                FaultKind.DROPPED, first, f"{where} was dropped; what follows moved up.", last
-            )
         moved = _first_out_of_order(self.batch)
-        if moved is not None:
-            return Fault(FaultKind.REORDERED, moved, f"Leaf {moved} is not in its place.", moved)
-        return Fault(FaultKind.EDITED, first, f"{where} is not the one that was signed.", last)
+        if self.doubt:
+            index, last = self.doubt.index, self.doubt.last
+        else:
+            index, last = self.proven, self.batch[-1][1]
+        where = f"Leaf {index}" if last is None else f"One of the leaves {index} to {last}"
+        if self.leaves > self.signed_size:
+            kind, what = FaultKind.INSERTED, "was inserted; what follows moved down"
+        elif self.leaves < self.signed_size:
+            kind, what = FaultKind.DROPPED, "was dropped; what follows moved up"
+        elif moved is not None:
+            kind, what = FaultKind.REORDERED, "is not in its place"
+            index = index if last is None else moved
+        else:
+            kind, what = FaultKind.EDITED, "is not the one that was signed"
+        return Fault(kind, index, f"{where} {what}.", last)
 
     def _end(self, *, gap: bool) -> Iterator[Fault]:
         """After the last leaf, or where one is missing."""

@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=tenancy.models.owned.new_id, editable=False, primary_key=True, serialize=False)),
                 ('index', models.BigIntegerField()),
                 ('hash', models.BinaryField()),
-                ('root', models.BinaryField()),
+                ('mark', models.BinaryField()),
                 ('entry', tenancy.models.owned.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='leaf', to='tenancy.ledgerentry')),
                 ('tenant', models.ForeignKey(db_default=tenancy.models.owned.CurrentTenant(), db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.tenant')),
             ],

@@ -25,7 +25,6 @@ from tenancy.models.user import User
 
 __all__ = [
     "PLATFORM_SLUG",
-    "new_id",
     "ApiToken",
     "CurrentTenant",
     "DataKey",
@@ -39,9 +38,9 @@ __all__ = [
     "OwnerKey",
     "Secret",
     "SecretVersion",
-    "SigningKey",
     "ServiceKey",
     "ServiceNonce",
+    "SigningKey",
     "Tenant",
     "TenantForeignKey",
     "TenantKey",
@@ -49,4 +48,5 @@ __all__ = [
     "TenantOwned",
     "TenantStatus",
     "User",
+    "new_id",
 ]

@@ -51,12 +51,12 @@ class LedgerEntry(TenantOwned):
 
 
 class LedgerLeaf(TenantOwned):
-    """The place of an entry in the tree, and the tree's root right after it."""
+    """The place of an entry in the tree. The mark ties it to all leaves before it: see tenancy/sequencer.py."""
 
     entry = TenantForeignKey(LedgerEntry, related_name="leaf", db_index=False)
     index = models.BigIntegerField()
     hash = models.BinaryField()
-    root = models.BinaryField()
+    mark = models.BinaryField()
 
     class Meta(TenantOwned.Meta):
         constraints = (

@@ -73,7 +73,9 @@ def test_another_keys_note_is_refused():
     assert read(sign(CHECKPOINT, other)) == CHECKPOINT
 
 
-@pytest.mark.parametrize("text", ["", "a+b", "name+00000000+AAAA", str(VERIFIER).replace("+", "+0", 1)])
+@pytest.mark.parametrize(
+    "text", ["", "a+b", "name+00000000+AAAA", str(VERIFIER).replace("+", "+0", 1)]
+)
 def test_what_is_no_verifier_key_is_refused(text):
     with pytest.raises(CheckpointInvalid):
         Verifier.parse(text)

@@ -45,6 +45,8 @@ class Command(BaseCommand):
                 f"{name}: sound. {report.size} leaves under {report.checkpoints} checkpoints; "
                 f"{report.waiting} entries wait for the sequencer."
             )
+            if not report.has_marks_checked:
+                self.stdout.write("  Marks were not checked: the root key is not at hand.")
         else:
             first, *more = report.faults
             self.stdout.write(f"{name}: NOT sound. First wrong leaf: {first.index} ({first.kind}).")
