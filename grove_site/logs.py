@@ -38,6 +38,9 @@ def configure(_: dict[str, Any] | None = None) -> None:
                 "django.request": {"level": "ERROR"},
                 "httpx": {"level": "WARNING"},
                 "uvicorn.access": {"level": "WARNING"},
+                "celery.worker.strategy": {"level": "WARNING"},  # two lines for every message, and the
+                "celery.app.trace": {"level": "WARNING"},  # sweep is one a second
+                "celery.beat": {"level": "WARNING"},
             },
         }
     )

@@ -98,12 +98,11 @@ class Supervisor:
             surroundings.leave(self.plan.state, self.shared)
 
     def _migrate(self, owning: Mapping[str, str]) -> None:
-        for alias in ("default", "keys"):
-            arguments = programs.manage("migrate", "--database", alias, "--verbosity", "1")
-            if owning:
-                self._run_once(f"migration {alias}", arguments, {**self.env, **owning})
-            else:  # whoever owns the tables has to have done it
-                self._run_once(f"migration {alias}", (*arguments, "--check"))
+        arguments = programs.manage("migrate_databases")
+        if owning:
+            self._run_once("migrations", arguments, {**self.env, **owning})
+        else:  # whoever owns the tables has to have done it
+            self._run_once("migrations", (*arguments, "--check"))
 
     # -- processes ---------------------------------------------------------------------------------------------
 
