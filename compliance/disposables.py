@@ -80,10 +80,10 @@ def children_of(kind: str) -> list[Disposable]:
 
 
 def depth(kind: str) -> int:
-    """How many parents are above a kind: children are erased before their parents."""
+    """How many registered parents are above a kind: children are erased before their parents."""
     above = 0
-    while (parent := get_disposable(kind).parent) and above <= len(_KINDS):
-        kind, above = parent, above + 1
+    while kind in _KINDS and above <= len(_KINDS):
+        kind, above = _KINDS[kind].parent, above + 1
     return above
 
 

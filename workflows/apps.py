@@ -7,3 +7,9 @@ class WorkflowsConfig(AppConfig):
     name = "workflows"
     verbose_name = "Workflows"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from compliance import disposables
+        from workflows.disposal import WorkflowDisposable
+
+        disposables.register(WorkflowDisposable())
