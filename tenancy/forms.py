@@ -68,6 +68,21 @@ class TokenForm(forms.Form):
         self.fields["expires_at"].initial = (now() + timedelta(days=90)).date()
 
 
+class SecretForm(forms.Form):
+    """What was typed is never shown again, not even when the form comes back with errors."""
+
+    name = forms.RegexField(
+        r"^[a-z0-9][a-z0-9._-]{0,63}$",
+        widget=forms.TextInput(attrs=FIELD),
+        help_text="As a provider names it: small letters, digits, dots and hyphens.",
+    )
+    value = forms.CharField(
+        strip=False,
+        widget=forms.PasswordInput(attrs={**FIELD, "autocomplete": "off"}),
+        help_text="Replaces the value kept under this name.",
+    )
+
+
 class JoinForm(forms.Form):
     """Somebody new chooses a password; somebody known on this installation proves theirs."""
 

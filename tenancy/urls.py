@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenancy.views import ledger, members, tokens
+from tenancy.views import ledger, members, secrets, tokens
 
 app_name = "tenancy"
 urlpatterns = [
@@ -13,6 +13,9 @@ urlpatterns = [
     path("members/<uuid:membership_id>/role/", members.change_role, name="change-role"),
     path("members/<uuid:membership_id>/remove/", members.remove_member, name="remove-member"),
     path("join/<str:invitation>/", members.join, name="join"),
+    path("secrets/", secrets.list_secrets, name="secrets"),
+    path("secrets/put/", secrets.put_secret, name="put-secret"),
+    path("secrets/<str:name>/revoke/", secrets.revoke_secret, name="revoke-secret"),
     path("tokens/", tokens.list_tokens, name="tokens"),
     path("tokens/new/", tokens.create_token, name="create-token"),
     path("tokens/<uuid:token_id>/revoke/", tokens.revoke_token, name="revoke-token"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenancy.api import resources, tenants
+from tenancy.api import ledger, resources, secrets, tenants
 
 app_name = "api-tenancy"
 urlpatterns = [
@@ -12,6 +12,9 @@ urlpatterns = [
     path("tenants/<str:slug>/restore", tenants.RestoreTenant.as_view(), name="restore-tenant"),
     path("members", resources.MemberList.as_view(), name="members"),
     path("members/<uuid:membership_id>", resources.MemberResource.as_view(), name="member"),
+    path("ledger", ledger.LedgerList.as_view(), name="ledger"),
+    path("secrets", secrets.SecretList.as_view(), name="secrets"),
+    path("secrets/<str:name>", secrets.SecretResource.as_view(), name="secret"),
     path("tokens", resources.TokenList.as_view(), name="tokens"),
     path("tokens/<uuid:token_id>", resources.TokenResource.as_view(), name="token"),
 ]
