@@ -25,7 +25,7 @@ from workflows.models import Documentation, RegisterKind, WorkflowVersion
 from workflows.providers import register
 
 ALLOWED_TAGS = frozenset(
-    [
+    (
         "h1",
         "h2",
         "h3",
@@ -33,20 +33,15 @@ ALLOWED_TAGS = frozenset(
         "ul",
         "ol",
         "li",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "code",
-        "pre",
         "strong",
         "em",
+        "code",
+        "pre",
         "blockquote",
         "hr",
         "br",
-    ]
+    )
+    + ("table", "thead", "tbody", "tr", "th", "td")
 )
 
 

@@ -1,4 +1,4 @@
-"""Model groups: the names that definitions use for models. Repointing one changes the next run, never one that began."""
+"""Model groups: the names that definitions use for models. Repointing one changes the next run only."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -45,7 +45,7 @@ def names() -> frozenset[str]:
 
 
 def describe(name: str) -> list[dict[str, Any]]:
-    """The group's deployments in their order, with model, place and price, for a run's manifest. Raises ModelGroupUnknown."""
+    """The group's deployments in their order, with place and price, for a manifest. Raises ModelGroupUnknown."""
     return [
         {
             "deployment": target.name,

@@ -107,7 +107,7 @@ def end_with_workflow(*, version: WorkflowVersion) -> None:
 
 
 def check_publishable(version: WorkflowVersion) -> None:
-    """Check the definition as things stand now: a model group may have gone since it was saved. Raises NotPublishable."""
+    """Check the definition as things stand now: a model group may be missing. Raises NotPublishable."""
     revision = version.revision
     reading = definitions.read(revision.source, media=revision.media)  # type: ignore[arg-type]
     errors = reading.errors

@@ -1,6 +1,44 @@
 """Resources of this floor, below /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from workflows.api import models, workflows
 
 app_name = "api-workflows"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("definition-schema", workflows.DefinitionSchema.as_view(), name="definition-schema"),
+    path("definition-checks", workflows.DefinitionCheck.as_view(), name="definition-checks"),
+    path("workflows", workflows.WorkflowList.as_view(), name="workflows"),
+    path("workflows/<slug:slug>", workflows.WorkflowResource.as_view(), name="workflow"),
+    path("workflows/<slug:slug>/revisions", workflows.RevisionList.as_view(), name="revisions"),
+    path(
+        "workflows/<slug:slug>/revisions/<int:number>",
+        workflows.RevisionResource.as_view(),
+        name="revision",
+    ),
+    path("workflows/<slug:slug>/versions", workflows.VersionList.as_view(), name="versions"),
+    path(
+        "workflows/<slug:slug>/versions/<int:number>",
+        workflows.VersionResource.as_view(),
+        name="version",
+    ),
+    path(
+        "workflows/<slug:slug>/versions/<int:number>/publish",
+        workflows.Publication.as_view(),
+        name="publish",
+    ),
+    path(
+        "workflows/<slug:slug>/versions/<int:number>/retire",
+        workflows.Retirement.as_view(),
+        name="retire",
+    ),
+    path(
+        "workflows/<slug:slug>/versions/<int:number>/document",
+        workflows.Document.as_view(),
+        name="document",
+    ),
+    path("providers", models.ProviderList.as_view(), name="providers"),
+    path("deployments", models.DeploymentList.as_view(), name="deployments"),
+    path("model-groups", models.ModelGroupList.as_view(), name="model-groups"),
+    path("model-groups/<slug:name>", models.ModelGroupResource.as_view(), name="model-group"),
+]

@@ -6,18 +6,16 @@ which a disposal may delete and nobody may update.
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
 
 from tenancy import keys, sealing
 from tenancy.models import TenantForeignKey, TenantOwned
 from tenancy.sealing import Place
+from workflows.definition import Definition, of_spec
 from workflows.errors import ContentDisposed, DefinitionInvalid
 from workflows.models.authored import Authored
-
-if TYPE_CHECKING:
-    from workflows.definition import Definition
 
 
 class DefinitionRevision(Authored):
@@ -53,10 +51,8 @@ class DefinitionRevision(Authored):
         return bool(self.digest) and self.error_count == 0
 
     @cached_property
-    def definition(self) -> "Definition":
+    def definition(self) -> Definition:
         """What was saved, opened. Raises DefinitionInvalid for a draft that has none yet, ContentDisposed."""
-        from workflows.definition import of_spec
-
         return of_spec(self.spec)
 
     @property

@@ -1,4 +1,4 @@
-"""How a call to a provider can fail, in kinds the gateway can choose by. Sentences never quote what was sent or answered."""
+"""How a call to a provider can fail, in kinds to choose by. Sentences never quote what was sent or answered."""
 
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ class FailureKind(StrEnum):
     MALFORMED = "malformed"
 
 
-# The next deployment may be tried only where no token can have been made, and nothing was wrong with the request itself.
+# The next deployment is tried only where no token can have been made, and nothing was wrong with the request.
 RETRYABLE = frozenset(
     {
         FailureKind.CONNECTION,

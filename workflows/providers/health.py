@@ -1,4 +1,4 @@
-"""Which deployments to leave in peace for a while, as this process has seen them. A hint for the order, never a rule."""
+"""Which deployments to leave in peace for a while, as this process saw them. A hint for the order, no rule."""
 
 import threading
 import time

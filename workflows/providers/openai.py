@@ -1,4 +1,4 @@
-"""OpenAI-compatible servers: POST {base_url}/chat/completions. Source: OpenAI API reference, "Create chat completion"."""
+"""OpenAI-compatible servers. Source: OpenAI API reference, "Create chat completion" (POST /chat/completions)."""
 
 import re
 from collections.abc import Mapping

@@ -1,8 +1,10 @@
-"""The register of providers, deployments and prices: each change is one transaction, one ledger entry, one register entry.
+"""The register of providers, deployments and prices: each change leaves a ledger entry and a register entry.
 
 What is in the register's entries is facts for documents; never a secret, only the name of one.
 """
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,8 +21,23 @@ from tenancy.events import EventType
 from workflows.errors import NameTaken, ProviderInvalid
 from workflows.models import Deployment, Egress, Price, Provider, RegisterEntry, RegisterKind
 
-PROVIDER_FACTS = ["title", "kind", "base_url", "auth", "secret_name", "egress", "region", "baa", "dpa", "zero_retention", "trains_on_data", "papers_expire_on", "enabled"]
-DEPLOYMENT_FACTS = ["model", "clearance", "timeout_seconds", "enabled"]
+REGION = re.compile(r"[a-z][a-z0-9-]{0,30}")  # as input labels name it
+PROVIDER_FACTS = (
+    "title",
+    "kind",
+    "base_url",
+    "auth",
+    "secret_name",
+    "egress",
+    "region",
+    "baa",
+    "dpa",
+    "zero_retention",
+    "trains_on_data",
+    "papers_expire_on",
+    "enabled",
+)
+DEPLOYMENT_FACTS = ("model", "clearance", "timeout_seconds", "enabled")
 
 
 @transaction.atomic
@@ -50,7 +67,7 @@ def change_provider(*, provider: Provider, by: Actor, **facts: Any) -> None:
 def create_deployment(
     *, provider: Provider, name: str, model: str, clearance: DataClass, by: Actor, **facts: Any
 ) -> Deployment:
-    """A model at a provider, and the highest data class it may see. It has no price yet, so nothing may be spent on it."""
+    """A model at a provider, and the highest data class it may see. Without a price nothing may be spent on it."""
     _check_known(facts, DEPLOYMENT_FACTS)
     deployment = Deployment(
         provider=provider, name=name, model=model, clearance=int(clearance), **facts
@@ -142,7 +159,7 @@ def _record_deployment(deployment: Deployment, event: EventType, by: Actor) -> N
     ledger.append(event, subject=deployment, by=by, name=deployment.name, **facts)
 
 
-def _facts(row: Provider | Deployment, names: list[str]) -> dict[str, Any]:
+def _facts(row: Provider | Deployment, names: Sequence[str]) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in names}
     return {
         name: value.isoformat() if hasattr(value, "isoformat") else value
@@ -157,7 +174,7 @@ def _set(row: Provider | Deployment, facts: dict[str, Any]) -> bool:
     return changed
 
 
-def _check_known(facts: dict[str, Any], known: list[str]) -> None:
+def _check_known(facts: dict[str, Any], known: Sequence[str]) -> None:
     if unknown := sorted(set(facts).difference(known)):
         raise ProviderInvalid(f"There is no such fact: {', '.join(unknown)}.")
 
@@ -171,6 +188,10 @@ def _check_provider(provider: Provider) -> None:
     if provider.egress == Egress.EXTERNAL and address.scheme != "https":
         raise ProviderInvalid(
             "What leaves the house leaves encrypted: the address must begin with https://."
+        )
+    if provider.region and not REGION.fullmatch(provider.region):
+        raise ProviderInvalid(
+            "A region is a word of small letters, digits and hyphens, such as eu."
         )
     _check_fields(provider)
 

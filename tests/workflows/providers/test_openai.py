@@ -33,7 +33,9 @@ def completion(text: str | None = "Hello.", **members: Any) -> dict[str, Any]:
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "model": "small-1-2026-10",
-        "choices": [{"index": 0, "message": message, "finish_reason": members.pop("finish", "stop")}],
+        "choices": [
+            {"index": 0, "message": message, "finish_reason": members.pop("finish", "stop")}
+        ],
         "usage": {"prompt_tokens": 11, "completion_tokens": 4, "total_tokens": 15},
         **members,
     }

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
 
 def make_provider(name: str = "example", **facts: Any) -> Provider:
-    facts = {"base_url": "https://models.example/v1", "region": "EU", **facts}
+    facts = {"base_url": "https://models.example/v1", "region": "eu", **facts}
     return register.create_provider(name=name, by=SYSTEM, **facts)
 
 
@@ -41,6 +41,7 @@ def make_deployment(name: str, provider: Provider, **facts: Any) -> Deployment:
         ({"auth": "api_key"}, "secret"),
         ({"kind": "telepathy"}, "kind"),
         ({"colour": "green"}, "colour"),
+        ({"region": "EU west"}, "region"),  # labels could never name it
     ],
 )
 def test_provider_that_cannot_be_used_is_refused(
@@ -70,15 +71,17 @@ def test_change_leaves_one_ledger_entry_and_one_register_entry(in_acme: Tenant) 
 def test_register_says_how_things_stood(in_acme: Tenant) -> None:
     provider = make_provider()
     between = now()
-    register.change_provider(provider=provider, by=SYSTEM, region="US")
+    register.change_provider(provider=provider, by=SYSTEM, region="us")
 
     then = register.find_facts(RegisterKind.PROVIDER, "example", between)
     today = register.find_facts(RegisterKind.PROVIDER, "example", now())
 
     assert then is not None
     assert today is not None
-    assert (then["region"], today["region"]) == ("EU", "US")
-    assert register.find_facts(RegisterKind.PROVIDER, "example", between - timedelta(days=1)) is None
+    assert (then["region"], today["region"]) == ("eu", "us")
+    assert (
+        register.find_facts(RegisterKind.PROVIDER, "example", between - timedelta(days=1)) is None
+    )
 
 
 def test_names_are_unique(in_acme: Tenant) -> None:
@@ -165,14 +168,14 @@ def test_unknown_group_is_named(in_acme: Tenant) -> None:
 
 
 def test_route_leaves_out_who_may_not_see_it(in_acme: Tenant) -> None:
-    eu, us = make_provider("eu"), make_provider("us", region="US")
+    eu, us = make_provider("eu"), make_provider("us", region="us")
     expired = make_provider("old", papers_expire_on=date(2020, 1, 1))
     low = make_deployment("low", eu, clearance=DataClass.PUBLIC)
     fit = make_deployment("fit", eu)
     abroad, late = make_deployment("abroad", us), make_deployment("late", expired)
     off = make_deployment("off", eu, enabled=False)
     model_groups.create(name="default", deployments=[low, abroad, late, off, fit], by=SYSTEM)
-    labels = Labels(data_class=DataClass.CONFIDENTIAL, residency=frozenset({"EU"}))
+    labels = Labels(data_class=DataClass.CONFIDENTIAL, residency=frozenset({"eu"}))
 
     assert [target.name for target in gateway.route("default", labels)] == ["fit"]
     assert gateway.route("default", labels, exclude=[fit.pk])[0].name == "low"

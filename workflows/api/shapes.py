@@ -1,0 +1,240 @@
+"""How workflows, versions and models look to programs, and what programs may send. They decide nothing."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from compliance.labels import DataClass
+from tenancy.api.shapes import to_time
+from workflows.models import (
+    Authored,
+    DefinitionRevision,
+    Deployment,
+    ModelGroup,
+    Provider,
+    Workflow,
+    WorkflowVersion,
+)
+
+Json = dict[str, Any]
+CLASSES = [level.word for level in DataClass]
+
+
+class AuthorShape(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    id = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+
+
+class WorkflowShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    title = serializers.CharField()
+    data_class = serializers.ChoiceField(choices=CLASSES)
+    head_revision = serializers.IntegerField(allow_null=True)
+    published_version = serializers.IntegerField(allow_null=True)
+    created_at = serializers.CharField()
+    disposed_at = serializers.CharField(allow_null=True)
+
+
+class ProblemShape(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    sentence = serializers.CharField()
+    node = serializers.CharField(allow_null=True)
+    line = serializers.IntegerField(allow_null=True)
+    column = serializers.IntegerField(allow_null=True)
+    severity = serializers.ChoiceField(choices=["error", "warning"])
+
+
+class RevisionShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    workflow = serializers.CharField()
+    number = serializers.IntegerField()
+    parent = serializers.UUIDField(allow_null=True)
+    digest = serializers.CharField(allow_blank=True, help_text="Empty for a draft with errors.")
+    media = serializers.ChoiceField(choices=["yaml", "json"])
+    node_count = serializers.IntegerField()
+    error_count = serializers.IntegerField()
+    summary = serializers.CharField(allow_blank=True)
+    author = AuthorShape()
+    created_at = serializers.CharField()
+
+
+class WholeRevisionShape(RevisionShape):
+    """A revision with what it says. `definition` is null for a draft with errors."""
+
+    source = serializers.CharField()
+    definition = serializers.JSONField(allow_null=True)  # type: ignore[assignment]
+    problems = ProblemShape(many=True)
+
+
+class VersionShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    workflow = serializers.CharField()
+    number = serializers.IntegerField()
+    revision = serializers.IntegerField()
+    digest = serializers.CharField()
+    state = serializers.ChoiceField(choices=["draft", "published", "retired"])
+    author = AuthorShape()
+    created_at = serializers.CharField()
+
+
+class ProviderShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    title = serializers.CharField(allow_blank=True)
+    kind = serializers.CharField()
+    base_url = serializers.CharField()
+    auth = serializers.CharField()
+    secret_name = serializers.CharField(allow_blank=True)
+    egress = serializers.CharField()
+    region = serializers.CharField(allow_blank=True)
+    baa = serializers.BooleanField()
+    dpa = serializers.BooleanField()
+    zero_retention = serializers.BooleanField()
+    trains_on_data = serializers.BooleanField()
+    papers_expire_on = serializers.DateField(allow_null=True)
+    enabled = serializers.BooleanField()
+
+
+class DeploymentShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    provider = serializers.CharField()
+    model = serializers.CharField()
+    clearance = serializers.ChoiceField(choices=CLASSES)
+    timeout_seconds = serializers.IntegerField()
+    enabled = serializers.BooleanField()
+
+
+class ModelGroupShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    deployments = serializers.ListField(child=serializers.CharField())
+
+
+class DefinitionInput(serializers.Serializer[Any]):
+    """A definition as text (YAML or JSON), or as a JSON object."""
+
+    definition = serializers.JSONField(help_text="YAML or JSON text, or a JSON object.")
+    media = serializers.ChoiceField(choices=["yaml", "json"], default="yaml")
+    summary = serializers.CharField(
+        max_length=500, required=False, default="", allow_blank=True, help_text="What changed."
+    )
+
+    def validate_definition(self, value: Any) -> Any:
+        if not isinstance(value, str | dict):
+            raise serializers.ValidationError("Send a text or an object.")
+        return value
+
+
+class NextDefinitionInput(DefinitionInput):
+    parent = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The number of the revision that was edited; refused when it is not the newest.",
+    )
+
+
+class VersionInput(serializers.Serializer[Any]):
+    revision = serializers.IntegerField(min_value=1)
+
+
+class ReasonInput(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=1000, required=False, default="", allow_blank=True)
+
+
+class ModelGroupInput(serializers.Serializer[Any]):
+    deployments = serializers.ListField(
+        child=serializers.CharField(), allow_empty=False, help_text="Names, in order."
+    )
+
+
+class NewModelGroupInput(ModelGroupInput):
+    name = serializers.RegexField(r"^[a-z][a-z0-9_-]{0,62}$")
+
+
+def author_to_json(row: Authored) -> Json:
+    return {"kind": row.author_kind, "id": row.author_id, "name": row.author_name}
+
+
+def workflow_to_json(workflow: Workflow) -> Json:
+    return {
+        "id": str(workflow.pk),
+        "name": workflow.slug,
+        "title": workflow.title,
+        "data_class": workflow.label.word,
+        "head_revision": workflow.head.number if workflow.head else None,
+        "published_version": workflow.published.number if workflow.published else None,
+        "created_at": to_time(workflow.created_at),
+        "disposed_at": to_time(workflow.disposed_at),
+    }
+
+
+def revision_to_json(revision: DefinitionRevision) -> Json:
+    return {
+        "id": str(revision.pk),
+        "workflow": revision.workflow.slug,
+        "number": revision.number,
+        "parent": str(revision.parent_id) if revision.parent_id else None,
+        "digest": revision.digest,
+        "media": revision.media,
+        "node_count": revision.node_count,
+        "error_count": revision.error_count,
+        "summary": revision.summary,
+        "author": author_to_json(revision),
+        "created_at": to_time(revision.created_at),
+    }
+
+
+def whole_revision_to_json(revision: DefinitionRevision) -> Json:
+    return revision_to_json(revision) | {
+        "source": revision.source,
+        "definition": revision.spec if revision.digest else None,
+        "problems": list(revision.problems),
+    }
+
+
+def version_to_json(version: WorkflowVersion) -> Json:
+    return {
+        "id": str(version.pk),
+        "workflow": version.workflow.slug,
+        "number": version.number,
+        "revision": version.revision.number,
+        "digest": version.digest,
+        "state": str(version.state),
+        "author": author_to_json(version),
+        "created_at": to_time(version.created_at),
+    }
+
+
+def provider_to_json(provider: Provider) -> Json:
+    names = [name for name in ProviderShape().fields if name not in ("id", "papers_expire_on")]
+    expires = provider.papers_expire_on
+    return {
+        "id": str(provider.pk),
+        **{name: getattr(provider, name) for name in names},
+        "papers_expire_on": expires.isoformat() if expires else None,
+    }
+
+
+def deployment_to_json(deployment: Deployment) -> Json:
+    return {
+        "id": str(deployment.pk),
+        "name": deployment.name,
+        "provider": deployment.provider.name,
+        "model": deployment.model,
+        "clearance": deployment.cleared_for.word,
+        "timeout_seconds": deployment.timeout_seconds,
+        "enabled": deployment.enabled,
+    }
+
+
+def group_to_json(group: ModelGroup) -> Json:
+    members = group.members.select_related("deployment").order_by("position")
+    return {
+        "id": str(group.pk),
+        "name": group.name,
+        "deployments": [member.deployment.name for member in members],
+    }
