@@ -85,3 +85,10 @@ class TransformUnknown(GroveError):
 
     code = "transform_unknown"
     status = 500
+
+
+class DetectionFailed(GroveError):
+    """The detectors could not look at this text, so it is held."""
+
+    code = "detection_failed"
+    status = 422

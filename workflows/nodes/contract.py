@@ -122,6 +122,7 @@ class Kind:
     run: Callable[[NodeContext, Any, Inputs], Result]
     templates: Callable[[Any], Iterable[Template]] = nothing
     names: Callable[[Any], Iterable[Template]] = nothing  # nodes named outside of templates
+    reads_everything: Callable[[Any], bool] = lambda _config: False
     branches: Callable[[Any], Iterable[str]] = nothing
     faults: Callable[[Any], Iterable[Fault]] = nothing
     output_schema: Callable[[Any], Mapping[str, Any] | None] = lambda _config: None

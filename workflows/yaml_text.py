@@ -1,0 +1,75 @@
+"""Writes a spec as YAML: the same bytes for the same spec, and read back it is the same spec. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import StringIO
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
+
+_TOP_ORDER = (
+    "grove", "name", "title", "description", "data_class", "on_worker_loss", "documentation",
+    "nodes",
+)  # fmt: skip
+_NODE_ORDER = ("id", "kind", "title", "description", "after")
+
+
+def to_yaml(spec: Mapping[str, Any]) -> str:
+    """The spec as YAML 1.2. Members every definition has come first; others as they were written."""
+    ordered = _in_order(spec, _TOP_ORDER)
+    if isinstance(ordered.get("nodes"), list):
+        ordered["nodes"] = [
+            _in_order(node, _NODE_ORDER) if isinstance(node, Mapping) else node
+            for node in ordered["nodes"]
+        ]
+    stream = StringIO()
+    _writer().dump(_dressed(ordered), stream)
+    return stream.getvalue()
+
+
+def _in_order(values: Mapping[str, Any], first: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        **{name: values[name] for name in first if name in values},
+        **{name: value for name, value in values.items() if name not in first},
+    }
+
+
+def _writer() -> YAML:
+    writer = YAML(typ="rt", pure=True)
+    writer.default_flow_style = False
+    writer.allow_unicode = True
+    writer.width = 100_000  # a folded line may lose a blank
+    writer.representer.ignore_aliases = lambda *_: True
+    writer.indent(mapping=2, sequence=4, offset=2)
+    return writer
+
+
+def _dressed(value: Any) -> Any:
+    """Texts get the style in which YAML gives them back unchanged."""
+    if isinstance(value, Mapping):
+        return {_dressed_text(key): _dressed(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_dressed(inner) for inner in value]
+    if isinstance(value, str):
+        return _dressed_block(value) if "\n" in value else _dressed_text(value)
+    return value
+
+
+def _dressed_block(text: str) -> str:
+    lines = text.split("\n")
+    is_plain = all(line == line.rstrip() and _is_printable(line) for line in lines)
+    if is_plain and lines[0] and not lines[0].startswith(" "):
+        return LiteralScalarString(text)
+    return DoubleQuotedScalarString(text)
+
+
+def _dressed_text(text: str) -> str:
+    if not _is_printable(text) or len(text) > 120 or text != text.strip() or not text:
+        return DoubleQuotedScalarString(text)
+    return text
+
+
+def _is_printable(text: str) -> bool:
+    return text.isprintable() and "\ufeff" not in text
