@@ -98,6 +98,7 @@ class Executor:
         while True:
             news = self._take_news()
             if news is None:
+                connections.close_all()
                 return
             by_tenant: dict[UUID, dict[UUID, list[News]]] = {}
             for item in news:
@@ -125,9 +126,11 @@ class Executor:
         at = now()
         tenant = news[0][0][0].tenant
         steps: list[tuple[LiveRun, checkpoint.RunWave, list[str]]] = []
+        brought: dict[UUID, list[Outcome]] = {}
         for items in news:
             live = items[0][0]
             outcomes = [outcome for _, outcome in items if outcome is not None]
+            brought[live.run_id] = outcomes
             if live.run_id not in self._held:
                 settle_late(live, outcomes)
                 continue
@@ -143,6 +146,7 @@ class Executor:
             if live.run_id not in alive:
                 logger.info("A claim was lost; what its nodes bring is late")
                 self._held.pop(live.run_id, None)
+                settle_late(live, brought[live.run_id])
                 continue
             if not self._stopping.is_set():
                 for node_id in starting:

@@ -6,11 +6,12 @@ texts. A schema with anything else is asked for as JSON or as a file.
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.base import File
 
 from runs import start
 from runs.errors import InputInvalid, InputTooLarge
@@ -79,7 +80,7 @@ class StartForm(forms.Form):
         for name in self.made or {}:
             self.errors.pop(f"{PREFIX}{name}", None)
 
-    def _of_file(self, upload: UploadedFile) -> Any:
+    def _of_file(self, upload: "File[bytes]") -> Any:
         try:
             text = upload.read().decode()
         except UnicodeDecodeError:
@@ -97,7 +98,7 @@ class StartForm(forms.Form):
             value = cleaned.get(f"{PREFIX}{name}")
             if value in (None, "", []) and not field.required:
                 continue
-            given[name] = value.isoformat() if hasattr(value, "isoformat") else value
+            given[name] = value.isoformat() if isinstance(value, date) else value
         return given
 
     def _check(self, run_input: Any) -> None:

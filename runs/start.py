@@ -17,8 +17,8 @@ from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
 from tenancy.models import new_id
+from workflows import json_schemas
 from workflows.definition import Definition
-from workflows.json_schemas import find_faults
 from workflows.models import WorkflowVersion
 
 
@@ -59,13 +59,18 @@ def check_input(definition: Definition, run_input: Any) -> None:
             f"The input has {size:,} bytes; at most {settings.INPUT_LIMIT_BYTES:,} are taken. "
             "Split it, or raise GROVE_INPUT_LIMIT_BYTES."
         )
-    faults = find_faults(definition.input_schema, run_input)
+    faults = json_schemas.faults(definition.input_schema, run_input)
     if faults:
-        first = faults[0]
         raise InputInvalid(
-            f"The input does not match the workflow's input schema: {first.sentence}",
-            errors=[{"pointer": f"#{fault.pointer}", "detail": fault.sentence} for fault in faults],
+            f"The input does not match the workflow's input schema: {faults[0]}.",
+            errors=[{"pointer": _pointer(fault.path), "detail": str(fault)} for fault in faults],
         )
+
+
+def _pointer(path: tuple[str | int, ...]) -> str:
+    """A JSON Pointer into the request (RFC 6901)."""
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in ("input", *path))
+    return "#/" + "/".join(steps)
 
 
 def find_by_key(idempotency_key: str) -> Run | None:

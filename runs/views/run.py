@@ -78,7 +78,8 @@ def get_run(run_id: UUID) -> Run:
     runs = Run.objects.select_related(
         "workflow", "version__revision", "version__workflow", "snapshot"
     )
-    return get_object_or_404(runs, pk=run_id)
+    run: Run = get_object_or_404(runs, pk=run_id)
+    return run
 
 
 def _head(run: Run, tab: str) -> dict[str, Any]:

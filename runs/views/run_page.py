@@ -302,9 +302,10 @@ class RunReader:
 def find_definition(run: Run) -> Definition | None:
     """The definition that the run ran; None once its workflow was disposed of."""
     try:
-        return run.version.revision.definition
+        definition: Definition = run.version.revision.definition
     except GroveError:
         return None
+    return definition
 
 
 def _by_node(rows: Any) -> dict[str, list[NodeExecution]]:

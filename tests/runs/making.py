@@ -1,0 +1,131 @@
+"""What tests of running need: a published workflow, a model group that leads to a server of the test's, an executor."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connections
+
+from compliance import policies
+from compliance.labels import DataClass
+from runs import start
+from runs.executor import Executor
+from runs.models import NodeExecution, Run
+from tenancy import actors
+from workflows import definitions, model_groups, versions
+from workflows.models import Deployment, WorkflowVersion
+from workflows.providers import register
+
+INSIDE = {
+    "egress": "internal",
+    "region": "eu",
+    "baa": True,
+    "dpa": True,
+    "zero_retention": True,
+    "trains_on_data": False,
+}
+_numbers = itertools.count(1)
+
+
+def make_version(text: str) -> WorkflowVersion:
+    """Publish a definition under a name that no other test uses; {name} in the text is replaced."""
+    policies.install_defaults(by=actors.SYSTEM)
+    text = text.format(name=f"test-{next(_numbers)}")
+    revision = definitions.import_definition(text=text, by=actors.SYSTEM)
+    version = versions.create(revision=revision, by=actors.SYSTEM)
+    versions.publish(version=version, by=actors.SYSTEM, reason="For a test.")
+    return WorkflowVersion.objects.select_related("workflow", "revision").get(pk=version.pk)
+
+
+def make_model_group(base_url: str, *more: str, name: str = "default") -> None:
+    """A model group whose deployments are the servers at these addresses, in this order, at a price of zero."""
+    deployments = [make_deployment(url) for url in (base_url, *more)]
+    model_groups.create(name=name, deployments=deployments, by=actors.SYSTEM)
+
+
+def make_deployment(base_url: str, **facts: Any) -> Deployment:
+    """A server inside the walls that may see everything, at a price of zero."""
+    name = f"server-{next(_numbers)}"
+    provider = register.create_provider(
+        name=name, base_url=base_url, by=actors.SYSTEM, **(INSIDE | facts)
+    )
+    deployment = register.create_deployment(
+        provider=provider,
+        name=name,
+        model="scripted",
+        clearance=DataClass.RESTRICTED,
+        by=actors.SYSTEM,
+    )
+    register.set_price(
+        deployment=deployment,
+        input_micros_per_million=0,
+        output_micros_per_million=0,
+        by=actors.SYSTEM,
+    )
+    return deployment
+
+
+def make_run(version: WorkflowVersion, **run_input: Any) -> Run:
+    return start.start(version=version, run_input=run_input or {"n": 1}, by=actors.SYSTEM)
+
+
+@contextmanager
+def running_executor(**options: int) -> Iterator[Executor]:
+    """An executor in this process; stopped in good order."""
+    executor = Executor(**options)
+    executor.start()
+    try:
+        yield executor
+    finally:
+        executor.stop()
+
+
+def finish(run: Run, *, seconds: float = 20) -> Run:
+    """Wait until the run has ended, with an executor of this process unless one runs already."""
+    wait_until(lambda: Run.objects.get(pk=run.pk).is_terminal, seconds)
+    return Run.objects.get(pk=run.pk)
+
+
+def execute(run: Run, *, seconds: float = 20) -> Run:
+    """Run it here, to its end."""
+    with running_executor():
+        return finish(run, seconds=seconds)
+
+
+def statuses(run: Run) -> dict[str, str]:
+    """The state of each node: that of its last attempt."""
+    rows = NodeExecution.objects.filter(run=run).order_by("attempt")
+    return dict(rows.values_list("node_id", "status"))
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def in_threads(count: int, act: Callable[[int], Any]) -> list[Any]:
+    """Call `act` in so many threads at once; what each returned or raised."""
+    from threading import Barrier, Thread
+
+    results: list[Any] = [None] * count
+    barrier = Barrier(count)
+
+    def one(number: int) -> None:
+        barrier.wait()
+        try:
+            results[number] = act(number)
+        except Exception as error:
+            results[number] = error
+        finally:
+            connections.close_all()
+
+    threads = [Thread(target=one, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results

@@ -1,0 +1,184 @@
+"""Every kind of cursor sees the rows of its tenant, of nobody else, and without a tenant none; in both modes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+from pytest_django.fixtures import SettingsWrapper
+
+from tenancy.context import tenant_context
+from tenancy.errors import NoTenant
+from tenancy.models import Secret, Tenant
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+
+NAMES = "SELECT name FROM tenancy_secret ORDER BY name"
+
+
+def _execute() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(NAMES)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _execute_in_a_transaction() -> list[str]:
+    with transaction.atomic():
+        return _execute()
+
+
+def _executemany() -> list[str]:
+    found: list[str] = []
+    with connection.cursor() as cursor:
+        raw = cursor.cursor
+        raw.executemany("SELECT name FROM tenancy_secret WHERE %s > 0", [(1,), (2,)], returning=True)
+        more: Any = True
+        while more:
+            found += [row[0] for row in raw.fetchall()]
+            more = raw.nextset()
+    return sorted(set(found))
+
+
+def _copy() -> list[str]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        with cursor.cursor.copy(f"COPY ({NAMES}) TO STDOUT") as rows:
+            return [row[0] for row in rows.rows()]
+
+
+def _stream() -> list[str]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        return [row[0] for row in cursor.cursor.stream(NAMES)]
+
+
+def _bound_on_the_server() -> list[str]:
+    with connection.server_cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute("SELECT name FROM tenancy_secret WHERE %s ORDER BY name", (True,))
+        return [row[0] for row in cursor.fetchall()]
+
+
+READERS = [
+    _execute,
+    _execute_in_a_transaction,
+    _executemany,
+    _copy,
+    _stream,
+    _bound_on_the_server,
+]
+
+
+@pytest.fixture(params=["session", "local"])
+def mode(request: pytest.FixtureRequest, settings: SettingsWrapper) -> Iterator[str]:
+    """A fresh physical connection in each mode: what an earlier one believed must not help."""
+    connection.close()
+    settings.RLS_LOCAL = request.param == "local"
+    yield request.param
+    connection.close()
+
+
+@pytest.fixture
+def secrets(mode: str, acme: Tenant, beta: Tenant) -> None:
+    for tenant, name in ((acme, "of-acme"), (beta, "of-beta")):
+        with tenant_context(tenant), transaction.atomic():
+            Secret.objects.create(name=name)
+
+
+@pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__.strip("_"))
+def test_a_cursor_sees_its_tenant_only(
+    secrets: None, acme: Tenant, beta: Tenant, read: Callable[[], list[str]]
+) -> None:
+    with tenant_context(acme):
+        assert read() == ["of-acme"]
+    with tenant_context(beta):
+        assert read() == ["of-beta"]
+    assert read() == []
+    with tenant_context(acme):
+        assert read() == ["of-acme"]
+
+
+@pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__.strip("_"))
+def test_a_cursor_that_another_tenant_used_before_gives_nothing_away(
+    secrets: None, acme: Tenant, read: Callable[[], list[str]]
+) -> None:
+    with tenant_context(acme):
+        _execute()
+
+    assert read() == []
+
+
+def test_iterator_of_the_orm_sees_its_tenant_only(
+    secrets: None, acme: Tenant, beta: Tenant
+) -> None:
+    with tenant_context(acme):
+        assert [secret.name for secret in Secret.objects.iterator()] == ["of-acme"]
+    with tenant_context(beta):
+        assert [secret.name for secret in Secret.objects.iterator()] == ["of-beta"]
+    with pytest.raises(NoTenant):
+        Secret.objects.iterator()
+
+
+def test_named_cursors_are_refused(secrets: None, acme: Tenant) -> None:
+    with tenant_context(acme):
+        connection.ensure_connection()
+
+        with pytest.raises(RuntimeError, match="not tenant-safe"):
+            connection.connection.cursor(name="held")
+
+
+def test_copy_and_stream_in_local_mode_need_a_transaction(
+    settings: SettingsWrapper, acme: Tenant
+) -> None:
+    settings.RLS_LOCAL = True
+    with tenant_context(acme), connection.cursor() as cursor:
+        with pytest.raises(RuntimeError, match="need a transaction"):
+            cursor.cursor.copy("COPY (SELECT 1) TO STDOUT").__enter__()
+
+
+def test_a_rolled_back_setting_is_sent_again(secrets: None, acme: Tenant, beta: Tenant) -> None:
+    with tenant_context(acme):
+        _execute()
+    with tenant_context(beta), pytest.raises(ZeroDivisionError), transaction.atomic():
+        _execute()
+        raise ZeroDivisionError
+    with tenant_context(beta):
+        assert _execute() == ["of-beta"]
+        with transaction.atomic():
+            with pytest.raises(ZeroDivisionError), transaction.atomic():
+                _execute()
+                raise ZeroDivisionError
+            assert _execute() == ["of-beta"]
+
+
+def test_a_failed_statement_leaves_no_belief_behind(
+    secrets: None, acme: Tenant, beta: Tenant
+) -> None:
+    with tenant_context(acme):
+        _execute()
+    with tenant_context(beta), connection.cursor() as cursor:
+        with pytest.raises(Exception, match="division by zero"):
+            cursor.execute("SELECT 1 / 0")
+        cursor.execute(NAMES)
+        assert cursor.fetchall() == [("of-beta",)]
+
+
+def test_another_tenants_row_cannot_be_written(secrets: None, acme: Tenant, beta: Tenant) -> None:
+    with tenant_context(acme), connection.cursor() as cursor:
+        with pytest.raises(Exception, match="row-level security"):
+            cursor.execute(
+                "INSERT INTO tenancy_secret (id, tenant_id, name, created_at) "
+                "VALUES (gen_random_uuid(), %s, 'planted', now())",
+                [beta.pk],
+            )
+        cursor.execute("UPDATE tenancy_secret SET name = 'changed'")
+        assert cursor.rowcount == 1
+
+
+def test_the_serving_role_cannot_truncate_or_bypass(acme: Tenant) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_user, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        )
+        assert cursor.fetchone() == ("grove_app", False)
+    with pytest.raises(Exception, match="permission denied") as refused, connection.cursor() as cursor:
+        cursor.execute("TRUNCATE tenancy_secret")
+    assert isinstance(refused.value.__cause__, psycopg.errors.InsufficientPrivilege)
