@@ -1,5 +1,6 @@
 """Saving definitions: every save is a revision that stays; the newest is the workflow's draft."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,10 @@ from workflows.errors import (
 )
 from workflows.models import DefinitionRevision, RevisionContent, Workflow
 from workflows.models.definition import content_place
-from workflows.problems import Problem, Severity
+from workflows.problems import Problem, Severity, has_errors
 from workflows.source import Media
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +84,10 @@ def read(text: str | bytes, *, media: Media = "yaml") -> Reading:
     problems = tuple(validation.check(text, media=media, model_groups=model_groups.names()))
     try:
         definition = parse(text, media=media)
-    except (DefinitionInvalid, SourceUnreadable):
+    except (DefinitionInvalid, SourceUnreadable) as error:
         definition = None
+        if not has_errors(problems):  # fail closed: what cannot be read has at least one error
+            problems = (*problems, Problem(code=error.code, sentence=error.sentence))
     name, title = _name_and_title(text, media)
     return Reading(
         text=text if isinstance(text, str) else text.decode("utf-8", "replace"),
@@ -118,9 +123,11 @@ def _name_and_title(text: str | bytes, media: Media) -> tuple[str, str]:
 
 @transaction.atomic
 def _create(reading: Reading, *, by: Actor, summary: str) -> DefinitionRevision:
-    if not reading.name or any(problem.code == "name_invalid" for problem in reading.problems):
+    if not NAME.fullmatch(reading.name):
         check(reading)
-        raise DefinitionInvalid("A definition needs a name before it can be saved.")
+        raise DefinitionInvalid(
+            "A definition needs a name of small letters, digits and hyphens before it can be saved."
+        )
     key = keys.take_data_key()
     try:
         with transaction.atomic():
