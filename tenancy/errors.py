@@ -258,3 +258,10 @@ class LimitInvalid(GroveError):
 
     code = "limit_invalid"
     status = 400
+
+
+class NotSequenced(GroveError):
+    """This entry has no leaf yet. The sequencer gives it one within seconds."""
+
+    code = "not_sequenced"
+    status = 409

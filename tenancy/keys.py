@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -25,6 +26,7 @@ from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.errors import KeyDestroyed, KeyNotFound
 from tenancy.models import DataKey, OwnerKey, TenantKey, new_id
+from tenancy.pgbackend.base import DatabaseWrapper
 from tenancy.root_key import root_keys
 from tenancy.sealing import Key, Place, seal, unseal
 
@@ -140,7 +142,7 @@ def forget() -> None:
 @contextmanager
 def _on_tenant() -> Iterator[UUID]:
     """The current tenant, set on the keys' connection, too: some contexts reach the default one only."""
-    tenant, connection = current_tenant(), connections[ALIAS]
+    tenant, connection = current_tenant(), cast(DatabaseWrapper, connections[ALIAS])
     before = connection.tenant
     if getattr(before, "pk", None) == tenant.pk:
         yield tenant.pk
@@ -174,7 +176,8 @@ def _get_owner_row(tenant_id: UUID, owner_label: str) -> OwnerKey:
     living = OwnerKey.objects.select_related("tenant_key").filter(
         label_digest=_label_digest(tenant_key, owner_label), destroyed_at__isnull=True
     )
-    if row := living.first():
+    row: OwnerKey | None = living.first()
+    if row is not None:
         return row
     key = Key(new_id(), secrets.token_bytes(KEY_BYTES))
     OwnerKey.objects.bulk_create(
@@ -189,7 +192,8 @@ def _get_owner_row(tenant_id: UUID, owner_label: str) -> OwnerKey:
         ],
         ignore_conflicts=True,
     )
-    return living.get()
+    made: OwnerKey = living.get()
+    return made
 
 
 def _get_tenant_key(tenant_id: UUID) -> Key:

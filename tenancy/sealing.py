@@ -51,7 +51,7 @@ def seal(key: Key, plaintext: bytes, *, place: Place) -> bytes:
     return header + nonce + sealed
 
 
-def unseal(key: Key, sealed: bytes, *, place: Place) -> bytes:
+def unseal(key: Key, sealed: bytes | memoryview, *, place: Place) -> bytes:
     """The plaintext. Raises SealBroken when a byte, the key or the place is another."""
     sealed = bytes(sealed)
     header, body = sealed[:HEADER_BYTES], sealed[HEADER_BYTES:]
@@ -66,7 +66,7 @@ def unseal(key: Key, sealed: bytes, *, place: Place) -> bytes:
     return zlib.decompress(plaintext) if header[0] == COMPRESSED else plaintext
 
 
-def key_id_of(sealed: bytes) -> UUID:
+def key_id_of(sealed: bytes | memoryview) -> UUID:
     """The id of the key that a value is sealed with. Raises SealBroken for what is not sealed."""
     sealed = bytes(sealed)
     if len(sealed) < HEADER_BYTES + NONCE_BYTES + 16 or sealed[0] not in (PLAIN, COMPRESSED):
@@ -78,7 +78,7 @@ def seal_json(key: Key, value: Any, *, place: Place) -> bytes:
     return seal(key, orjson.dumps(value), place=place)
 
 
-def unseal_json(key: Key, sealed: bytes, *, place: Place) -> Any:
+def unseal_json(key: Key, sealed: bytes | memoryview, *, place: Place) -> Any:
     return orjson.loads(unseal(key, sealed, place=place))
 
 

@@ -65,7 +65,7 @@ def put(*, name: str, value: str, by: Actor) -> SecretVersion:
     secret = Secret.objects.select_for_update().get(name=name)
     last = secret.versions.order_by("-number").first()
     number = last.number + 1 if last else 1
-    version = SecretVersion.objects.create(
+    version: SecretVersion = SecretVersion.objects.create(
         secret=secret,
         number=number,
         sealed=seal(keys.derived_key("secrets"), value.encode(), place=_place(name, number)),

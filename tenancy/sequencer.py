@@ -15,8 +15,10 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from tenancy import keys, ledger, merkle
-from tenancy.checkpoints import Checkpoint, sign
-from tenancy.context import tenant_context
+from tenancy.actors import Actor
+from tenancy.checkpoints import Checkpoint, Verifier, sign
+from tenancy.context import current_tenant, tenant_context
+from tenancy.events import EventType
 from tenancy.models import (
     LedgerCheckpoint,
     LedgerEntry,
@@ -161,14 +163,22 @@ def _get_signing_key(tenant: Tenant) -> tuple[SigningKey, Ed25519PrivateKey]:
     """The newest signing key, made at first use."""
     row = SigningKey.objects.order_by("-id").first()
     if row is None:
-        row = make_signing_key(tenant)
+        row = _make_signing_key(tenant)
     return row, open_signing_key(row)
 
 
-def make_signing_key(tenant: Tenant) -> SigningKey:
-    """A new key signs from the next checkpoint on; what the older ones signed stays valid."""
+@transaction.atomic
+def replace_signing_key(*, by: Actor) -> SigningKey:
+    """From the next checkpoint on a new key signs; what the older ones signed stays valid."""
+    made = _make_signing_key(current_tenant())
+    verifier = Verifier(made.name, bytes(made.public_key))
+    ledger.append(EventType.SIGNING_KEY_CREATED, subject=made, by=by, verifier=str(verifier))
+    return made
+
+
+def _make_signing_key(tenant: Tenant) -> SigningKey:
     private_key, row_id = Ed25519PrivateKey.generate(), new_id()
-    return SigningKey.objects.create(
+    made: SigningKey = SigningKey.objects.create(
         id=row_id,
         name=origin_of(tenant),
         public_key=private_key.public_key().public_bytes_raw(),
@@ -178,6 +188,7 @@ def make_signing_key(tenant: Tenant) -> SigningKey:
             place=_place(tenant.pk, row_id),
         ),
     )
+    return made
 
 
 def open_signing_key(row: SigningKey) -> Ed25519PrivateKey:

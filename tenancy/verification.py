@@ -326,7 +326,7 @@ def _read_chunks() -> Iterator[Chunk]:
     while leaves := list(LedgerLeaf.objects.filter(index__gt=after).order_by("index")[:CHUNK]):
         entries = LedgerEntry.objects.in_bulk([leaf.entry_id for leaf in leaves])
         first, after = leaves[0].index, leaves[-1].index
-        nodes = {}
+        nodes: dict[tuple[int, int], bytes] = {}
         for level in range(1, (after + 1).bit_length()):
             stored = LedgerNode.objects.filter(
                 level=level, index__gte=first >> level, index__lt=(after + 1) >> level

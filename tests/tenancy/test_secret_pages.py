@@ -55,8 +55,8 @@ def test_api_stores_replaces_and_revokes(acme: Tenant, alice: Client) -> None:
 def test_ledger_is_listed_and_filtered(acme: Tenant, alice: Client) -> None:
     alice.put("/api/v1/secrets/openai", {"value": CANARY}, "application/json")
 
-    everything = alice.get("/api/v1/ledger").json()["items"]
-    nothing = alice.get("/api/v1/ledger?event=run.started").json()["items"]
+    everything = alice.get("/api/v1/ledger/entries").json()["items"]
+    nothing = alice.get("/api/v1/ledger/entries?event=run.started").json()["items"]
 
     assert "secret.set" in [entry["event"] for entry in everything]
     assert nothing == []

@@ -186,7 +186,7 @@ def test_writers_and_sequencers_at_once_lose_nothing(tenant):
 def test_a_new_signing_key_signs_and_the_old_one_still_verifies(tenant):
     append(2)
     sequencer.sequence(tenant)
-    sequencer.make_signing_key(tenant)
+    sequencer.replace_signing_key(by=SYSTEM)
     append(2)
     sequencer.sequence(tenant)
 
@@ -194,6 +194,7 @@ def test_a_new_signing_key_signs_and_the_old_one_still_verifies(tenant):
 
     assert report.is_sound
     assert len(report.verifiers) == 2
+    assert LedgerEntry.objects.filter(event="signing_key.created").count() == 1
     assert LedgerCheckpoint.objects.values("signing_key").distinct().count() == 2
 
 
