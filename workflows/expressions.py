@@ -35,6 +35,13 @@ _ORDERINGS: dict[Operator, Callable[[Any, Any], bool]] = {
     Operator.GREATER: operator.gt,
     Operator.GREATER_OR_EQUAL: operator.ge,
 }
+_TYPE_NAMES: tuple[tuple[Any, str], ...] = (
+    (bool, "true or false"),
+    ((int, float), "a number"),
+    (str, "a text"),
+    ((list, tuple), "a list"),
+    (Mapping, "an object"),
+)
 
 
 def compare(left: Any, op: Operator | str, right: Any) -> bool:
@@ -58,19 +65,12 @@ def compare(left: Any, op: Operator | str, right: Any) -> bool:
 
 def type_name(value: Any) -> str:
     """The JSON type of a value, as people say it."""
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "a number"
-        case str():
-            return "a text"
-        case list() | tuple():
-            return "a list"
-        case Mapping():
-            return "an object"
+    if value is None:
+        return "nothing"
+    # true and false are integers to Python, so they are asked first.
+    for types, name in _TYPE_NAMES:
+        if isinstance(value, types):
+            return name
     return "something unknown"
 
 

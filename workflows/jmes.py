@@ -14,6 +14,7 @@ MAX_EXPRESSION = 4_000
 MAX_VALUES = 200_000  # values in any one result
 MAX_CHARACTERS = 8_000_000  # characters in any one result
 MAX_FUEL = 3_000_000  # steps and values counted over one search
+_MAKERS = frozenset({"multi_select_list", "multi_select_dict", "flatten", "function_expression"})
 
 
 class ExpressionFailed(ValueError):
@@ -117,24 +118,22 @@ def _nodes_of_type(tree: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
     pending = [tree]
     while pending:
         node = pending.pop()
-        if not isinstance(node, dict):
-            continue
         if node["type"] == kind:
             yield node
         pending.extend(node["children"])
 
 
-class _Functions(functions.Functions):  # type: ignore[misc]
+class _Functions(functions.Functions):
     """The standard functions; `join` counts before it makes."""
 
-    @functions.signature({"types": ["string"]}, {"types": ["array-string"]})  # type: ignore[untyped-decorator]
+    @functions.signature({"types": ["string"]}, {"types": ["array-string"]})
     def _func_join(self, separator: str, texts: list[str]) -> str:
         if len(separator) * len(texts) + sum(map(len, texts)) > MAX_CHARACTERS:
             raise _too_large()
         return separator.join(texts)
 
 
-class _Bounded(visitor.TreeInterpreter):  # type: ignore[misc]
+class _Bounded(visitor.TreeInterpreter):
     """An interpreter with fuel. Only constructions can make a value larger: they are measured."""
 
     def __init__(self) -> None:
@@ -146,9 +145,7 @@ class _Bounded(visitor.TreeInterpreter):  # type: ignore[misc]
         result = super().visit(node, *args, **kwargs)
         if isinstance(result, list):
             self._burn(len(result))
-        if node["type"] in ("multi_select_list", "multi_select_dict", "flatten"):
-            self._burn(_measure(result))
-        elif node["type"] == "function_expression":
+        if node["type"] in _MAKERS:
             self._burn(_measure(result))
         return result
 

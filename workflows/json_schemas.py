@@ -63,7 +63,7 @@ def check_schema(schema: Any) -> list[SchemaFault]:
     return faults[:MAX_FAULTS]
 
 
-def faults(schema: Mapping[str, Any] | bool, value: Any) -> list[SchemaFault]:
+def faults(schema: Mapping[str, Any], value: Any) -> list[SchemaFault]:
     """Where the value does not fit the schema, at most MAX_FAULTS. Fails closed."""
     validator = _validator(orjson.dumps(schema, option=orjson.OPT_SORT_KEYS))
     try:
@@ -170,8 +170,8 @@ def _reference_faults(
 def _leads_somewhere(target: str, root: Any) -> bool:
     if not target.startswith("#/$defs/") and not target.startswith("#/properties/"):
         return False
-    for step in target[2:].split("/"):
-        step = step.replace("~1", "/").replace("~0", "~")
+    for written in target[2:].split("/"):
+        step = written.replace("~1", "/").replace("~0", "~")
         if not isinstance(root, dict) or step not in root:
             return False
         root = root[step]

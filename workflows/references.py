@@ -98,7 +98,7 @@ def texts_in(value: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
             if "{{" in inner:
                 yield path, inner
         elif isinstance(inner, Mapping):
-            pending.extend(((*path, key), each) for key, each in reversed(inner.items()))
+            pending.extend(((*path, key), each) for key, each in reversed(list(inner.items())))
         elif isinstance(inner, list | tuple):
             pending.extend(((*path, n), each) for n, each in reversed(list(enumerate(inner))))
 

@@ -19,7 +19,6 @@ from ruamel.yaml.events import (
     DocumentStartEvent,
     Event,
     MappingEndEvent,
-    MappingStartEvent,
     NodeEvent,
     ScalarEvent,
     SequenceEndEvent,
@@ -88,7 +87,7 @@ def _decoded(text: str | bytes) -> str:
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            line = text.count(b"\n", 0, error.start) + 1
+            line = error.object.count(b"\n", 0, error.start) + 1
             raise SourceUnreadable(
                 "source_not_utf8", "The definition is not UTF-8 text. Save it as UTF-8.", line=line
             ) from None
@@ -253,7 +252,7 @@ class _Builder:
             return
         if self._awaits_key():
             raise _unreadable("key_not_text", "A key must be a text.", event)
-        if event.tag not in (None, "!", f"{_TAG}map", f"{_TAG}seq"):
+        if _tag_of(event) not in (None, "!", f"{_TAG}map", f"{_TAG}seq"):
             raise _tag_refused(event)
         if len(self.open) >= MAX_DEPTH:
             raise _too_deep(event)
@@ -290,8 +289,7 @@ class _Builder:
             self.places[path] = _place(event)
             parent.append(value)
         else:
-            key = self.keys[-1]
-            assert key is not None
+            key = self.keys[-1] or ""
             path = (*around, key)
             self.places[path] = self.key_place  # where a reader looks: at the key
             parent[key] = value
@@ -299,7 +297,7 @@ class _Builder:
         return path
 
     def _scalar(self, event: ScalarEvent) -> Any:
-        tag = str(event.tag) if event.tag is not None else None
+        tag = _tag_of(event)
         if tag is None or tag == "!":
             tag = str(self.resolver.resolve(ScalarNode, event.value, event.implicit))
         try:
@@ -341,8 +339,13 @@ def _exact(number: int | float, event: ScalarEvent) -> int | float:
     return number
 
 
+def _tag_of(event: NodeEvent) -> str | None:
+    tag = getattr(event, "tag", None)
+    return None if tag is None else str(tag)
+
+
 def _tag_refused(event: NodeEvent) -> SourceUnreadable:
-    return _unreadable("tag_refused", f"The tag “{event.tag}” is not used here.", event)
+    return _unreadable("tag_refused", f"The tag “{_tag_of(event)}” is not used here.", event)
 
 
 def _too_deep(event: Event | None) -> SourceUnreadable:

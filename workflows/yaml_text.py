@@ -57,7 +57,7 @@ def _dressed(value: Any) -> Any:
     return value
 
 
-def _dressed_block(text: str) -> str:
+def _dressed_block(text: str) -> Any:
     lines = text.split("\n")
     is_plain = all(line == line.rstrip() and _is_printable(line) for line in lines)
     if is_plain and lines[0] and not lines[0].startswith(" "):
@@ -65,7 +65,7 @@ def _dressed_block(text: str) -> str:
     return DoubleQuotedScalarString(text)
 
 
-def _dressed_text(text: str) -> str:
+def _dressed_text(text: str) -> Any:
     if not _is_printable(text) or len(text) > 120 or text != text.strip() or not text:
         return DoubleQuotedScalarString(text)
     return text

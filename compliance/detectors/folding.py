@@ -11,6 +11,9 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 _WITHOUT_WIDTH = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_ESCAPED_SPACE = re.compile(rb"\\[nrt]")  # in JSON text, a line break must not grow onto a number
+
+_BY_CATEGORY = {"Pd": "-", "Sm": "-", "Zs": " ", "Zl": " ", "Zp": " "}  # Sm: the minus sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,10 @@ class Folded:
 
 def fold(text: str) -> Folded:
     if text.isascii():
-        return Folded(text.encode("ascii"))
+        return Folded(_ESCAPED_SPACE.sub(b"  ", text.encode("ascii")))
     dropped = [match.start() for match in _WITHOUT_WIDTH.finditer(text)]
     kept = _WITHOUT_WIDTH.sub("", text) if dropped else text
-    content = kept.translate(_TABLE).encode("ascii")
+    content = _ESCAPED_SPACE.sub(b"  ", kept.translate(_TABLE).encode("ascii"))
     return Folded(content, tuple(place - count for count, place in enumerate(dropped)))
 
 
@@ -56,14 +59,9 @@ def _fold_character(character: str) -> str:
     digit = unicodedata.digit(character, None)
     if digit is not None:
         return str(digit)
-    category = unicodedata.category(character)
-    if category == "Pd" or character == "\u2212":
-        return "-"
-    if category.startswith("Z"):
-        return " "
     if character.isalpha():
         return "X" if character.isupper() else "x"
-    return "\x01"
+    return _BY_CATEGORY.get(unicodedata.category(character), "\x01")
 
 
 _TABLE = _Table()

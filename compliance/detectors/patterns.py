@@ -65,7 +65,10 @@ _DATE = (
     r"|[0-3]?[0-9](?:st|nd|rd|th|\.)? (?:of )?[A-Za-z]{3,9}\.?,? (?:19|20)[0-9]{2}"
     r"|[A-Za-z]{3,9}\.? [0-3]?[0-9](?:st|nd|rd|th)?,? (?:19|20)[0-9]{2})"
 )
-_BORN = r"(?:born(?: on)?|birth ?date|date of birth|birthday|d\.?o\.?b\.?|geboren(?: am)?|geb\.(?: am)?|geburtsdatum|geburtstag)"
+_BORN = (
+    r"(?:born(?: on)?|birth ?date|date of birth|birthday|d\.?o\.?b\.?"
+    r"|geboren(?: am)?|geb\.(?: am)?|geburtsdatum|geburtstag)"
+)
 _GAP = r"[ \t]{0,3}(?:is|was|ist|war|[:=#-])?[ \t\"']{0,3}"
 
 DETECTORS: tuple[Detector, ...] = (

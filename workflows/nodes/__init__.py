@@ -1,6 +1,6 @@
 """The kinds of nodes. A new kind is one file and one line in this list."""
 
-from workflows.nodes import condition, input, llm, merge, output, redact, transform  # noqa: A004
+from workflows.nodes import condition, input, llm, merge, output, redact, transform
 from workflows.nodes.contract import (
     Inputs,
     Json,

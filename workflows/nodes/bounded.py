@@ -5,7 +5,7 @@ Pure, and strict: what is not known to be bounded is not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 MAX_ITEMS = 100
@@ -20,18 +20,20 @@ def is_bounded(schema: Any) -> bool:
     rules = set(schema) - _ANNOTATIONS
     if "const" in rules or "enum" in rules:
         return True
-    match schema.get("type"):
-        case "boolean" | "null":
-            return rules <= {"type"}
-        case "number" | "integer":
-            return rules <= {"type"} | _NUMBER_RULES
-        case "string":
-            return rules <= {"type", "format"} and schema.get("format") in ("date", "date-time")
-        case "array":
-            return _is_bounded_array(schema, rules)
-        case "object":
-            return _is_bounded_object(schema, rules)
-    return False
+    judge = _JUDGES.get(str(schema.get("type")))
+    return judge is not None and judge(schema, rules)
+
+
+def _is_bounded_word(_schema: Mapping[str, Any], rules: set[str]) -> bool:
+    return rules <= {"type"}
+
+
+def _is_bounded_number(_schema: Mapping[str, Any], rules: set[str]) -> bool:
+    return rules <= {"type"} | _NUMBER_RULES
+
+
+def _is_bounded_string(schema: Mapping[str, Any], rules: set[str]) -> bool:
+    return rules <= {"type", "format"} and schema.get("format") in ("date", "date-time")
 
 
 def _is_bounded_array(schema: Mapping[str, Any], rules: set[str]) -> bool:
@@ -51,3 +53,14 @@ def _is_bounded_object(schema: Mapping[str, Any], rules: set[str]) -> bool:
         and schema.get("additionalProperties") is False
         and all(is_bounded(inner) for inner in schema.get("properties", {}).values())
     )
+
+
+_JUDGES: Mapping[str, Callable[[Mapping[str, Any], set[str]], bool]] = {
+    "boolean": _is_bounded_word,
+    "null": _is_bounded_word,
+    "number": _is_bounded_number,
+    "integer": _is_bounded_number,
+    "string": _is_bounded_string,
+    "array": _is_bounded_array,
+    "object": _is_bounded_object,
+}
