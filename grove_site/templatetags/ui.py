@@ -79,7 +79,7 @@ def icon(name: str, classes: str = "i") -> SafeString:
 @register.filter
 def when(moment: datetime | None) -> SafeString:
     """A time element: how long ago, and the UTC time in its title."""
-    if moment is None:
+    if not moment:  # a missing value reaches a filter as ""
         return mark_safe("—")
     return _time(moment, _ago(moment))
 
@@ -87,7 +87,7 @@ def when(moment: datetime | None) -> SafeString:
 @register.filter
 def utc(moment: datetime | None) -> SafeString:
     """A time element that shows date and time in UTC."""
-    if moment is None:
+    if not moment:  # a missing value reaches a filter as ""
         return mark_safe("—")
     return _time(moment, moment.astimezone(UTC).strftime("%-d %b %Y, %H:%M:%S UTC"))
 
@@ -95,7 +95,7 @@ def utc(moment: datetime | None) -> SafeString:
 @register.filter
 def utc_clock(moment: datetime | None) -> SafeString:
     """Only the time of day, to the millisecond, for lists of one run."""
-    if moment is None:
+    if not moment:  # a missing value reaches a filter as ""
         return mark_safe("—")
     return _time(moment, moment.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3])
 
