@@ -13,6 +13,7 @@ from typing import Any
 
 import cedarpy
 
+from compliance import transforms
 from compliance.errors import PolicyInvalid
 from compliance.policy.reasons import PLACEHOLDERS
 from compliance.policy.verdicts import ObligationKind
@@ -24,7 +25,6 @@ VALUE_OF = {
     ObligationKind.REQUIRE_APPROVAL: "approver",
     ObligationKind.THROTTLE: "wait_seconds",
 }
-TRANSFORMS = frozenset({"redact"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,7 @@ def check_apart(hard: dict[str, Rule], obligations: dict[str, Rule]) -> None:
 def is_known(kind: str, value: str) -> bool:
     """Can we do what this obligation asks for?"""
     if kind == ObligationKind.MODIFY:
-        verb, _, tag = value.partition(":")
-        return verb in TRANSFORMS and bool(tag)
+        return transforms.is_known(value)
     if kind == ObligationKind.REQUIRE_APPROVAL:
         return bool(value)
     return kind == ObligationKind.THROTTLE and value.isdecimal()

@@ -104,6 +104,7 @@ def test_an_empty_policy_allows_nothing() -> None:
         '@obligation("sing")',
         "",
         '@obligation("modify") @transform("rot13:PII")',
+        '@obligation("modify") @transform("redact:MOOD")',
         '@obligation("modify")',
         '@obligation("require_approval")',
         '@obligation("throttle") @wait_seconds("soon")',
