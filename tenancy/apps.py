@@ -11,5 +11,7 @@ class TenancyConfig(AppConfig):
 
     def ready(self) -> None:
         from tenancy.rls import check_tenant_tables
+        from tenancy.root_key import check_root_keys
 
         checks.register(check_tenant_tables, checks.Tags.models)
+        checks.register(check_root_keys, checks.Tags.security)

@@ -6,9 +6,11 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.checks import CheckMessage, Error
 
 from tenancy.errors import RootKeyInvalid, RootKeyMissing, RootKeyUnknown
 from tenancy.sealing import Key
@@ -52,3 +54,14 @@ def parse(text: str) -> Key:
         raise RootKeyInvalid
     derived = hmac.digest(secret, b"grove root key id", hashlib.sha256)
     return Key(id=UUID(bytes=derived[:16]), secret=secret)
+
+
+def check_root_keys(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """A root key that is set must be one. That one is set at all is asked where it is needed."""
+    try:
+        for text in (settings.ROOT_KEY, *settings.ROOT_KEYS_OLD):
+            if text:
+                parse(text)
+    except RootKeyInvalid as error:
+        return [Error(error.sentence, hint="See docs/keys.md.", id="grove.E010")]
+    return []

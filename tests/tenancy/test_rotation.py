@@ -14,7 +14,7 @@ from tenancy.actors import SYSTEM
 from tenancy.context import tenant_context
 from tenancy.errors import RootKeyInvalid, RootKeyMissing, RootKeyUnknown
 from tenancy.models import LedgerEntry, TenantKey
-from tenancy.root_key import parse, root_keys
+from tenancy.root_key import check_root_keys, parse, root_keys
 from tests import factories
 
 NEW = base64.b64encode(bytes(range(32))).decode()
@@ -193,6 +193,16 @@ class TestRootKey:
     def test_what_is_no_key_is_refused(self, text):
         with pytest.raises(RootKeyInvalid):
             parse(text)
+
+    def test_a_wrong_one_stops_the_start(self, settings):
+        settings.ROOT_KEYS_OLD = ["short"]
+
+        assert [error.id for error in check_root_keys()] == ["grove.E010"]
+
+    def test_a_right_one_or_none_does_not(self, settings):
+        assert check_root_keys() == []
+        settings.ROOT_KEY = ""
+        assert check_root_keys() == []
 
     def test_a_missing_one_is_a_sentence(self, settings):
         settings.ROOT_KEY = ""
