@@ -77,7 +77,7 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
         name=workflow.slug,
         title=definition.title,
         description=definition.description,
-        data_class=DataClass(definition.data_class),
+        data_class=DataClass(max(definition.data_class, definition.input_labels.data_class)),
         number=version.number,
         digest=version.digest,
         on_worker_loss=definition.on_worker_loss,
@@ -91,6 +91,7 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
         groups=groups,
         policy=policy,
         versions=tuple(versions),
+        documented_at=written.created_at if written else None,
     )
 
 

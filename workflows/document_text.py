@@ -93,6 +93,7 @@ class DocumentFacts:
     groups: Mapping[str, tuple[DeploymentFacts, ...]]
     policy: PolicyFacts | None
     versions: tuple[VersionFacts, ...]
+    documented_at: datetime | None = None
 
 
 NOT_SAID = "*Not said yet.*"
@@ -331,8 +332,7 @@ def _changes(versions: Sequence[VersionFacts]) -> str:
 
 def _last_change(facts: DocumentFacts) -> datetime | None:
     moments = [step.at for version in facts.versions for step in version.steps]
-    if facts.policy:
-        moments.append(facts.policy.since)
+    moments += [each for each in (facts.documented_at, facts.policy and facts.policy.since) if each]
     return max(moments, default=None)
 
 

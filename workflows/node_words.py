@@ -1,11 +1,13 @@
 """What a node does, in a sentence for people who do not read definitions. Pure."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 Spec = Mapping[str, Any]
 Plain = Callable[[str], str]
 
+_REFERENCE = re.compile(r"\{\{\s*([^{}`]*?)\s*\}\}")
 OPERATORS = {
     "==": "is",
     "!=": "is not",
@@ -98,7 +100,11 @@ def _type(schema: Any, plain: Plain) -> str:
 
 
 def _template(value: Any, plain: Plain) -> str:
-    return plain(str(value)) if value is not None else "nothing"
+    """A value with its references as code: “letter.text” instead of braces."""
+    if value is None:
+        return "nothing"
+    parts = _REFERENCE.split(str(value))  # text, reference, text, reference, …
+    return "".join(f"`{part}`" if place % 2 else plain(part) for place, part in enumerate(parts))
 
 
 _WORDS: dict[str, Callable[[Spec, Plain], str]] = {
