@@ -50,6 +50,7 @@ class Stage:
         made = surroundings.of_embedded_server(self.postgres, self.state, env={})
         os.environ |= {k: v for k, v in made.serving.items() if not k.endswith("_FILE")}
         self.env = dict(os.environ)
+        self._owner_url = made.owning["DATABASE_URL"]
         for alias in ("default", "keys"):
             migration = processes.spawn(
                 (sys.executable, "-m", "grove_site", "migrate", "--database", alias, "-v", "0"),
@@ -73,8 +74,10 @@ class Stage:
         shutil.rmtree(self.postgres.home, ignore_errors=True)
         shutil.rmtree(self.state, ignore_errors=True)
 
-    def psycopg_url(self) -> str:
-        return self.env["DATABASE_URL"]
+    @property
+    def owner_url(self) -> str:
+        """For the bare loop, which makes a table of its own."""
+        return self._owner_url
 
     @contextmanager
     def workers(self, count: int) -> Iterator[list[Any]]:
