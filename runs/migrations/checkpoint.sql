@@ -132,7 +132,7 @@ END $$;
 -- What a finished run commits to: all its node executions, decisions and calls, in an order that anybody can repeat.
 -- Only columns that outlive disposal go in.
 CREATE FUNCTION grove_run_digest(for_run uuid) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT encode(sha256(convert_to(string_agg(line, E'\n' ORDER BY line), 'UTF8')), 'hex') FROM (
+    SELECT encode(sha256(convert_to(string_agg(line, E'\n' ORDER BY line COLLATE "C"), 'UTF8')), 'hex') FROM (
         SELECT concat_ws('|', 'node', node_id, attempt, status, output_commitment, branch, error_code) AS line
             FROM runs_nodeexecution WHERE run_id = for_run
         UNION ALL
