@@ -16,7 +16,7 @@ DEV_STAMP := $(VENV)/.stamp-dev
 SOURCES := grove_site tenancy compliance workflows runs
 TEST_PROCESSES ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --require-hashes --no-deps --progress-bar off
-COUNTED := | awk '/^Collecting/ && ++count % 20 == 0 { print "   " count " packages"; fflush() } END { print "   " count " packages: installed" }'
+COUNTED := | awk '/^(Collecting|Requirement already)/ && ++count % 20 == 0 { print "   " count " packages"; fflush() } END { print "   " count + 0 " packages: done" }'
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile

@@ -276,7 +276,7 @@ CACHES = {
     }
 }
 LOGGING_CONFIG = "grove_site.logs.configure"
-LOGGING: dict[str, Any] = {}
+LOGGING = {"by": LOGGING_CONFIG}  # Django calls the above only where this is not empty
 LOG_LEVEL = env.text("GROVE_LOG_LEVEL", "INFO")
 LOG_FORMAT = env.text("GROVE_LOG_FORMAT", "console")
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 MODEL_NAME = "smollm2-135m"
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-CONTEXT_TOKENS, SLOTS, THREADS = 8192, 2, 2
+CONTEXT_TOKENS, SLOTS = 8192, 2
+THREADS = 1  # two of them wait for each other wherever a core is busy: ten times slower on a loaded machine
 
 
 def model_path() -> Path:
