@@ -12,7 +12,7 @@ from grove_site.embedded import processes, programs
 from grove_site.embedded.programs import Program
 from tests.databases import Databases
 
-START_SECONDS = 60
+START_SECONDS = 120
 ROOT = Path(__file__).resolve().parent.parent
 
 

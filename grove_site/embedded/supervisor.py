@@ -19,7 +19,7 @@ from grove_site.embedded.errors import AlreadyUp, PortTaken, ProgramFailed
 from grove_site.embedded.postgres import EmbeddedPostgres
 from grove_site.embedded.programs import Program
 
-START_SECONDS = 60
+START_SECONDS = 120
 WATCH_SECONDS = 0.1
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
