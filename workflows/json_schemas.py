@@ -160,7 +160,7 @@ def _reference_faults(
         if isinstance(target, str) and not _leads_somewhere(target, root):
             yield SchemaFault(
                 (*path, keyword),
-                f"“{target}” leads nowhere inside this schema. References begin with #/$defs/.",
+                f"“{target}” leads nowhere inside this schema. References begin with #/$defs/",
                 keyword,
             )
     if path and isinstance(inner.get("$id"), str):
@@ -189,13 +189,16 @@ def _pattern_faults(path: tuple[str | int, ...], inner: dict[str, Any]) -> Itera
             except re2.error:
                 yield SchemaFault(
                     place,
-                    "This pattern is not one RE2 knows (no look-around, no back-references).",
+                    "This pattern is not one RE2 knows (no look-around, no back-references)",
                     "pattern",
                 )
 
 
 def _sentence(error: ValidationError) -> str:
     """What a person would say about it, without the value."""
+    if error.validator == "anyOf" and list(error.absolute_schema_path)[-2:-1] == ["type"]:
+        # Only the schema of schemas has several forms for `type`.
+        return f"must be one of {', '.join(_TYPE_NAMES)}"
     told = _SENTENCES.get(str(error.validator))
     if told is not None:
         return told(error)

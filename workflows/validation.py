@@ -93,6 +93,11 @@ class _Draft:
             graph=_sound_graph(places, [edge for edge, _ in edges]),
         )
 
+    def doubtful(self, graph: Graph) -> frozenset[str]:
+        """Nodes at and after an edge that names no node: what is upstream of them is not known."""
+        mistaken = {edge.target for edge, _ in self.edges if edge.source not in self.places}
+        return frozenset(mistaken).union(*(graph.descendants(node) for node in mistaken))
+
     def problem(self, node: str, path: Path, code: str, sentence: str, **more: Any) -> Problem:
         """A problem at a path inside a node."""
         whole = ("nodes", self.places[node], *path)
@@ -258,7 +263,7 @@ def _one_reference(
         yield draft.problem(
             node, path, "reference_not_upstream", f"{says}, but a node cannot read its own output."
         )
-    elif named not in graph.ancestry[node]:
+    elif named not in graph.ancestry[node] and node not in draft.doubtful(graph):
         yield draft.problem(
             node,
             path,

@@ -1,0 +1,117 @@
+"""From text to values, digest and back."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compliance.labels import DataClass, Integrity
+from workflows.definition import digest, of_spec, parse
+from workflows.definition_schema import definition_schema
+from workflows.errors import DefinitionInvalid
+from workflows.json_schemas import check_schema, faults
+from workflows.source import read
+from workflows.yaml_text import to_yaml
+
+GOOD = (Path(__file__).parent / "good.yaml").read_text()
+# What YAML can carry: no lone surrogates, no characters that YAML forbids even when escaped.
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def test_a_definition_says_what_the_text_says():
+    definition = parse(GOOD)
+
+    assert definition.name == "complaint"
+    assert definition.data_class is DataClass.CONFIDENTIAL
+    assert definition.on_worker_loss == "resume"
+    assert definition.graph.order[:4] == ("letter", "mask", "classify", "route")
+    assert definition.kinds["mask"] == "redact"
+    assert definition.node("quick").after[0].branch == "urgent"
+    assert definition.node("classify").config.model_group == "default"
+    assert definition.model_groups == {"default"}
+    assert definition.input_labels.integrity is Integrity.UNTRUSTED
+    assert definition.input_schema["required"] == ["text"]
+    assert definition.node("mask").line == 13
+
+
+def test_a_node_reads_what_it_names_and_no_more():
+    definition = parse(GOOD)
+
+    assert definition.reads("letter") == frozenset()
+    assert definition.reads("classify") == {"mask"}
+    assert definition.reads("quick") == {"mask"}
+    assert definition.reads("joined") == {"quick", "slow"}
+    assert definition.reads("result") == {"joined"}
+
+
+def test_a_transform_of_everything_reads_everything_upstream():
+    definition = parse(GOOD.replace("{answer: mask.text}", "{answer: keys(@)}", 1))
+
+    assert definition.reads("quick") == {"letter", "mask", "classify", "route"}
+
+
+def test_yaml_and_json_of_the_same_definition_have_the_same_digest():
+    spec = parse(GOOD).spec
+
+    again = parse(orjson.dumps(spec), media="json").spec
+
+    assert digest(again) == digest(spec)
+    assert digest(of_spec(spec).spec) == digest(spec)
+
+
+def test_the_digest_is_pinned():
+    # It is written into ledgers: if this changes, old digests can no longer be recomputed.
+    expected = "bb3300360b99626eaf69dc8ec5976f5ff3ad6d8965599d55f45e84547304061f"
+
+    assert digest(parse(GOOD).spec) == expected
+
+
+def test_the_digest_does_not_depend_on_the_order_of_members():
+    spec = dict(parse(GOOD).spec)
+
+    assert digest(dict(reversed(spec.items()))) == digest(spec)
+
+
+def test_exported_yaml_imports_byte_identically():
+    text = to_yaml(parse(GOOD).spec)
+
+    assert to_yaml(parse(text).spec) == text
+    assert parse(text).spec == parse(GOOD).spec
+
+
+@settings(max_examples=300, deadline=None)
+@given(VALUES)
+def test_any_value_survives_yaml(value):
+    spec = {"grove": 1, "value": value, "nodes": [{"value": value, "id": "x"}]}
+
+    again = read(to_yaml(spec)).value
+
+    assert again == spec
+    assert digest(again) == digest(spec)
+    assert to_yaml(again) == to_yaml(spec)
+
+
+def test_a_broken_form_raises_with_its_problems():
+    with pytest.raises(DefinitionInvalid) as raised:
+        parse("grove: 1")
+
+    assert {problem["code"] for problem in raised.value.extra["problems"]} >= {"name_invalid"}
+
+
+def test_the_published_schema_is_sound_and_fits_a_good_definition():
+    schema = definition_schema()
+
+    assert check_schema(schema) == []
+    assert faults(schema, parse(GOOD).spec) == []
+    assert faults(schema, {"grove": 1}) != []
