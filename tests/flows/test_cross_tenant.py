@@ -1,0 +1,322 @@
+"""What belongs to another tenant does not exist: every route is tried with acme's ids by Mallory's side.
+
+The suite is generated from the URL map. A route with a parameter that `World.ids` does not know turns it red: say
+then which of acme's things to try. Each probe is made twice, with a real id of acme's and with one that nobody has: the
+answers must be the same 404.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.http.response import HttpResponseBase
+from django.test import Client
+from django.utils.timezone import now
+
+from compliance import disposal
+from runs.models import Decision, NodeExecution, Run
+from tenancy import secret_store, tokens
+from tenancy.actors import SYSTEM, Actor
+from tenancy.context import tenant_context
+from tenancy.models import LedgerCheckpoint, LedgerEntry, Membership, Tenant
+from tenancy.permissions import MATRIX, Permission, Role
+from tenancy.sequencer import sequence
+from tests import factories
+from tests.architecture.routes import Route, all_routes, guarded_routes
+from tests.runs import making
+from tests.runs.definitions import CHAIN
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+
+NOBODYS_ID = UUID("00000000-0000-7000-8000-000000000000")
+PUBLIC_BY_DESIGN = {"api:problem"}  # its parameter names a kind of refusal, not somebody's thing
+KEPT = {"kind", "number", "old"}  # they narrow what another parameter names
+CREATES = {("put", "api-tenancy:secret")}  # names a thing of one's own, whatever others have
+BODIES: dict[str, dict[str, Any]] = {
+    "api-tenancy:member": {"role": "author"},
+    "api-workflows:model-group": {"deployments": ["no-such-thing"]},
+    "api-workflows:publish": {"reason": "Probe."},
+    "api-workflows:retire": {"reason": "Probe."},
+    "api-workflows:revisions": {"definition": CHAIN.format(name="probe"), "summary": "Probe."},
+    "api-workflows:versions": {"revision": 1},
+}
+
+
+@dataclass
+class World:
+    """One tenant with one of everything, and a signed-in member of every role."""
+
+    tenant: Tenant
+    ids: dict[str, Any] = field(default_factory=dict)
+    traces: list[str] = field(default_factory=list)  # words that occur nowhere else
+    clients: dict[Role, Client] = field(default_factory=dict)
+
+    def client_with(self, permission: Permission) -> Client:
+        role = next(role for role in Role if permission in MATRIX[role])
+        return self.clients[role]
+
+    def values_for(self, route: Route) -> dict[str, Any]:
+        """This tenant's values for the parameters of a route: `ids["<route>.<name>"]`, or else `ids["<name>"]`."""
+        missing = [name for name in route.parameters if name not in self.ids]
+        assert not missing, f"Say in World.ids which {missing} to try for {route}."
+        return {name: self.ids.get(f"{route}.{name}", self.ids[name]) for name in route.parameters}
+
+
+@pytest.fixture
+def worlds(transactional_db: None) -> tuple[World, World]:
+    return _make_worlds()
+
+
+@cache
+def _make_worlds() -> tuple[World, World]:
+    """acme and beta, made once: tests with real commits leave their tenants behind."""
+    return _make_world("Acme Bank"), _make_world("Beta Clinic")
+
+
+def _make_world(name: str) -> World:
+    tenant = factories.make_tenant(name=name)
+    world = World(tenant=tenant)
+    with tenant_context(tenant):
+        _fill_tenancy(world)
+        _fill_runs(world)
+        sequence(tenant)
+        world.ids["entry_id"] = LedgerEntry.objects.order_by("id").values_list("pk", flat=True)[0]
+        size = LedgerCheckpoint.objects.order_by("-size").values_list("size", flat=True)[0]
+        world.ids |= {"size": size, "old": size}
+    for role in Role:
+        user = factories.make_user(name=factories.CAST[role], password="something to change")
+        member = factories.make_member(tenant=tenant, role=role, user=user)
+        world.clients[role] = factories.make_client(member)
+    return world
+
+
+def _fill_tenancy(world: World) -> None:
+    slug = world.tenant.slug
+    bob: Membership = factories.make_member(tenant=world.tenant)
+    made = tokens.create(
+        membership=bob,
+        name=f"token-of-{slug}",
+        scopes=["run.view"],
+        expires_at=now() + timedelta(days=1),
+        within=bob.permissions,
+        by=Actor.of_user(bob.user),
+    )
+    secret_store.put(name=f"secret-of-{slug}", value="hidden", by=SYSTEM)
+    world.ids |= {
+        "membership_id": bob.pk,
+        "token_id": made.token.pk,
+        "name": f"secret-of-{slug}",
+        "api-workflows:model-group.name": f"group-of-{slug}",
+        "invitation": "no-such-invitation",
+        "api-tenancy:suspend-tenant.slug": slug,
+        "api-tenancy:restore-tenant.slug": slug,
+    }
+    world.traces += [bob.user.email, f"token-of-{slug}", f"secret-of-{slug}"]
+
+
+def _fill_runs(world: World) -> None:
+    making.make_model_group("http://127.0.0.1:9", name=f"group-of-{world.tenant.slug}")
+    version = making.make_version(CHAIN)
+    run = making.execute(making.make_run(version))
+    doomed = making.execute(making.make_run(version))
+    plan = disposal.plan(kind="run", target_id=doomed.pk, by=SYSTEM)
+    done = disposal.execute(plan_id=plan.pk, by=SYSTEM, legal_basis="gdpr_17_1_a", reason="Probe.")
+    execution = NodeExecution.objects.filter(run=run).order_by("id")[0]
+    world.ids |= {
+        "slug": version.workflow.slug,
+        "number": version.number,
+        "run_id": run.pk,
+        "execution_id": execution.pk,
+        "decision_id": _make_decision(run).pk,
+        "snapshot_id": run.snapshot_id,
+        "disposal_id": done.pk,
+        "plan_id": disposal.plan(kind="run", target_id=run.pk, by=SYSTEM).pk,
+        "kind": "run",
+        "target_id": run.pk,
+    }
+    world.traces += [version.workflow.slug, str(run.pk), f"group-of-{world.tenant.slug}"]
+
+
+def _make_decision(run: Run) -> Decision:
+    decision: Decision = Decision.objects.create(
+        run=run,
+        node_id="one",
+        attempt=1,
+        action_kind="model_call",
+        resource_kind="deployment",
+        resource_id="small",
+        verdict="allow",
+        action={},
+        action_digest="0" * 64,
+        facts={},
+        snapshot_id=run.snapshot_id,
+        engine_us=1,
+        at=now(),
+    )
+    return decision
+
+
+def _values_of_nobody(route: Route, real: dict[str, Any]) -> dict[str, Any]:
+    others = set(route.parameters) - KEPT
+    return {
+        name: value
+        if name in KEPT and others
+        else {"UUIDConverter": NOBODYS_ID, "IntConverter": 999_999}.get(
+            route.parameters[name], "no-such-thing"
+        )
+        for name, value in real.items()
+    }
+
+
+def _ask(client: Client, method: str, route: Route, values: dict[str, Any]) -> HttpResponseBase:
+    path = route.path(**values)
+    if method == "get":
+        return client.get(path)
+    if path.startswith("/api/"):
+        body = BODIES.get(route.name, {})
+        response: HttpResponseBase = getattr(client, method)(path, body, "application/json")
+        return response
+    return client.post(path, BODIES.get(route.name, {}))
+
+
+def _told(response: HttpResponseBase, *asked: object) -> tuple[int, str, str]:
+    """What an answer says, less what differs between any two answers: request ids, CSRF tokens, what was asked for."""
+    body = getattr(response, "content", b"").decode()
+    for each in asked:
+        body = body.replace(str(each), "")
+    body = body.replace(response["X-Request-Id"], "")
+    body = re.sub(r'(X-CSRFToken":"|csrfmiddlewaretoken" value=")[^"]*', r"\1", body)
+    return response.status_code, response.get("Content-Type", ""), body
+
+
+def _probes() -> Iterator[Any]:
+    for route in guarded_routes():
+        if route.parameters:
+            for method in route.needs:
+                yield pytest.param(route, method, id=f"{method} {route}")
+
+
+@pytest.mark.parametrize(("route", "method"), list(_probes()))
+def test_acmes_things_do_not_exist_for_mallory(
+    worlds: tuple[World, World], route: Route, method: str
+) -> None:
+    acme, beta = worlds
+    mallory = beta.client_with(route.needs[method])
+    theirs = acme.values_for(route)
+    if route.name == "compliance:policy" or "size" in route.parameters:
+        theirs = _values_of_nobody(
+            route, theirs
+        )  # counted from one in every tenant: nothing to guess
+
+    foreign = _told(_ask(mallory, method, route, theirs))
+    nobodys = _told(_ask(mallory, method, route, _values_of_nobody(route, theirs)))
+
+    assert foreign == nobodys
+    if (method, route.name) not in CREATES:
+        assert foreign[0] in (404, 405)
+
+
+def test_probes_find_acmes_things_for_acmes_people(worlds: tuple[World, World]) -> None:
+    """Or else the probes above would prove nothing."""
+    acme, _ = worlds
+    missed = []
+
+    for route in guarded_routes():
+        if not route.parameters or "get" not in route.needs:
+            continue
+        values = acme.values_for(route)
+        statuses = {
+            _ask(client, "get", route, values).status_code
+            for role, client in acme.clients.items()
+            if route.needs["get"] in MATRIX[role]
+        }
+        if not statuses & {200, 302, 405, 410}:
+            missed.append(f"{route}: {statuses}")
+
+    assert missed == []
+
+
+def test_child_of_acmes_is_not_found_below_a_parent_of_ones_own(
+    worlds: tuple[World, World],
+) -> None:
+    acme, beta = worlds
+
+    for route in guarded_routes():
+        ids = [name for name, kind in route.parameters.items() if kind == "UUIDConverter"]
+        if len(ids) < 2:
+            continue
+        mixed = beta.values_for(route) | {name: acme.ids[name] for name in ids[1:]}
+        for method in route.needs:
+            client = beta.client_with(route.needs[method])
+            assert _ask(client, method, route, mixed).status_code in (404, 405), route
+
+
+def test_lists_hold_nothing_of_acmes(worlds: tuple[World, World]) -> None:
+    acme, beta = worlds
+    leaks = []
+
+    for route in all_routes():
+        if route.parameters or "get" not in (route.needs or {"get": None}):
+            continue
+        for client in beta.clients.values():
+            body = getattr(client.get(route.path()), "content", b"").decode()
+            leaks += [f"{route}: {trace}" for trace in acme.traces if trace in body]
+
+    assert leaks == []
+
+
+REFERENCES = [
+    # route, body that names one of acme's things, the same with nobody's
+    ("api-runs:runs", {"workflow": "{slug}", "input": {"n": 1}}, {"slug": "no-such-thing"}),
+    ("api-compliance:disposals", {"kind": "run", "id": "{run_id}"}, {"run_id": str(NOBODYS_ID)}),
+    (
+        "api-compliance:disposals",
+        {
+            "kind": "run",
+            "dry_run": False,
+            "plan": "{plan_id}",
+            "legal_basis": "gdpr_17_1_a",
+            "reason": "Probe.",
+        },
+        {"plan_id": str(NOBODYS_ID)},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "body", "nobody"), REFERENCES)
+def test_acmes_things_do_not_exist_in_bodies_either(
+    worlds: tuple[World, World], name: str, body: dict[str, Any], nobody: dict[str, str]
+) -> None:
+    acme, beta = worlds
+    route = next(route for route in all_routes() if route.name == name)
+    mallory = beta.client_with(route.needs["post"])
+
+    answers = [
+        _told(
+            mallory.post(route.path(), _filled(body, ids), "application/json"),
+            *[ids[name] for name in nobody],
+        )
+        for ids in (acme.ids, acme.ids | nobody)
+    ]
+
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404
+
+
+def _filled(body: dict[str, Any], ids: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value.format(**ids) if isinstance(value, str) else value for key, value in body.items()
+    }
+
+
+def test_every_parameter_of_the_url_map_is_probed(worlds: tuple[World, World]) -> None:
+    acme, _ = worlds
+
+    for route in all_routes():
+        if route.name not in PUBLIC_BY_DESIGN:
+            acme.values_for(route)
