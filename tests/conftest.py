@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import django
 import pytest
+from pytest_django.plugin import blocking_manager_key
 
 if TYPE_CHECKING:
     from tenancy.models import Tenant
@@ -28,10 +29,7 @@ os.environ["GROVE_SECRET_KEY"] = "only for tests, and long enough not to be comp
 os.environ["GROVE_LOG_LEVEL"] = "WARNING"
 os.environ["DJANGO_SETTINGS_MODULE"] = "grove_site.settings"
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright runs a loop in the thread of the test
-try:
-    django.setup()  # before any test module imports a model
-except ImportError as error:  # while the house is being built, pure tests go on
-    print(f"Django is not ready: {error}")
+django.setup()  # before any test module imports a model
 
 STATE = Path(os.environ["GROVE_STATE_DIR"])
 SERVER: "pytest.StashKey[TestServer]" = pytest.StashKey()
@@ -43,7 +41,8 @@ def pytest_configure_node(node: Any) -> None:
     from tests.databases import TestServer
 
     if SERVER not in node.config.stash:
-        node.config.stash[SERVER] = TestServer.started(STATE)
+        with node.config.stash[blocking_manager_key].unblock():
+            node.config.stash[SERVER] = TestServer.started(STATE)
     node.workerinput["postgres_port"] = node.config.stash[SERVER].postgres.port
 
 
@@ -56,7 +55,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def databases(request: pytest.FixtureRequest) -> "Databases":
+def databases(request: pytest.FixtureRequest, django_db_blocker: Any) -> "Databases":
     """This process's own databases, migrated; nothing is started before a test asks."""
     from tests.databases import TestServer
 
@@ -64,7 +63,8 @@ def databases(request: pytest.FixtureRequest) -> "Databases":
     if worker := getattr(config, "workerinput", None):
         server = TestServer.running(STATE, worker["postgres_port"])
         return server.copy_databases(worker["workerid"])
-    config.stash[SERVER] = TestServer.started(STATE)
+    with django_db_blocker.unblock():
+        config.stash[SERVER] = TestServer.started(STATE)
     return config.stash[SERVER].copy_databases("alone")
 
 
