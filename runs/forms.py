@@ -109,8 +109,9 @@ class StartForm(forms.Form):
             raise ValidationError(error.sentence) from error
         except InputInvalid as error:
             for fault in error.extra["errors"]:
-                name = PREFIX + fault["pointer"].lstrip("#/").partition("/")[0]
-                self.add_error(name if name in self.fields else None, fault["detail"])
+                where = fault["pointer"].removeprefix("#/input").lstrip("/").partition("/")[0]
+                name = f"{PREFIX}{where}" if f"{PREFIX}{where}" in self.fields else None
+                self.add_error(name, fault["detail"].removeprefix(f"{where}: ").capitalize())
 
 
 class Lines(forms.CharField):

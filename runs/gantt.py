@@ -20,7 +20,7 @@ BREAK_FROM_SECONDS = 2.0  # a shorter silence is drawn as it is
 BREAK_FROM_SHARE = 0.25  # as a share of the active time
 BAR_PERCENT_AT_LEAST = 0.6
 STEPS = (1, 2, 5)
-TICKS_AT_MOST = 6
+TICKS_AT_MOST = 4  # and the zero
 TICK_PERCENT = 10.0  # what the words at a break cover before it
 
 

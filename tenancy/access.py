@@ -19,6 +19,8 @@ from tenancy.models import Tenant, TenantStatus
 from tenancy.permissions import Permission
 
 if TYPE_CHECKING:
+    from django_htmx.middleware import HtmxDetails
+
     from tenancy.actors import Actor
     from tenancy.models import ApiToken, Membership, ServiceKey
 
@@ -35,6 +37,7 @@ class TenantRequest(HttpRequest):
     service_key: "ServiceKey | None"
     permissions: frozenset[Permission]
     request_id: str
+    htmx: "HtmxDetails"
 
 
 def can(request: HttpRequest, permission: Permission) -> bool:

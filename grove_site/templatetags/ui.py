@@ -177,7 +177,7 @@ def lines(problems: Any) -> set[int]:
 
 @register.filter
 def data_class(number: int) -> str:
-    return DataClass(number).word
+    return DataClass(number).word.capitalize()
 
 
 @register.filter

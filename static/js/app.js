@@ -25,6 +25,12 @@
     if (event.key === "/" && !typing && search) { event.preventDefault(); search.focus(); }
   });
 
+  const showSelected = () => document.querySelectorAll(".scroll .n--sel").forEach(node => {
+    const region = node.closest(".scroll"), place = node.getBoundingClientRect();
+    region.scrollLeft += place.left - region.getBoundingClientRect().left - (region.clientWidth - place.width) / 2;
+  });
+  document.addEventListener("htmx:afterSettle", showSelected);
+
   document.addEventListener("htmx:afterSwap", event => {
     const wanted = event.detail.elt.querySelector && event.detail.elt.querySelector("[data-focus]");
     if (wanted) wanted.focus();
@@ -37,6 +43,7 @@
     }, { once: true });
   });
   document.addEventListener("DOMContentLoaded", () => {
+    showSelected();
     const summary = document.querySelector("[data-focus]");
     if (summary) summary.focus();
   });

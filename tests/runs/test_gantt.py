@@ -96,8 +96,8 @@ def test_only_waiting_fills_the_axis_with_its_break() -> None:
 @pytest.mark.parametrize(
     ("seconds", "ticks"),
     [
-        (10, ["0", "2 s", "4 s", "6 s", "8 s", "10 s"]),  # whole seconds
-        (0.045, ["0", "10 ms", "20 ms", "30 ms", "40 ms"]),  # milliseconds
+        (10, ["0", "5 s", "10 s"]),  # whole seconds
+        (0.035, ["0", "10 ms", "20 ms", "30 ms"]),  # milliseconds
         (600, ["0", "3 m 20 s", "6 m 40 s", "10 m 00 s"]),  # minutes
     ],
 )

@@ -43,7 +43,7 @@ def edit_definition(request: TenantRequest, slug: str) -> HttpResponse:
         form = DefinitionForm(
             initial={"text": head.source if head else "", "parent": head and head.pk}
         )
-        shown = {"workflow": workflow, "problems": head.problems if head else ()}
+        shown: dict[str, Any] = {"workflow": workflow, "problems": head.problems if head else ()}
         return _show(request, "workflows/edit.html", form, **shown)
     form = DefinitionForm(request.POST, request.FILES)
     if not form.is_valid():

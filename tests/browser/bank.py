@@ -1,0 +1,185 @@
+"""A tenant with a published workflow, a draft, and runs in several states, for the pages to show."""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from runs import cancel, start
+from runs.models import Run
+from tenancy import actors, tenants
+from tenancy.context import tenant_context
+from tenancy.models import Tenant
+from tenancy.permissions import Role
+from tests import factories
+from tests.runs.making import make_model_group, wait_until
+from tests.runs.scripted_model import Answer, ScriptedModel
+from workflows import definitions, versions
+from workflows.models import WorkflowVersion
+
+PASSWORD = "a long word for the tests"
+COMPLAINTS = """\
+grove: 1
+name: complaint-handling
+title: Complaint handling
+description: Reads a customer's letter, decides how urgent it is and drafts an answer.
+data_class: confidential
+documentation:
+  purpose: Answer complaints within two days.
+  owner: Customer care
+  category: Customer service
+  legal_basis: Contract
+  people_concerned: Customers
+  retention_days: 2555
+nodes:
+  - id: letter
+    kind: input
+    title: Letter
+    description: The letter as it came in.
+    labels: {tags: [PII], integrity: untrusted}
+    schema:
+      type: object
+      required: [text]
+      additionalProperties: false
+      properties:
+        text: {type: string, title: Text of the letter, minLength: 10, maxLength: 20000}
+        channel: {type: string, enum: [mail, web, branch]}
+        customer_since: {type: integer, minimum: 1950}
+  - id: mask
+    kind: redact
+    title: Mask personal data
+    description: Takes out what points to a person.
+    after: [letter]
+    value: "{{ letter.text }}"
+    detect: [EMAIL, IBAN]
+  - id: classify
+    kind: llm
+    title: Classify
+    description: How urgent is it, and what is it about?
+    after: [mask]
+    model_group: default
+    system: You sort complaints.
+    prompt: "classify {{ mask.text }}"
+    max_tokens: 200
+    output:
+      type: object
+      required: [severity, category]
+      additionalProperties: false
+      properties:
+        severity: {type: integer, minimum: 1, maximum: 5}
+        category: {type: string, enum: [fees, card, service]}
+  - id: extract
+    kind: llm
+    title: Extract facts
+    after: [mask]
+    model_group: default
+    prompt: "extract {{ mask.text }}"
+    max_tokens: 200
+  - id: route
+    kind: condition
+    title: Route
+    after: [classify, extract]
+    cases: [{branch: urgent, when: {left: "{{ classify.severity }}", op: ">=", right: 3}}]
+    otherwise: normal
+  - id: draft_urgent
+    kind: llm
+    title: Draft urgent answer
+    after: ["route:urgent"]
+    model_group: default
+    prompt: "draft urgently {{ extract.text }}"
+    max_tokens: 200
+  - id: draft_normal
+    kind: llm
+    title: Draft answer
+    after: ["route:normal"]
+    model_group: default
+    prompt: "draft {{ extract.text }}"
+    max_tokens: 200
+  - {id: joined, kind: merge, title: One answer, after: [draft_urgent, draft_normal], mode: first}
+  - {id: result, kind: output, title: Answer, after: [joined], value: {answer: "{{ joined.text }}"}}
+"""
+LETTER = (
+    "Dear Sir or Madam, you charged me 35 euros for a card that I never ordered. My account is "
+    "DE89 3704 0044 0532 0130 00 and you reach me at jo@example.org. Please answer soon."
+)
+
+
+def script(prompt: str) -> Answer:
+    """A model that knows its part, and breaks down when a letter asks for it."""
+    if "break down" in prompt and prompt.startswith("draft"):
+        return 400, json.dumps({"error": {"message": "bad request", "type": "invalid"}})
+    if "take your time" in prompt:
+        time.sleep(0.6)
+    if prompt.startswith("classify"):
+        return json.dumps({"severity": 4 if "35 euros" in prompt else 1, "category": "fees"})
+    if prompt.startswith("extract"):
+        return prompt.removeprefix("extract ")
+    return "We are sorry. The fee of 35 euros goes back to your account today."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bank:
+    tenant: Tenant
+    people: dict[Role, Any]
+    version: WorkflowVersion
+    completed: Run
+    failed: Run
+    cancelled: Run
+
+    @property
+    def host(self) -> str:
+        return f"{self.tenant.slug}.localhost"
+
+
+def open_bank(model: ScriptedModel) -> Bank:
+    """Needs a worker that runs."""
+    slug = f"acme-{time.time_ns()}"
+    tenant = tenants.create(
+        name="Acme Bank", slug=slug, domain=f"{slug}.localhost", by=actors.SYSTEM
+    )
+    with tenant_context(tenant):
+        make_model_group(model.base_url)
+        version = _publish()
+        runs = [_start(version, text) for text in (LETTER, LETTER + " Please break down.")]
+        cancelled = _start(version, "take your time " * 3)
+        wait_until(lambda: Run.objects.get(pk=cancelled.pk).started_at is not None)
+        cancel.cancel(run=cancelled, by=actors.SYSTEM)
+        for run in runs:
+            wait_until(lambda pk=run.pk: Run.objects.get(pk=pk).is_terminal, 30)  # type: ignore[misc]
+    people = {
+        role: factories.make_member(
+            tenant=tenant,
+            role=role,
+            user=factories.make_user(name=factories.CAST[role], password=PASSWORD),
+        )
+        for role in Role
+    }
+    return Bank(
+        tenant=tenant,
+        people=people,
+        version=version,
+        completed=runs[0],
+        failed=runs[1],
+        cancelled=cancelled,
+    )
+
+
+def _publish() -> WorkflowVersion:
+    revision = definitions.import_definition(text=COMPLAINTS, by=actors.SYSTEM)
+    version = versions.create(revision=revision, by=actors.SYSTEM)
+    versions.publish(version=version, by=actors.SYSTEM, reason="Reviewed.")
+    draft = COMPLAINTS.replace("after: [joined]", "after: [joind]")
+    definitions.save(
+        workflow=revision.workflow, text=draft, by=actors.SYSTEM, summary="Try another end"
+    )
+    found = WorkflowVersion.objects.select_related("workflow", "revision__workflow")
+    return found.get(pk=version.pk)
+
+
+def _start(version: WorkflowVersion, text: str) -> Run:
+    return start.start(
+        version=version,
+        run_input={"text": text, "channel": "mail"},
+        by=actors.SYSTEM,
+        owner_label="customer-4711",
+    )

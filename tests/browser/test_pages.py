@@ -1,0 +1,76 @@
+"""Every page, in both themes and on a narrow screen: no error, no sideways scroll, nothing axe finds."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tenancy.permissions import Role
+
+if TYPE_CHECKING:
+    from tests.browser.bank import Bank
+    from tests.browser.conftest import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, databases="__all__")]
+
+PAGES = {
+    "sign in": ("/accounts/login/", None),
+    "overview": ("/", Role.OPERATOR),
+    "workflows": ("/workflows/", Role.AUTHOR),
+    "new workflow": ("/workflows/-/import/", Role.AUTHOR),
+    "providers": ("/workflows/-/providers/", Role.ADMIN),
+    "version": ("/workflows/complaint-handling/", Role.REVIEWER),
+    "definition": ("/workflows/complaint-handling/versions/1/definition/", Role.AUTHOR),
+    "documentation": (
+        "/workflows/complaint-handling/versions/1/documentation/",
+        Role.COMPLIANCE_OFFICER,
+    ),
+    "versions": ("/workflows/complaint-handling/versions/", Role.AUTHOR),
+    "draft": ("/workflows/complaint-handling/edit/", Role.AUTHOR),
+    "revision": ("/workflows/complaint-handling/revisions/2/", Role.AUTHOR),
+    "retire": ("/workflows/complaint-handling/versions/1/retire/", Role.REVIEWER),
+    "start": ("/runs/start/complaint-handling/", Role.OPERATOR),
+    "runs": ("/runs/", Role.OPERATOR),
+    "runs filtered": ("/runs/?status=failed&owner=customer-4711", Role.OPERATOR),
+    "no runs": ("/runs/?q=nothing+like+this", Role.OPERATOR),
+    "run": ("/runs/{completed}/?node=classify", Role.OPERATOR),
+    "run without payloads": ("/runs/{completed}/", Role.AUDITOR),
+    "failed run": ("/runs/{failed}/", Role.OPERATOR),
+    "events": ("/runs/{completed}/events/", Role.OPERATOR),
+    "decisions": ("/runs/{completed}/decisions/", Role.OPERATOR),
+    "payloads": ("/runs/{completed}/payloads/", Role.OPERATOR),
+    "resume": ("/runs/{failed}/resume/", Role.OPERATOR),
+    "cancel": ("/runs/{completed}/cancel/", Role.OPERATOR),
+    "policies": ("/assure/policies/", Role.COMPLIANCE_OFFICER),
+    "disposals": ("/assure/disposals/", Role.DATA_PROTECTION_OFFICER),
+    "scope": ("/assure/dispose/run/{cancelled}/", Role.DATA_PROTECTION_OFFICER),
+    "ledger": ("/settings/ledger/", Role.AUDITOR),
+    "members": ("/settings/members/", Role.ADMIN),
+    "tokens": ("/settings/tokens/", Role.OPERATOR),
+    "password": ("/accounts/password/change/", Role.OPERATOR),
+    "second factor": ("/accounts/2fa/", Role.OPERATOR),
+    "nothing": ("/runs/019000000-nothing/", Role.OPERATOR),
+}
+LOOKS = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
+    "narrow": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_sound(name: str, look: str, visit: "Visit", bank: "Bank") -> None:
+    path, role = PAGES[name]
+    runs = {
+        "completed": bank.completed.pk,
+        "failed": bank.failed.pk,
+        "cancelled": bank.cancelled.pk,
+    }
+
+    page = visit(path.format(**runs), role, **LOOKS[look])
+
+    assert page.locator("h1").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found] == []
