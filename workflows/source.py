@@ -304,7 +304,9 @@ class _Builder:
             return self._constructed(tag, event)
         except (ValueError, OverflowError):
             raise _unreadable(
-                "value_unreadable", f"“{event.value[:40]}” is not a {tag[len(_TAG) :]}.", event
+                "value_unreadable",
+                f"“{event.value[:40]}” is not a value of type {tag[len(_TAG) :]}.",
+                event,
             ) from None
 
     def _constructed(self, tag: str, event: ScalarEvent) -> Any:
@@ -312,6 +314,8 @@ class _Builder:
         match tag.removeprefix(_TAG):
             case "str" | "timestamp":  # JSON has no dates: they stay as written
                 return _checked_text(event.value, event)
+            case "int" if len(event.value) > 60:
+                raise _out_of_range(event)
             case "int":
                 return _exact(self.constructor.construct_yaml_int(node), event)
             case "float":
@@ -331,12 +335,16 @@ def _place(event: Event) -> Place:
 
 def _exact(number: int | float, event: ScalarEvent) -> int | float:
     if not math.isfinite(number) or (isinstance(number, int) and abs(number) > MAX_INTEGER):
-        raise _unreadable(
-            "number_out_of_range",
-            f"The number {event.value[:30]} is too large. Write it as a text in quotes.",
-            event,
-        )
+        raise _out_of_range(event)
     return number
+
+
+def _out_of_range(event: ScalarEvent) -> SourceUnreadable:
+    return _unreadable(
+        "number_out_of_range",
+        f"The number {event.value[:30]} is too large. Write it as a text in quotes.",
+        event,
+    )
 
 
 def _tag_of(event: NodeEvent) -> str | None:
