@@ -34,7 +34,7 @@ def serve(port: int) -> None:
 
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(model_path())
-    parameters.model_alias = MODEL_NAME
+    parameters.model_alias = {MODEL_NAME}
     parameters.n_ctx, parameters.n_parallel, parameters.n_gpu_layers = CONTEXT_TOKENS, SLOTS, 0
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = THREADS
     parameters.hostnames, parameters.port, parameters.use_jinja = ["127.0.0.1"], port, True

@@ -71,7 +71,7 @@ def test_every_letter_leads_to_a_draft(path: Path) -> None:
     assert json_schemas.faults(definition.input_schema, letter) == []
     assert "@" not in outputs["mask"]["text"]
     assert outputs["result"]["draft"] == "Dear customer."
-    assert outputs["result"]["file_entry"]["desk"] == "regular"
+    assert outputs["result"]["file_entry"]["desk"] == "fraud"
 
 
 def test_claim_file_goes_through_all_its_checks() -> None:
