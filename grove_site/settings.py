@@ -157,6 +157,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 10},
     },
+    "forget answers": {
+        "task": "tenancy.tasks.chore_forget_answers",
+        "schedule": 600.0,
+        "options": {"expires": 300},
+    },
     "finish disposals": {
         "task": "compliance.tasks.chore_finish_disposals",
         "schedule": 60.0,
@@ -246,6 +251,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "tenancy.permissions.Role",
+        "MemberState": "tenancy.api.shapes.MEMBER_STATES",
+        "TokenState": "tenancy.api.shapes.TOKEN_STATES",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "grove_site.api.schema.complete",

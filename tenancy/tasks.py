@@ -4,7 +4,8 @@ import logging
 
 from celery import shared_task
 
-from tenancy import sequencer
+from tenancy import idempotency, sequencer
+from tenancy.context import tenant_context
 from tenancy.errors import GroveError, KeyDestroyed
 from tenancy.models import Tenant
 
@@ -24,3 +25,11 @@ def chore_sequence_ledgers() -> None:
                 "A ledger could not be sequenced",
                 extra={"action": "ledger_not_sequenced", "tenant_slug": tenant.slug},
             )
+
+
+@shared_task(ignore_result=True)
+def chore_forget_answers() -> None:
+    """Drop what was kept for requests that come again, after a day."""
+    for tenant in Tenant.objects.order_by("pk"):
+        with tenant_context(tenant):
+            idempotency.forget_old()

@@ -48,6 +48,21 @@ IDEMPOTENCY_KEY = {
 }
 
 
+PAGE_PARAMETERS = (
+    {
+        "in": "query",
+        "name": "cursor",
+        "schema": {"type": "string"},
+        "description": "`next_cursor` of the page before. Good for the same filter only.",
+    },
+    {
+        "in": "query",
+        "name": "limit",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+    },
+)
+
+
 class GroveSchema(AutoSchema):
     """One operation's description."""
 
@@ -61,8 +76,18 @@ class GroveSchema(AutoSchema):
             operation["x-required-permission"] = str(permission.value)
         if getattr(getattr(self.view, method, None), "is_idempotent", False):
             operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+        if method == "get" and _is_page(operation):
+            named = {parameter["name"] for parameter in operation.get("parameters", [])}
+            missing = [each for each in PAGE_PARAMETERS if each["name"] not in named]
+            operation.setdefault("parameters", []).extend(missing)
         operation["responses"]["default"] = REFUSAL
         return operation
+
+
+def _is_page(operation: dict[str, Any]) -> bool:
+    content = operation["responses"].get("200", {}).get("content", {})
+    shape = content.get("application/json", {}).get("schema", {}).get("$ref", "")
+    return str(shape).endswith("PageShape")
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -81,9 +106,38 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
         return {"type": "apiKey", "in": "cookie", "name": "grove_session"}
 
 
+STREAM: dict[str, Any] = {
+    "operationId": "events_stream",
+    "summary": "Follow the events of a run",
+    "description": "Server-sent events, replayed after `Last-Event-ID` and followed until `end`.",
+    "parameters": [
+        {
+            "in": "path",
+            "name": "run_id",
+            "required": True,
+            "schema": {"type": "string", "format": "uuid"},
+        },
+        {"in": "header", "name": "Last-Event-ID", "schema": {"type": "string"}},
+        {"in": "query", "name": "after", "schema": {"type": "integer"}},
+    ],
+    "tags": ["runs"],
+    "security": [{"bearerAuth": []}, {"cookieAuth": []}],
+    "x-required-permission": "run.view",
+    "responses": {
+        "200": {
+            "description": "Events.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        "204": {"description": "The run has ended, and all of it was seen."},
+        "default": REFUSAL,
+    },
+}
+
+
 def complete(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """A postprocessing hook of drf-spectacular: the dialect, and the shape of a problem."""
+    """A postprocessing hook of drf-spectacular: the dialect, the shape of a problem, the one stream."""
     result["jsonSchemaDialect"] = DIALECT
+    result["paths"]["/api/v1/runs/{run_id}/events/stream"] = {"get": STREAM}
     components: dict[str, Any] = result.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM
     return result

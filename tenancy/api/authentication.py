@@ -13,7 +13,7 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         # request.user would ask this class again
-        http = cast(TenantRequest, request._request)  # noqa: SLF001
+        http = cast(TenantRequest, request._request)
         credential = http.token or http.service_key
         return None if credential is None else (http.user, credential)
 
@@ -25,7 +25,7 @@ class SignedInAuthentication(SessionAuthentication):
     """The session of somebody who signed in on this host. What changes something needs the CSRF token."""
 
     def authenticate(self, request: Request) -> tuple[Any, None] | None:
-        user = getattr(request._request, "user", None)  # noqa: SLF001
+        user = getattr(request._request, "user", None)
         if user is None or not user.is_authenticated or not user.is_active:
             return None
         self.enforce_csrf(request)

@@ -8,6 +8,9 @@ from rest_framework import serializers
 from tenancy.models import ApiToken, Membership, Tenant
 from tenancy.permissions import Permission, Role
 
+MEMBER_STATES = ["invited", "active", "expired", "ended"]
+TOKEN_STATES = ["active", "expired", "revoked"]
+
 
 def to_time(value: datetime | None) -> str | None:
     """RFC 3339, UTC, milliseconds: 2026-11-20T09:41:02.118Z."""
@@ -35,7 +38,7 @@ class MemberShape(serializers.Serializer[Any]):
     email = serializers.EmailField()
     name = serializers.CharField()
     role = serializers.ChoiceField(choices=Role.choices)
-    state = serializers.ChoiceField(choices=["invited", "active", "expired", "ended"])
+    state = serializers.ChoiceField(choices=MEMBER_STATES)
     created_at = serializers.CharField()
     joined_at = serializers.CharField(allow_null=True)
     expires_at = serializers.CharField(allow_null=True)
@@ -52,7 +55,7 @@ class TokenShape(serializers.Serializer[Any]):
     prefix = serializers.CharField()
     scopes = serializers.ListField(child=serializers.CharField())
     member_id = serializers.UUIDField()
-    state = serializers.ChoiceField(choices=["active", "expired", "revoked"])
+    state = serializers.ChoiceField(choices=TOKEN_STATES)
     created_at = serializers.CharField()
     expires_at = serializers.CharField()
     last_used_at = serializers.CharField(allow_null=True)

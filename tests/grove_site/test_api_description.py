@@ -1,5 +1,6 @@
 """The API describes itself: OpenAPI 3.1, every operation with its permission and its refusals."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,9 +8,16 @@ from django.test import Client
 
 from tenancy.models import Tenant
 from tenancy.permissions import Permission
+from tests.architecture.routes import all_routes
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
+SAMPLE = {
+    "UUIDConverter": "00000000-0000-7000-8000-000000000000",
+    "SlugConverter": "sample",
+    "StringConverter": "sample",
+    "IntConverter": 999_999,
+}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -61,3 +69,22 @@ def test_page_has_no_inline_script_and_only_it_may_show_data_images(visitor: Cli
     assert "img-src 'self' data:" in page["Content-Security-Policy"]
     assert "data:" not in elsewhere["Content-Security-Policy"]
     assert visitor.get("/api/?script=").status_code == 200
+
+
+def test_lists_name_cursor_and_limit(description: Any) -> None:
+    listed = dict(operations(description))["get /api/v1/members"]
+
+    assert {"cursor", "limit"} <= {parameter["name"] for parameter in listed["parameters"]}
+
+
+def test_every_route_of_the_api_is_described(description: Any) -> None:
+    """What is not described is not found by whoever writes a client."""
+    described = {re.sub(r"{\w+}", "{}", path) for path in description["paths"]}
+    left_out = {"api:openapi", "api:docs", "api:problem"}
+
+    for route in all_routes():
+        if route.name.startswith("api") and route.name not in left_out:
+            path = route.path(**{name: SAMPLE[kind] for name, kind in route.parameters.items()})
+            for sample in SAMPLE.values():
+                path = path.replace(f"/{sample}", "/{}")
+            assert path in described, route

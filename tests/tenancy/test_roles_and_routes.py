@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tenancy.models import Tenant
+from tenancy.context import tenant_context
+from tenancy.models import LedgerEntry, Tenant
 from tenancy.permissions import MATRIX, Role
 from tests import factories
 from tests.architecture.routes import Route, guarded_routes
@@ -52,6 +53,28 @@ def test_role_reaches_exactly_what_the_matrix_says(acme: Tenant, role: Role) -> 
                 wrong.append(f"{method.upper()} {route.name}: {status}, allowed={allowed}")
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.ADMIN])
+def test_every_refused_change_is_recorded_once(acme: Tenant, role: Role) -> None:
+    user = factories.make_user(name=factories.CAST[role], password="something to change")
+    client = factories.make_client(factories.make_member(tenant=acme, role=role, user=user))
+    wrong = []
+
+    for route in guarded_routes():
+        for method in set(route.needs) - {"get"}:
+            before = count_refusals(acme)
+            status = status_of(client, method, path_to_nowhere(route))
+            recorded = count_refusals(acme) - before
+            if recorded != (1 if status >= 400 else 0):
+                wrong.append(f"{method.upper()} {route.name}: {status}, recorded {recorded} times")
+
+    assert wrong == []
+
+
+def count_refusals(tenant: Tenant) -> int:
+    with tenant_context(tenant):
+        return LedgerEntry.objects.filter(event="access.refused").count()
 
 
 def test_nobody_reaches_nothing_that_is_guarded(acme: Tenant) -> None:
