@@ -50,7 +50,8 @@ class TestServer:
         )
         for alias in ALIASES:
             use(Databases(postgres, TEMPLATE), alias, provision.OWNER)
-            call_command("migrate", database=alias, verbosity=0)
+        call_command("migrate_databases", verbosity=0)
+        for alias in ALIASES:
             connections[alias].close()
             connections[alias].close_pool()
         return server
