@@ -24,25 +24,9 @@ from workflows.document_text import (
 from workflows.models import Documentation, RegisterKind, WorkflowVersion
 from workflows.providers import register
 
-ALLOWED_TAGS = frozenset(
-    (
-        "h1",
-        "h2",
-        "h3",
-        "p",
-        "ul",
-        "ol",
-        "li",
-        "strong",
-        "em",
-        "code",
-        "pre",
-        "blockquote",
-        "hr",
-        "br",
-    )
-    + ("table", "thead", "tbody", "tr", "th", "td")
-)
+TEXT_TAGS = {"h1", "h2", "h3", "p", "ul", "ol", "li", "strong", "em", "code", "pre", "hr", "br"}
+TABLE_TAGS = {"table", "thead", "tbody", "tr", "th", "td"}
+ALLOWED_TAGS = TEXT_TAGS | TABLE_TAGS
 
 
 def render(*, version: WorkflowVersion, as_of: datetime | None = None) -> str:
@@ -53,7 +37,7 @@ def render(*, version: WorkflowVersion, as_of: datetime | None = None) -> str:
 def to_html(text: str) -> str:
     """The document as HTML that holds nothing but text and tables."""
     page = markdown.markdown(text, extensions=["tables", "fenced_code"], output_format="html")
-    return nh3.clean(page, tags=set(ALLOWED_TAGS), attributes={})
+    return nh3.clean(page, tags=ALLOWED_TAGS, attributes={})
 
 
 def digest(text: str) -> str:

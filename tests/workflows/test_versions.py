@@ -133,7 +133,7 @@ def test_database_refuses_to_change_versions(
     make_version()
 
     with (
-        pytest.raises(DatabaseError, match="permission denied|is refused"),
+        pytest.raises(DatabaseError, match=r"permission denied|is refused"),
         transaction.atomic(),
         connections["default"].cursor() as cursor,
     ):

@@ -1,5 +1,7 @@
 """Workflows, their revisions and versions, for programs."""
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -173,7 +175,7 @@ class Document(APIView):
         return HttpResponse(
             text,
             content_type="text/markdown; charset=utf-8",
-            headers={"Digest": f"sha-256={document.digest(text)}"},
+            headers={"Repr-Digest": _repr_digest(text)},
         )
 
 
@@ -241,6 +243,11 @@ def _moment(asked: str) -> Any:
     if moment is None or moment.tzinfo is None:
         raise serializers.ValidationError({"as_of": "Write a moment with its zone, as RFC 3339."})
     return moment
+
+
+def _repr_digest(text: str) -> str:
+    """RFC 9530."""
+    return f"sha-256=:{b64encode(hashlib.sha256(text.encode()).digest()).decode()}:"
 
 
 def _created(shown: dict[str, Any], address: str) -> Response:
