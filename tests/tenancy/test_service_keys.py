@@ -1,11 +1,14 @@
 """Service keys: one signature, one tenant, one minute, one use."""
 
+import base64
 import secrets
 import time
+from io import StringIO
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from tenancy import hosts, service_keys, tenants, tokens
@@ -165,3 +168,48 @@ def test_creation_is_recorded_in_the_platforms_ledger(key: ServiceKey) -> None:
         entry = LedgerEntry.objects.get(subject_id=str(key.pk))
 
     assert entry.event == "service_key.created"
+
+
+def test_command_creates_lists_and_revokes() -> None:
+    out, name = StringIO(), f"nightly-{secrets.token_hex(4)}"
+    public = base64.b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw())
+
+    call_command(
+        "service_key",
+        "create",
+        name,
+        f"--public-key={public.decode()}",
+        "--scope=run.start",
+        stdout=out,
+    )
+    call_command("service_key", "revoke", name, stdout=out)
+    call_command("service_key", "list", stdout=out)
+
+    assert f"{name}\trevoked\t" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("create", "x", "--public-key=short", "--scope=run.start"),
+        ("create", "x", "--public-key=AAAA", "--scope=run.start"),
+        ("revoke", "nobody"),
+    ],
+)
+@pytest.mark.usefixtures("db")
+def test_command_says_what_is_wrong(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError):
+        call_command("service_key", *arguments)
+
+
+def test_name_is_taken_once(key: ServiceKey) -> None:
+    public = base64.b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw())
+
+    with pytest.raises(CommandError):
+        call_command(
+            "service_key",
+            "create",
+            key.name,
+            f"--public-key={public.decode()}",
+            "--scope=run.start",
+        )
