@@ -1,7 +1,7 @@
 """How soon a run goes on after its worker is killed: `python -m benchmarks.recovery [--json] [--repeat N]`.
 
-`kill -9` in the middle of a node and between two nodes, with a second worker waiting. The time is from the kill to the next
-node's start on record. The model server counts: no node that had finished is asked for again.
+`kill -9` in the middle of a node and between two nodes, with a second worker waiting. The time is
+from the kill to the next node's start on record. No node that had finished may run again.
 """
 
 import argparse

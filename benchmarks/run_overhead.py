@@ -1,7 +1,8 @@
 """What running a graph costs beside a bare loop: `python -m benchmarks.run_overhead [--json] [--repeat N]`.
 
-The bare loop is psycopg with one durable INSERT and one commit per wave, in the same run on the same server. Beside it stands
-everything that Grove has on: sealing, row-level security, claims, events, NOTIFY, ledger and, for model calls, decisions.
+The bare loop is psycopg that inserts a row per node and commits once per wave, on the same server in
+the same run. Grove has everything on: sealing, row-level security, claims, events, NOTIFY, ledger and,
+for model calls, decisions.
 """
 
 import argparse
@@ -71,7 +72,9 @@ def _node(name: str, kind: str, after: list[str]) -> str:
 
 
 def _tail(after: list[str], value: str) -> str:
-    return f'  - {{id: result, kind: output, after: [{", ".join(after)}], value: "{{{{ {value} }}}}"}}'
+    return (
+        f'  - {{id: result, kind: output, after: [{", ".join(after)}], value: "{{{{ {value} }}}}"}}'
+    )
 
 
 # -- the bare loop ------------------------------------------------------------------------------------------------
@@ -175,7 +178,9 @@ def measure_single(
         executor.stop()
     total, bare_ms = statistics.median(ours), statistics.median(bares)
     ratio = statistics.median(o / b for o, b in zip(ours, bares, strict=True))
-    frame = 3 if governed else 0  # commits of the input, the output and the claim are not the calls'
+    frame = (
+        3 if governed else 0
+    )  # commits of the input, the output and the claim are not the calls'
     commits = (counter.commits / repeat - frame) / nodes
     limit_commits = GOVERNED_COMMITS if governed else TRIVIAL_COMMITS
     holds = commits <= limit_commits and (governed or ratio <= RATIO_LIMIT)
@@ -211,7 +216,9 @@ def measure_many(stage: Stage, repeat: int) -> Row:
                 start.start(version=version, run_input={"n": number}, by=actors.SYSTEM)
             started = time.perf_counter()
             wait_until(
-                lambda before=before: Run.objects.filter(status__in=TERMINAL).count() >= before + RUNS,
+                lambda before=before: (
+                    Run.objects.filter(status__in=TERMINAL).count() >= before + RUNS
+                ),
                 120,
             )
             ended = time.perf_counter()
@@ -253,10 +260,22 @@ def measure(repeat: int) -> list[Row]:
             add_model(model_url)
             return [
                 measure_single(
-                    stage, f"chain of {CHAIN}", chain(CHAIN), CHAIN + 2, [1] * (CHAIN + 3), repeat, False
+                    stage,
+                    f"chain of {CHAIN}",
+                    chain(CHAIN),
+                    CHAIN + 2,
+                    [1] * (CHAIN + 3),
+                    repeat,
+                    False,
                 ),
                 measure_single(
-                    stage, f"fan-out of {FAN}", fan_out(FAN), FAN + 3, [1, 1, FAN, 1, 1], repeat, False
+                    stage,
+                    f"fan-out of {FAN}",
+                    fan_out(FAN),
+                    FAN + 3,
+                    [1, 1, FAN, 1, 1],
+                    repeat,
+                    False,
                 ),
                 measure_single(
                     stage,
@@ -294,7 +313,9 @@ def main() -> int:
 
 
 def show(rows: list[Row]) -> None:
-    print(f"{'':48} {'ms':>9} {'ms/node':>8} {'commits':>8} {'stmts':>6} {'bare ms':>8} {'ratio':>6}  limit")
+    print(
+        f"{'':48} {'ms':>9} {'ms/node':>8} {'commits':>8} {'stmts':>6} {'bare ms':>8} {'ratio':>6}  limit"
+    )
     for row in rows:
         print(
             f"{row.name:48} {row.total_ms:9.1f} {row.per_node_ms:8.2f} {row.commits_per_node:8.2f} "

@@ -1,4 +1,4 @@
-"""What every measurement stands on: a durable PostgreSQL of its own, a tenant, worker processes, a model of known speed.
+"""What every measurement stands on: a durable PostgreSQL, a tenant, workers, a model of known speed.
 
 Import this before anything of Django's: `with Stage() as stage:` sets the environment and loads the settings.
 """

@@ -16,7 +16,7 @@ app.autodiscover_tasks()
 @signals.worker_ready.connect
 def start_executor(sender: Any = None, **kwargs: Any) -> None:
     """A worker that serves the runs queue moves runs; its first act is to take up what a lost worker left."""
-    from runs import executor
+    from runs import executor  # noqa: PLC0415 - Django is ready only now
 
     queues = {queue.name for queue in sender.task_consumer.queues}
     if "runs" in queues:
@@ -25,6 +25,6 @@ def start_executor(sender: Any = None, **kwargs: Any) -> None:
 
 @signals.worker_shutting_down.connect
 def stop_executor(**kwargs: Any) -> None:
-    from runs import executor
+    from runs import executor  # noqa: PLC0415
 
     executor.stop_here()

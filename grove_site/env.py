@@ -38,7 +38,7 @@ class Env:
             self.problems.append(f"{name} is not set. {why} Set {name}, or {name}_FILE to a file.")
         return value
 
-    def flag(self, name: str, default: bool = False) -> bool:
+    def flag(self, name: str, *, default: bool = False) -> bool:
         words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         return self._convert(name, default, lambda text: words[text.lower()], "true or false")
 

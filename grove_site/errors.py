@@ -92,7 +92,7 @@ def answer(request: HttpRequest, error: GroveError) -> HttpResponse:
 
 def to_problem(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
     """Django REST framework's exception handler. None means: a fault of ours, let it be logged as such."""
-    request: HttpRequest = context["request"]._request  # noqa: SLF001
+    request: HttpRequest = context["request"]._request
     if isinstance(error, GroveError):
         return answer(request, error)
     if isinstance(error, api.ValidationError):

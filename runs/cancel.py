@@ -30,9 +30,7 @@ def cancel(*, run: Run, by: Actor) -> None:
     under_way = NodeExecution.objects.filter(
         run=run, status__in=(NodeStatus.RUNNING, NodeStatus.QUEUED, NodeStatus.WAITING)
     )
-    under_way.update(
-        status=NodeStatus.CANCELLED, finished_at=at, error_code="cancelled"
-    )
+    under_way.update(status=NodeStatus.CANCELLED, finished_at=at, error_code="cancelled")
     checkpoint.emit(
         run.pk,
         [

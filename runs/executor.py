@@ -13,6 +13,7 @@ import logging
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from uuid import UUID
 
@@ -36,6 +37,16 @@ CLAIM_AT_ONCE = 20
 STOP_WITHIN_SECONDS = 10
 
 News = tuple[LiveRun, Outcome | None]  # None: the run has just been taken up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One run's part in a wave: what its nodes brought, the rows to write, the nodes to start once they are written."""
+
+    live: LiveRun
+    outcomes: list[Outcome]
+    wave: checkpoint.RunWave
+    starting: list[str]
 
 
 class Executor:
@@ -123,68 +134,57 @@ class Executor:
 
     def _advance(self, news: list[list[News]]) -> None:
         """One wave of one tenant: take in, plan, write once, then start what follows."""
-        at = now()
-        tenant = news[0][0][0].tenant
-        steps: list[tuple[LiveRun, checkpoint.RunWave, list[str]]] = []
-        brought: dict[UUID, list[Outcome]] = {}
-        for items in news:
-            live = items[0][0]
-            outcomes = [outcome for _, outcome in items if outcome is not None]
-            brought[live.run_id] = outcomes
-            if live.run_id not in self._held:
-                settle_late(live, outcomes)
-                continue
-            wave, starting = live.next_wave(outcomes, at) if outcomes else live.first_wave(at)
-            if live.status == RunStatus.COMPLETED:
-                self._seal_output(live, wave)
-            steps.append((live, wave, starting))
+        steps = [step for items in news if (step := self._step(items))]
         if not steps:
             return
-        with tenant_context(tenant):
-            alive = self._write([(live, wave) for live, wave, _ in steps])
-        for live, _, starting in steps:
-            if live.run_id not in alive:
+        with tenant_context(steps[0].live.tenant):
+            alive = self._write(steps)
+        for step in steps:
+            if step.live.run_id in alive:
+                self._follow(step)
+            else:
                 logger.info("A claim was lost; what its nodes bring is late")
-                self._held.pop(live.run_id, None)
-                settle_late(live, brought[live.run_id])
-                continue
-            if not self._stopping.is_set():
-                for node_id in starting:
-                    self._pool.submit(self._run_node, live, node_id, live.running[node_id])
-            if live.is_over:
-                self._held.pop(live.run_id, None)
-        if self._slots - len(self._held) >= CLAIM_AT_ONCE and any(x.is_over for x, _, _ in steps):
+                self._held.pop(step.live.run_id, None)
+                settle_late(step.live, step.outcomes)
+        room = self._slots - len(self._held)
+        if room >= CLAIM_AT_ONCE and any(step.live.is_over for step in steps):
             self.wake()
 
-    def _write(self, steps: list[tuple[LiveRun, checkpoint.RunWave]]) -> set[UUID]:
+    def _step(self, items: list[News]) -> Step | None:
+        """What one run brings to the wave; nothing when it is no longer held."""
+        live = items[0][0]
+        outcomes = [outcome for _, outcome in items if outcome is not None]
+        if live.run_id not in self._held:
+            settle_late(live, outcomes)
+            return None
+        at = now()
+        wave, starting = live.next_wave(outcomes, at) if outcomes else live.first_wave(at)
+        if live.status == RunStatus.COMPLETED:
+            _seal_output(live, wave)
+        return Step(live=live, outcomes=outcomes, wave=wave, starting=starting)
+
+    def _follow(self, step: Step) -> None:
+        """After the commit: what follows may start, and a run that is over is let go."""
+        live = step.live
+        if live.is_over:
+            self._held.pop(live.run_id, None)
+        elif not self._stopping.is_set():
+            for node_id in step.starting:
+                self._pool.submit(self._run_node, live, node_id, live.running[node_id])
+
+    def _write(self, steps: list[Step]) -> set[UUID]:
         """One commit. While the database is away nothing is lost: the wave waits here for it."""
-        waves = [wave for _, wave in steps]
-        ending = [live for live, _ in steps if live.is_over]
+        waves = [step.wave for step in steps]
+        ending = [step.live for step in steps if step.live.is_over]
         again = False
         while True:
             try:
-                if not ending:
-                    return checkpoint.write(waves, again=again)
-                with transaction.atomic():
-                    alive = checkpoint.write(waves, again=again)
-                    record_end([live for live in ending if live.run_id in alive])
-                return alive
+                return _write_once(waves, ending, again=again)
             except DatabaseError as error:
                 if not _is_away(error) or self._stopping.wait(0.2):
                     raise
                 again = True
                 connections.close_all()
-
-    def _seal_output(self, live: LiveRun, wave: checkpoint.RunWave) -> None:
-        sealed = payloads.seal(
-            live.key,
-            live.output(),
-            tenant_id=live.tenant.pk,
-            table="runs_run",
-            row=live.run_id,
-            column="output_sealed",
-        )
-        wave.run |= {"payload": wave.keep(sealed.payload), "commitment": sealed.commitment}
 
     # -- start: on a thread of the node pool, outside any transaction -------------------------------------------------
 
@@ -239,6 +239,29 @@ class Executor:
             self._held.pop(live.run_id, None)
 
 
+def _write_once(
+    waves: list[checkpoint.RunWave], ending: list[LiveRun], *, again: bool
+) -> set[UUID]:
+    if not ending:
+        return checkpoint.write(waves, again=again)
+    with transaction.atomic():
+        alive = checkpoint.write(waves, again=again)
+        record_end([live for live in ending if live.run_id in alive])
+    return alive
+
+
+def _seal_output(live: LiveRun, wave: checkpoint.RunWave) -> None:
+    sealed = payloads.seal(
+        live.key,
+        live.output(),
+        tenant_id=live.tenant.pk,
+        table="runs_run",
+        row=live.run_id,
+        column="output_sealed",
+    )
+    wave.run |= {"payload": wave.keep(sealed.payload), "commitment": sealed.commitment}
+
+
 def _is_away(error: DatabaseError) -> bool:
     """The connection broke, as against: the statement was refused."""
     return type(error).__name__ in ("OperationalError", "InterfaceError")
@@ -269,5 +292,3 @@ def wake_here() -> None:
     """A message arrived: see what waits. Without an executor there is nothing to do; the sweep finds the run."""
     if _current is not None:
         _current.wake()
-
-

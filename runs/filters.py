@@ -53,5 +53,7 @@ def _to_time(name: str, text: str) -> datetime:
     except ValueError:
         moment = None
     if moment is None:
-        raise FilterInvalid(f"“{name}” takes a date or an RFC 3339 time, such as 2026-11-21T09:00:00Z.")
+        raise FilterInvalid(
+            f"“{name}” takes a date or an RFC 3339 time, such as 2026-11-21T09:00:00Z."
+        )
     return make_aware(moment) if is_naive(moment) else moment

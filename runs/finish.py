@@ -1,6 +1,7 @@
 """The end of a run on record: one ledger entry that commits to all that happened in it."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.db import connection
 
@@ -30,7 +31,7 @@ def record_end(ended: Sequence[LiveRun]) -> None:
         )
 
 
-def run_digest(run_id: object) -> str:
+def run_digest(run_id: UUID) -> str:
     """SHA-256 over the run's node executions, decisions and calls, as docs/ledger.md describes it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT grove_run_digest(%s)", [run_id])

@@ -1,13 +1,13 @@
 """The governed door: the only way from a node to the world.
 
-    1 action      what, with which resource, on whose behalf, and a digest of what would be sent
-    2 facts       the labels of what flows in, what this run has touched so far, what it may still spend
-    3 decide      compliance.policy; any error in there is a denial
-    4 obey        modify and decide again, wait, or refuse
-    5 record      decision, reservation and intent in one commit, BEFORE the act
-    6 act         the gateway; it takes nothing without a permit, and permits are made here only
-    7 filter      detectors on what came back: they add labels, never remove any
-    8 settle      usage and answer go with the wave's commit
+1 action      what, with which resource, on whose behalf, and a digest of what would be sent
+2 facts       the labels of what flows in, what this run has touched so far, what it may still spend
+3 decide      compliance.policy; any error in there is a denial
+4 obey        modify and decide again, wait, or refuse
+5 record      decision, reservation and intent in one commit, BEFORE the act
+6 act         the gateway; it takes nothing without a permit, and permits are made here only
+7 filter      detectors on what came back: they add labels, never remove any
+8 settle      usage and answer go with the wave's commit
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from compliance.labels import Integrity, Labels, join
 from compliance.policy.actions import Action, ActionKind
 from compliance.policy.facts import Facts
 from compliance.policy.verdicts import ObligationKind, Verdict, VerdictKind
-from runs import payloads
+from runs import facts_of_runs, payloads
 from runs.checkpoint import Row, event
 from runs.errors import ClaimLost
 from runs.live_run import LiveRun, Outcome, Settlement
@@ -39,7 +39,6 @@ from workflows.nodes import ModelAnswer, NodeFailed, NodeNote, Result
 from workflows.providers import gateway, prices
 from workflows.providers.contract import ModelRequest, ModelResponse, Permit, ProviderError, Target
 
-NO_BUDGET_MICROS = 10**15  # a run without a budget: more than anything costs
 LONGEST_THROTTLE_SECONDS = 30.0
 
 
@@ -84,7 +83,7 @@ class NodeDoor:
         timeout_seconds: int,
         labels: Labels,
     ) -> ModelAnswer:
-        """One governed model call, with failover to the group's next deployment. Raises NodeFailed when none answers."""
+        """One governed model call, with failover to the group's next deployment. Raises NodeFailed."""
         request = ModelRequest(
             messages=tuple(dict(message) for message in messages),
             schema=schema,
@@ -125,7 +124,11 @@ class NodeDoor:
         try:
             response = gateway.complete(target, request, permit=permit)
         except ProviderError as error:
-            self._settle_failed(recorded.call_id, error)
+            self._settle_failed(recorded.call_id, error.kind, error.sentence)
+            raise
+        except Exception as error:
+            sentence = f"This call broke on our side ({type(error).__name__})."
+            self._settle_failed(recorded.call_id, "internal_error", sentence)
             raise
         cost = prices.cost(
             target, tokens_in=response.tokens_in, tokens_out=response.tokens_out, at=now()
@@ -156,7 +159,9 @@ class NodeDoor:
             if verdict.kind is VerdictKind.MODIFY:
                 owed = [o.value for o in verdict.obliged(ObligationKind.MODIFY)]
                 if carried_out.issuperset(owed):
-                    raise NodeFailed("obligation_repeats", "A policy asks for what was done already.")
+                    raise NodeFailed(
+                        "obligation_repeats", "A policy asks for what was done already."
+                    )
                 request = _transformed(request, owed)
                 carried_out |= frozenset(owed)
             elif verdict.kind is VerdictKind.THROTTLE:
@@ -193,13 +198,20 @@ class NodeDoor:
         with transaction.atomic():
             sofar = RunFacts.objects.select_for_update().get(root_run_id=live.root_run_id)
             self._check_claim()
-            facts = _facts(sofar, labels, estimate.micros, carried_out)
+            facts = facts_of_runs.gather(
+                sofar, labels=labels, estimate_micros=estimate.micros, carried_out=carried_out
+            )
             verdict = engine.decide(action, facts)
             decision = self._write_decision(action, facts, verdict, target)
             call = None
             if verdict.kind is VerdictKind.ALLOW:
                 call = self._write_intent(decision, group, target, request, estimate.micros)
-                _touch(sofar, labels, target, estimate.micros)
+                facts_of_runs.touch(
+                    sofar,
+                    labels=labels,
+                    destination=target.destination,
+                    reserved_micros=estimate.micros,
+                )
         self._note(
             "decision.made",
             decision=str(decision.pk),
@@ -207,9 +219,7 @@ class NodeDoor:
             policies=list(verdict.policies),
             resource=target.name,
         )
-        return Recorded(
-            decision_id=decision.pk, verdict=verdict, call_id=call.pk if call else None
-        )
+        return Recorded(decision_id=decision.pk, verdict=verdict, call_id=call.pk if call else None)
 
     def _check_claim(self) -> None:
         live = self._live
@@ -290,14 +300,14 @@ class NodeDoor:
             )
         )
 
-    def _settle_failed(self, call_id: UUID, error: ProviderError) -> None:
+    def _settle_failed(self, call_id: UUID, kind: str, sentence: str) -> None:
         self._settlements.append(
             Settlement(
                 call_id=call_id,
                 status=CallStatus.FAILED.value,
                 finished_at=now(),
-                error_kind=error.kind,
-                error_sentence=error.sentence,
+                error_kind=str(kind),
+                error_sentence=sentence,
             )
         )
 
@@ -356,45 +366,9 @@ class NodeDoor:
         ).payload
 
 
-def _facts(
-    sofar: RunFacts, labels: Labels, estimate_micros: int, carried_out: frozenset[str]
-) -> Facts:
-    budget = NO_BUDGET_MICROS if sofar.budget_micros is None else sofar.budget_micros
-    return Facts(
-        max_class=int(labels.data_class),
-        integrity=int(labels.integrity),
-        tags=labels.tags,
-        residency=labels.residency,
-        declared=True,  # the graph is fixed: a node can only call what its definition names
-        est_cost_micros=estimate_micros,
-        budget_left_micros=budget - sofar.spent_micros - sofar.reserved_micros,
-        today=now().date(),
-        calls=sofar.calls,
-        model_calls=sofar.model_calls,
-        spent_micros=sofar.spent_micros,
-        transforms=carried_out,
-        run_max_class=sofar.max_class,
-        run_tags=frozenset(sofar.tags),
-        tools_used=frozenset(sofar.tools_used),
-        destinations=frozenset(sofar.destinations),
-    )
-
-
-def _touch(sofar: RunFacts, labels: Labels, target: Target, reserved_micros: int) -> None:
-    """What the run has touched from now on, with this call in flight."""
-    sofar.max_class = max(sofar.max_class, int(labels.data_class))
-    sofar.tags = sorted({*sofar.tags, *labels.tags})
-    sofar.destinations = sorted({*sofar.destinations, target.destination})
-    sofar.calls += 1
-    sofar.model_calls += 1
-    sofar.in_flight += 1
-    sofar.reserved_micros += reserved_micros
-    sofar.save()
-
-
 def _transformed(request: ModelRequest, owed: Sequence[str]) -> ModelRequest:
     messages = tuple(
-        message | {"content": transforms.apply_all(owed, message["content"])}
+        {**message, "content": transforms.apply_all(owed, message["content"])}
         for message in request.messages
     )
     return replace(request, messages=messages)

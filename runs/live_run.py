@@ -280,7 +280,5 @@ class LiveRun:
     def output(self) -> Any:
         """The value of the run: that of its output node, or of each that was reached, by name."""
         kinds = self.definition.kinds
-        reached = {
-            node: value for node, value in self.outputs.items() if kinds[node] == "output"
-        }
+        reached = {node: value for node, value in self.outputs.items() if kinds[node] == "output"}
         return next(iter(reached.values())) if len(reached) == 1 else reached

@@ -25,7 +25,9 @@ class Sealed:
     commitment: str
 
 
-def seal(key: DataKeyRef, value: Any, *, tenant_id: UUID, table: str, row: UUID, column: str) -> Sealed:
+def seal(
+    key: DataKeyRef, value: Any, *, tenant_id: UUID, table: str, row: UUID, column: str
+) -> Sealed:
     """Seal a JSON value for one place. Raises TypeError for what is not JSON."""
     plain = orjson.dumps(value)
     salt, digest = commitments.commit(plain)

@@ -6,7 +6,9 @@ from typing import Any
 
 from workflows.graph import Edge, Graph
 
-JOINING = frozenset({"merge", "output"})  # these wait for their live branches; all others need every edge
+JOINING = frozenset(
+    {"merge", "output"}
+)  # these wait for their live branches; all others need every edge
 
 
 @dataclass(slots=True)

@@ -23,7 +23,9 @@ def resume(*, run: Run, by: Actor) -> None:
     )
     if won != 1:
         run.refresh_from_db(fields=["status"])
-        raise RunNotResumable(f"This run is {run.get_status_display().lower()}; only a failed run can be resumed.")
+        raise RunNotResumable(
+            f"This run is {run.get_status_display().lower()}; only a failed run can be resumed."
+        )
     RunClaim.objects.filter(run_id=run.pk).update(
         wanted=True, worker_id=None, losses=0, token=F("token") + 1
     )

@@ -1,7 +1,8 @@
 """Events of a run as they happen (WHATWG server-sent events), replayed from the database after any break.
 
-One LISTEN connection per process tells which run has news; the events themselves are always read from the database, under
-the tenant of the request. Nothing can be missed: a stream clears its signal first and queries afterwards.
+One LISTEN connection per process tells which run has news; the events themselves are always read from
+the database, under the tenant of the request. Nothing can be missed: a stream clears its signal first
+and queries afterwards.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from runs.models import Run, RunEvent
+from tenancy.api.shapes import to_time
 from tenancy.context import tenant_context
 from tenancy.models import Tenant
 
@@ -28,6 +30,7 @@ CHANNEL = "grove_runs"
 HEARTBEAT_SECONDS = 15.0
 CHECK_EVERY_SECONDS = 60.0
 PAGE = 500
+MOST_DIGITS = 10  # a PostgreSQL integer
 
 
 class Listener:
@@ -77,15 +80,12 @@ def listener() -> Listener:
     return _listeners.setdefault(id(asyncio.get_running_loop()), Listener())
 
 
-def respond(
-    request: HttpRequest, run: Run, *, may_read: Callable[[], bool]
-) -> HttpResponseBase:
+def respond(request: HttpRequest, run: Run, *, may_read: Callable[[], bool]) -> HttpResponseBase:
     """A stream of the run's events after `Last-Event-ID` (or `?after=`). `may_read` is asked again every minute.
 
     204 when the run has ended and the reader has seen all of it: an EventSource then stops to reconnect.
     """
-    last = request.headers.get("Last-Event-ID") or request.GET.get("after") or "0"
-    after = int(last) if last.isdigit() else 0
+    after = _number(request.headers.get("Last-Event-ID") or request.GET.get("after") or "")
     if run.is_terminal and after >= run.event_seq:
         return HttpResponse(status=204)
     response = StreamingHttpResponse(
@@ -96,13 +96,18 @@ def respond(
     return response
 
 
+def _number(text: str) -> int:
+    """What we did not give out ourselves counts as nothing seen."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < MOST_DIGITS else 0
+
+
 async def stream(
     tenant: Tenant, run_id: UUID, after: int, may_read: Callable[[], bool]
 ) -> AsyncIterator[str]:
     """Replay, then follow. Ends after the last `end`, or when the reader may not read any more."""
     hub, loop = listener(), asyncio.get_running_loop()
     news = hub.subscribe(run_id)
-    checked = loop.time()
+    checked, ended = loop.time(), False
     try:
         yield "retry: 3000\n\n"
         while True:
@@ -112,13 +117,15 @@ async def stream(
                 yield to_frame(row)
                 after = row.seq
             if events:
-                if len(events) < PAGE and events[-1].name == "end":
-                    return
-                continue
+                ended = events[-1].name == "end"
+            if ended and len(events) < PAGE:
+                return
             if loop.time() - checked > CHECK_EVERY_SECONDS:
                 checked = loop.time()
                 if not await sync_to_async(_ask, thread_sensitive=False)(tenant, may_read):
                     return
+            if events:
+                continue
             try:
                 await asyncio.wait_for(news.wait(), HEARTBEAT_SECONDS)
             except TimeoutError:
@@ -129,7 +136,12 @@ async def stream(
 
 def to_frame(row: RunEvent) -> str:
     """One event on the wire: its number, its name, and one line of JSON."""
-    shown: dict[str, Any] = {"seq": row.seq, "node": row.node_id or None, "at": row.at, **row.body}
+    shown: dict[str, Any] = {
+        "seq": row.seq,
+        "node": row.node_id or None,
+        "at": to_time(row.at),
+        **row.body,
+    }
     return f"id: {row.seq}\nevent: {row.name}\ndata: {orjson.dumps(shown).decode()}\n\n"
 
 

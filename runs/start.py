@@ -1,4 +1,4 @@
-"""Start a run: check the input, freeze what it will run with, and write it down. Workers hear of it after the commit."""
+"""Start a run: check the input, freeze what it will run with, write it down, and tell the workers."""
 
 from typing import Any
 
@@ -39,7 +39,9 @@ def start(
     """
     definition = version.revision.definition
     if not version.is_published:
-        raise VersionNotPublished(f"Version {version.number} of “{version.workflow}” is not published.")
+        raise VersionNotPublished(
+            f"Version {version.number} of “{version.workflow}” is not published."
+        )
     check_input(definition, run_input)
     if idempotency_key and (earlier := find_by_key(idempotency_key)):
         return earlier
@@ -63,7 +65,10 @@ def check_input(definition: Definition, run_input: Any) -> None:
     if faults:
         raise InputInvalid(
             f"The input does not match the workflow's input schema: {faults[0]}.",
-            errors=[{"pointer": _pointer(fault.path), "detail": str(fault)} for fault in faults],
+            errors=[
+                {"pointer": _pointer(fault.path), "detail": str(fault), "code": fault.rule}
+                for fault in faults
+            ],
         )
 
 

@@ -38,10 +38,7 @@ def take_up(won: Sequence[Claim], *, worker: str) -> list[LiveRun]:
 
 
 def _take_up_for(tenant: Tenant, group: Sequence[Claim], worker: str) -> Iterable[LiveRun]:
-    runs = {
-        run.pk: run
-        for run in Run.objects.filter(pk__in=[claim.run_id for claim in group])
-    }
+    runs = {run.pk: run for run in Run.objects.filter(pk__in=[claim.run_id for claim in group])}
     begun = [run.pk for run in runs.values() if run.status != RunStatus.QUEUED or run.event_seq > 1]
     left: dict[UUID, list[NodeExecution]] = defaultdict(list)
     if begun:
@@ -110,11 +107,11 @@ def _remember(live: LiveRun, row: NodeExecution) -> None:
         live.states[node] = NodeState(status=row.status, branch=row.branch or None)
         if row.status == NodeStatus.COMPLETED:
             live.outputs[node] = _open(live.key, row, "output_sealed")
-            live.labels[node] = Labels.from_json(row.labels)
+            live.labels[node] = Labels.from_json(row.labels or {})
 
 
 def _find_lost_calls(live: LiveRun) -> None:
-    """Calls that were intended and never settled: nobody knows what the provider did. The reservation counts as spent."""
+    """Calls intended and never settled: nobody knows what the provider did. What was reserved counts as spent."""
     intended = ModelCall.objects.filter(run_id=live.run_id, status=CallStatus.INTENDED)
     live.lost_calls = [
         {

@@ -14,7 +14,7 @@ def after_commit(run_id: UUID) -> None:
 
 
 def _send(run_id: UUID) -> None:
-    from runs.tasks import execute_run
+    from runs.tasks import execute_run  # noqa: PLC0415 - the task calls the executor, which starts runs
 
     try:
         execute_run.delay(str(run_id))

@@ -11,6 +11,7 @@ from tenancy.errors import NoTenant
 
 if TYPE_CHECKING:
     from tenancy.models import Tenant
+    from tenancy.pgbackend.base import DatabaseWrapper
 
 ALIASES = ("default", "keys")
 
@@ -18,14 +19,14 @@ ALIASES = ("default", "keys")
 @contextmanager
 def tenant_context(tenant: "Tenant | None") -> Iterator[None]:
     """Work for this tenant on both databases until the block ends; None means for nobody."""
-    before = {alias: connections[alias].tenant for alias in ALIASES}
+    before = {alias: _wrapper(alias).tenant for alias in ALIASES}
     try:
         for alias in ALIASES:
             _set(alias, tenant)
         yield
     finally:
         for alias, previous in before.items():
-            connections[alias].set_tenant(previous)
+            _wrapper(alias).set_tenant(previous)
 
 
 def enter(tenant: "Tenant | None") -> None:
@@ -35,7 +36,7 @@ def enter(tenant: "Tenant | None") -> None:
 
 
 def find_current_tenant() -> "Tenant | None":
-    tenant = connections["default"].tenant
+    tenant = _wrapper("default").tenant
     return cast("Tenant", tenant) if getattr(tenant, "pk", None) else None
 
 
@@ -48,7 +49,8 @@ def current_tenant() -> "Tenant":
 
 
 def _set(alias: str, tenant: "Tenant | None") -> None:
-    if tenant is None:
-        connections[alias].set_tenant(FakeTenant(schema_name="public"))
-    else:
-        connections[alias].set_tenant(tenant)
+    _wrapper(alias).set_tenant(tenant or FakeTenant(schema_name="public"))
+
+
+def _wrapper(alias: str) -> "DatabaseWrapper":
+    return cast("DatabaseWrapper", connections[alias])

@@ -133,12 +133,6 @@ def blind_index(identifier: str) -> str:
     return hmac.digest(derived_key("blind index").secret, normal.encode(), hashlib.sha256).hex()
 
 
-def forget() -> None:
-    """Drop the pools of this process."""
-    with _pools_change:
-        _pools.clear()
-
-
 @contextmanager
 def _on_tenant() -> Iterator[UUID]:
     """The current tenant, set on the keys' connection, too: some contexts reach the default one only."""

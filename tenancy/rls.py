@@ -24,9 +24,9 @@ END $$
 class EnableRLS(Operation):
     """Enable and force row-level security on a model's table.
 
-    `parents` names its TenantForeignKeys: each becomes a foreign key on (tenant_id, parent_id), since a plain one is not
-    guarded by row-level security. `refuse` (or `append_only=True` for all three) takes the grants away and installs a
-    trigger that stops the owner, too.
+    `parents` names its TenantForeignKeys: each becomes a foreign key on (tenant_id, parent_id), since a
+    plain one is not guarded by row-level security. `refuse` (or `append_only=True` for all three) takes
+    the grants away and installs a trigger that stops the owner, too.
     """
 
     reversible = True
@@ -35,6 +35,7 @@ class EnableRLS(Operation):
         self,
         model_name: str,
         parents: Sequence[str] = (),
+        *,
         append_only: bool = False,
         refuse: Sequence[str] = (),
     ) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from compliance.models import Disposal, DisposalPlan, DisposedRecord, LegalBasis, PolicySnapshot
+from tenancy.api.records import RecordShown
 from tenancy.api.shapes import to_time
 
 
@@ -13,7 +14,7 @@ class ActorShown(serializers.Serializer[Any]):
     id = serializers.CharField()
 
 
-class PolicySnapshotShown(serializers.ModelSerializer[PolicySnapshot]):
+class PolicySnapshotShown(RecordShown):
     """A snapshot without its texts."""
 
     author = serializers.SerializerMethodField()
@@ -54,7 +55,7 @@ class WholePolicyShown(PolicySnapshotShown):
             {
                 "number": activation.number,
                 "reason": activation.reason,
-                "at": activation.at,
+                "at": to_time(activation.at),
                 "by": {"kind": activation.actor_kind, "id": activation.actor_id},
             }
             for activation in snapshot.activations.order_by("-number")
@@ -91,7 +92,7 @@ class AskLog(serializers.Serializer[Any]):
     until = serializers.DateTimeField(required=False, help_text="RFC 3339 time or date, exclusive.")
 
 
-class DisposalPlanShown(serializers.ModelSerializer[DisposalPlan]):
+class DisposalPlanShown(RecordShown):
     """What a dry run found: exactly these records."""
 
     records = serializers.SerializerMethodField()
@@ -104,7 +105,7 @@ class DisposalPlanShown(serializers.ModelSerializer[DisposalPlan]):
         return [{"kind": kind, "id": record_id} for kind, record_id in plan.lines]
 
 
-class DisposalShown(serializers.ModelSerializer[Disposal]):
+class DisposalShown(RecordShown):
     """An entry of the log. `finished_at` is null while a sweep still has to complete it."""
 
     by = serializers.SerializerMethodField()
@@ -149,7 +150,7 @@ class DisposalShown(serializers.ModelSerializer[Disposal]):
         return getattr(confirmations[0], name) if confirmations else None
 
 
-class DisposedRecordShown(serializers.ModelSerializer[DisposedRecord]):
+class DisposedRecordShown(RecordShown):
     class Meta:
         model = DisposedRecord
         fields = ("kind", "record_id", "digest", "owner_digest")

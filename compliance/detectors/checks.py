@@ -24,18 +24,31 @@ _ISSUERS = (
     (re.compile(r"30[0-5]|3[689]"), {14, 16}),
     (re.compile(r"6011|65|64[4-9]|622"), {16, 19}),
     (re.compile(r"35(2[89]|[3-8])"), {16, 19}),
-    (re.compile(r"5[0678]|6[0-9]"), set(range(13, 20))),
+    (re.compile(r"50(18|20|38)|5893|6304|6759|676[1-3]"), set(range(13, 20))),
 )
+# How long an IBAN of each country is (SWIFT's registry).
+_IBAN_LENGTHS = {
+    entry[:2]: int(entry[2:])
+    for entry in (
+        "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 "
+        "DK18 DO28 EE20 EG29 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 "
+        "IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 "
+        "MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 "
+        "SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30"
+    ).split()
+}
 
 
 def iban(text: str) -> Span:
-    """The longest beginning that is an IBAN; words may follow it without a mark."""
-    places = [place for place, character in enumerate(text) if character.isalnum()]
-    compact = "".join(text[place] for place in places).upper()
-    for length in range(min(34, len(compact)), 14, -1):
-        if iban_number.is_valid(compact[:length], check_country=False):
-            return 0, places[length - 1] + 1
-    return None
+    """The beginning that is an IBAN of its country; words may follow it without a mark."""
+    length = _IBAN_LENGTHS.get(text[:2].upper())
+    if length is None:
+        return None
+    places = [place for place, character in enumerate(text) if character.isalnum()][:length]
+    compact = "".join(text[place] for place in places)
+    if len(compact) < length or not iban_number.is_valid(compact, check_country=False):
+        return None
+    return 0, places[-1] + 1
 
 
 def card(text: str) -> Span:
@@ -99,7 +112,7 @@ def with_digits(text: str) -> Span:
 
 def secret(text: str) -> Span:
     """A value after “password:”, without the full stop of its sentence; plain short words are not."""
-    value = text.rstrip(".)!?")
+    value = text.rstrip(".)")
     if len(value) < 4 or (value.isalpha() and value.islower() and len(value) < 12):
         return None
     return 0, len(value)

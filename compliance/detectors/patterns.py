@@ -35,7 +35,7 @@ class Detector:
     beside: frozenset[int] = _WORD  # bytes that may not stand directly beside it
 
     def spans(self, content: bytes) -> Iterator[tuple[int, int]]:
-        """Where it is. After a match that is none, the search goes on one byte further."""
+        """Where it is. After a match that is none, the search goes on where one may begin."""
         position = 0
         while match := self.pattern.search(content, position):
             group = 1 if match.re.groups else 0
@@ -47,7 +47,12 @@ class Detector:
                     yield begin, stop
                     position = max(stop, match.start() + 1)
                     continue
-            position = match.start() + 1
+            position = self._next_beginning(content, match.start() + 1)
+
+    def _next_beginning(self, content: bytes, position: int) -> int:
+        while position < len(content) and content[position - 1] in self.beside:
+            position += 1
+        return position
 
     def _stands_alone(self, content: bytes, start: int, end: int) -> bool:
         before = content[start - 1] if start else 32
@@ -176,6 +181,7 @@ DETECTORS: tuple[Detector, ...] = (
             r"(?:1[ .-])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[.-])[0-9]{3}[. -][0-9]{4}",
         ),
         narrow=checks.phone,
+        beside=_WORD | frozenset(b"/"),
     ),
     Detector(
         kind="PHONE",

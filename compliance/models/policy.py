@@ -1,11 +1,9 @@
 """Policies are data: immutable snapshots, and rows that say which one was in force from when."""
 
-from typing import Any
-
 from django.db import models
 
 from compliance.policy.rules import Texts
-from tenancy.models import TenantForeignKey, TenantManager, TenantOwned
+from tenancy.models import TenantForeignKey, TenantOwned
 
 
 class PolicySnapshot(TenantOwned):
@@ -22,8 +20,6 @@ class PolicySnapshot(TenantOwned):
     author_kind = models.CharField(max_length=16)
     author_id = models.CharField(max_length=64)
     created_at = models.DateTimeField()
-
-    objects: TenantManager[Any] = TenantManager()
 
     class Meta(TenantOwned.Meta):
         ordering = ("-number",)
@@ -49,8 +45,6 @@ class PolicyActivation(TenantOwned):
     actor_kind = models.CharField(max_length=16)
     actor_id = models.CharField(max_length=64)
     at = models.DateTimeField()
-
-    objects: TenantManager[Any] = TenantManager()
 
     class Meta(TenantOwned.Meta):
         ordering = ("-number",)

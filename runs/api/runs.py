@@ -25,16 +25,18 @@ from runs.api.serializers import (
     StartRun,
 )
 from runs.filters import filter_runs
-from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent
+from runs.models import Decision, NodeExecution, Run, RunEvent
 from tenancy.access import may_still, permission_required
-from tenancy.api.idempotency import idempotent
+from tenancy.api.idempotency import fingerprint_of, idempotent
 from tenancy.api.pages import page_of
 from tenancy.api.shapes import page_shape
 from tenancy.permissions import Permission
 from workflows.models import WorkflowVersion
 
 FILTERS = [
-    OpenApiParameter("status", description="One or more states, comma-separated; `-failed` excludes."),
+    OpenApiParameter(
+        "status", description="One or more states, comma-separated; `-failed` excludes."
+    ),
     OpenApiParameter("workflow", description="A workflow's name; `-name` excludes."),
     OpenApiParameter("owner", description="The owner label."),
     OpenApiParameter("since", description="RFC 3339 time or date, inclusive."),
@@ -66,6 +68,7 @@ class Runs(APIView):
             by=request._request.actor,  # type: ignore[attr-defined]
             owner_label=wanted["owner_label"],
             subject=wanted["subject"],
+            idempotency_key=fingerprint_of(request),
         )
         return _accepted(run)
 
@@ -121,9 +124,11 @@ class NodeExecutions(APIView):
     @extend_schema(operation_id="node_executions_list", responses=page_shape(NodeExecutionShown))
     def get(self, request: Request, run_id: UUID) -> Response:
         """All attempts of all nodes of a run, in the order they were written."""
-        run = get_object_or_404(Run, pk=run_id)
-        rows = NodeExecution.objects.filter(run=run)
-        return page_of(rows, request, to_json=lambda row: NodeExecutionShown(row).data, order=("id",))
+        run = get_object_or_404(_runs(), pk=run_id)
+        rows = run.node_executions.defer("output_sealed")
+        return page_of(
+            rows, request, to_json=lambda row: NodeExecutionShown(row).data, order=("id",)
+        )
 
 
 class NodeOutput(APIView):
@@ -142,7 +147,7 @@ class Decisions(APIView):
 
     @extend_schema(operation_id="decisions_list", responses=page_shape(DecisionShown))
     def get(self, request: Request, run_id: UUID) -> Response:
-        run = get_object_or_404(Run, pk=run_id)
+        run = get_object_or_404(_runs(), pk=run_id)
         rows = Decision.objects.filter(run=run)
         return page_of(rows, request, to_json=lambda row: DecisionShown(row).data, order=("id",))
 
@@ -160,8 +165,8 @@ class ModelCalls(APIView):
 
     @extend_schema(operation_id="model_calls_list", responses=page_shape(ModelCallShown))
     def get(self, request: Request, run_id: UUID) -> Response:
-        run = get_object_or_404(Run, pk=run_id)
-        rows = ModelCall.objects.filter(run=run)
+        run = get_object_or_404(_runs(), pk=run_id)
+        rows = run.model_calls.defer("request_sealed", "response_sealed")
         return page_of(rows, request, to_json=lambda row: ModelCallShown(row).data, order=("id",))
 
 
@@ -171,7 +176,7 @@ class Events(APIView):
     @extend_schema(operation_id="events_list", responses=page_shape(EventShown))
     def get(self, request: Request, run_id: UUID) -> Response:
         """Events in the order of their numbers. `events/stream` follows them live."""
-        run = get_object_or_404(Run, pk=run_id)
+        run = get_object_or_404(_runs(), pk=run_id)
         rows = RunEvent.objects.filter(run=run)
         return page_of(rows, request, to_json=lambda row: EventShown(row).data, order=("seq",))
 
@@ -185,7 +190,8 @@ def follow_events(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
 
 
 def _runs() -> QuerySet[Run]:
-    return Run.objects.select_related("workflow", "version")
+    """Without their content, which may be large."""
+    return Run.objects.select_related("workflow", "version").defer("input_sealed", "output_sealed")
 
 
 def _version(slug: str, number: int | None) -> WorkflowVersion:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent
+from tenancy.api.records import RecordShown
 
 
 class StartRun(serializers.Serializer[Any]):
@@ -14,7 +16,11 @@ class StartRun(serializers.Serializer[Any]):
     version = serializers.IntegerField(required=False, min_value=1)
     input = serializers.JSONField(help_text="Must match the workflow's input schema.")
     owner_label = serializers.CharField(
-        required=False, default="", max_length=200, allow_blank=True, help_text="Whose data this is."
+        required=False,
+        default="",
+        max_length=200,
+        allow_blank=True,
+        help_text="Whose data this is.",
     )
     subject = serializers.CharField(
         required=False,
@@ -38,7 +44,14 @@ class RunError(serializers.Serializer[Any]):
     node = serializers.CharField()
 
 
-class RunShown(serializers.ModelSerializer[Run]):
+class Starter(serializers.Serializer[Any]):
+    """Who started a run: a user, a token, a service or the system."""
+
+    kind = serializers.CharField()
+    id = serializers.CharField()
+
+
+class RunShown(RecordShown):
     workflow = serializers.CharField(source="workflow.slug")
     version = serializers.IntegerField(source="version.number")
     labels = serializers.JSONField()
@@ -78,23 +91,27 @@ class RunShown(serializers.ModelSerializer[Run]):
             "parent_run",
         )
 
+    @extend_schema_field(Amount)
     def get_cost(self, run: Run) -> dict[str, str]:
-        return {"amount": to_amount(run.cost_micros), "currency": run.currency}
+        return to_money(run.cost_micros, run.currency)
 
+    @extend_schema_field(RunError(allow_null=True))
     def get_error(self, run: Run) -> dict[str, str] | None:
         if not run.error_code:
             return None
         return {"code": run.error_code, "sentence": run.error_sentence, "node": run.error_node}
 
+    @extend_schema_field(Starter)
     def get_started_by(self, run: Run) -> dict[str, str]:
         return {"kind": run.started_by_kind, "id": run.started_by_id}
 
 
-class NodeExecutionShown(serializers.ModelSerializer[NodeExecution]):
+class NodeExecutionShown(RecordShown):
     node = serializers.CharField(source="node_id")
     labels = serializers.JSONField()
     skipped_because = serializers.JSONField()
     duration_ms = serializers.SerializerMethodField()
+    cost = serializers.SerializerMethodField()
 
     class Meta:
         model = NodeExecution
@@ -115,7 +132,7 @@ class NodeExecutionShown(serializers.ModelSerializer[NodeExecution]):
             "model",
             "tokens_in",
             "tokens_out",
-            "cost_micros",
+            "cost",
             "output_commitment",
             "worker",
         )
@@ -125,8 +142,12 @@ class NodeExecutionShown(serializers.ModelSerializer[NodeExecution]):
             return None
         return int((row.finished_at - row.started_at).total_seconds() * 1000)
 
+    @extend_schema_field(Amount)
+    def get_cost(self, row: NodeExecution) -> dict[str, str]:
+        return to_money(row.cost_micros, row.run.currency)
 
-class DecisionShown(serializers.ModelSerializer[Decision]):
+
+class DecisionShown(RecordShown):
     node = serializers.CharField(source="node_id")
     policies = serializers.JSONField()
     obligations = serializers.JSONField()
@@ -154,8 +175,9 @@ class DecisionShown(serializers.ModelSerializer[Decision]):
         )
 
 
-class ModelCallShown(serializers.ModelSerializer[ModelCall]):
+class ModelCallShown(RecordShown):
     node = serializers.CharField(source="node_id")
+    cost = serializers.SerializerMethodField()
 
     class Meta:
         model = ModelCall
@@ -171,16 +193,19 @@ class ModelCallShown(serializers.ModelSerializer[ModelCall]):
             "status",
             "tokens_in",
             "tokens_out",
-            "cost_micros",
-            "currency",
+            "cost",
             "error_kind",
             "error_sentence",
             "started_at",
             "finished_at",
         )
 
+    @extend_schema_field(Amount)
+    def get_cost(self, call: ModelCall) -> dict[str, str]:
+        return to_money(call.cost_micros, call.currency)
 
-class EventShown(serializers.ModelSerializer[RunEvent]):
+
+class EventShown(RecordShown):
     node = serializers.CharField(source="node_id")
     body = serializers.JSONField()
 
@@ -198,6 +223,10 @@ class Payloads(serializers.Serializer[Any]):
 
 class NodePayload(serializers.Serializer[Any]):
     output = serializers.JSONField()
+
+
+def to_money(micros: int, currency: str) -> dict[str, str]:
+    return {"amount": to_amount(micros), "currency": currency}
 
 
 def to_amount(micros: int) -> str:

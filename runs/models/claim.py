@@ -10,7 +10,9 @@ class Worker(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     number = models.IntegerField(unique=True)
-    holds_lock = models.BooleanField()  # no lock behind a transaction pooler: then the heartbeat tells
+    holds_lock = (
+        models.BooleanField()
+    )  # no lock behind a transaction pooler: then the heartbeat tells
     host = models.CharField(max_length=100)
     pid = models.IntegerField()
     started_at = models.DateTimeField()

@@ -13,9 +13,7 @@ class Run(TenantOwned):
     workflow = TenantForeignKey("workflows.Workflow", related_name="runs")
     version = TenantForeignKey("workflows.WorkflowVersion", related_name="runs")
     snapshot = TenantForeignKey("compliance.PolicySnapshot", related_name="+")
-    status = models.CharField(
-        max_length=40, choices=RunStatus.choices, default=RunStatus.QUEUED
-    )
+    status = models.CharField(max_length=40, choices=RunStatus.choices, default=RunStatus.QUEUED)
 
     root_run = TenantForeignKey("self", null=True, related_name="tree")
     parent_run = TenantForeignKey("self", null=True, related_name="children")

@@ -1,5 +1,6 @@
 """`@idempotent` on a resource's post: send it twice with one Idempotency-Key, and it happens once."""
 
+import hashlib
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -10,7 +11,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenancy import access, idempotency
+from tenancy import access, idempotency, keys
 from tenancy.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing
 from tenancy.models import IdempotencyKey
 
@@ -46,9 +47,18 @@ def idempotent(*, required: bool = False) -> Callable[[Post], Post]:
     return decorate
 
 
-def key_of(request: Request) -> str:
-    """The request's Idempotency-Key or nothing: for verbs that keep it with what they make."""
-    return _key_of(request, required=False)
+def fingerprint_of(request: Request) -> str | None:
+    """A keyed digest of caller, key and body; None without a key. For verbs that keep it with what they make.
+
+    So a request that died before its answer was kept still happens once: the second one finds what the first made.
+    """
+    key = _key_of(request, required=False)
+    if not key:
+        return None
+    caller = access.actor_of(request)
+    body = hashlib.sha256(_body_of(request)).hexdigest()
+    said = orjson.dumps([caller.kind, str(caller.id), request.path, key, body])
+    return keys.blind_index(hashlib.sha256(said).hexdigest())
 
 
 def _first_time(claimed: IdempotencyKey, post: Callable[[], Response]) -> Response:

@@ -37,7 +37,7 @@ class Membership(TenantOwned):
     expires_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
-    objects = TenantManager.from_queryset(MembershipQuerySet)()
+    objects = TenantManager.from_queryset(MembershipQuerySet)()  # type: ignore[misc]  # the plugin takes the base's for a ClassVar
 
     class Meta(TenantOwned.Meta):
         constraints = (

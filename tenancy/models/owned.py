@@ -9,7 +9,6 @@ from django.db.models.expressions import Func
 
 from tenancy.context import current_tenant
 
-
 Row = TypeVar("Row", bound=models.Model)
 
 
@@ -38,7 +37,7 @@ class TenantManager(models.Manager[Row]):
         return super().get_queryset().filter(tenant_id=current_tenant().pk)
 
 
-class TenantForeignKey(models.ForeignKey):
+class TenantForeignKey(models.ForeignKey[Any, Any]):
     """A reference inside a tenant. The database checks it as (tenant_id, id): see tenancy.rls.EnableRLS."""
 
     def __init__(self, to: Any, on_delete: Any = models.PROTECT, **options: Any) -> None:
@@ -64,7 +63,7 @@ class TenantOwned(models.Model):
         db_index=False,
     )
 
-    objects: TenantManager[Any] = TenantManager()
+    objects = TenantManager()
 
     class Meta:
         abstract = True

@@ -1,7 +1,8 @@
 """django-tenants' PostgreSQL backend for shared tables under row-level security.
 
-`connection.set_tenant(tenant)` stays the one interface, but what travels to the server is the setting `app.tenant_id`,
-never a search_path. It travels in one pipeline with the next statement, and only when the physical connection disagrees.
+`connection.set_tenant(tenant)` stays the one interface, but what travels to the server is the setting
+`app.tenant_id`, never a search_path: in one pipeline with the next statement, and only when the
+physical connection disagrees.
 
 Session mode: the setting lives on the physical connection (direct connections and Django's pool).
 Local mode: the setting lives in each transaction (PgBouncer in transaction pooling).
@@ -19,7 +20,7 @@ SESSION = "SELECT pg_catalog.set_config('app.tenant_id', %s, false)"
 LOCAL = "SELECT pg_catalog.set_config('app.tenant_id', %s, true)"
 
 
-class DatabaseWrapper(django_tenants_base.DatabaseWrapper):  # type: ignore[misc]
+class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
     """One connection of Django's, and the tenant that it works for."""
 
     @property
@@ -27,17 +28,23 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):  # type: ignore[misc
         """The tenant's id as the server knows it; nobody's is the empty string, which matches no row."""
         return str(getattr(self.tenant, "pk", None) or "")
 
-    def set_tenant(self, tenant: Any, include_public: bool = True) -> None:
+    def set_tenant(self, tenant: Any, include_public: bool = True) -> None:  # noqa: FBT001, FBT002
         """Nothing is sent here: the next statement carries it."""
         self.tenant = tenant
         self.schema_name = tenant.schema_name
         self.include_public_schema = include_public
 
     def set_schema(
-        self, schema_name: str, include_public: bool = True, tenant_type: Any = None
+        self,
+        schema_name: str,
+        include_public: bool = True,  # noqa: FBT001, FBT002 - django-tenants' signature
+        tenant_type: Any = None,
     ) -> None:
         """django-tenants and the Celery integration know a tenant by name only: find it."""
-        from django_tenants.utils import get_public_schema_name, get_tenant_model
+        from django_tenants.utils import (  # noqa: PLC0415 - models are not ready where backends load
+            get_public_schema_name,
+            get_tenant_model,
+        )
 
         if schema_name in (None, get_public_schema_name()):
             return self.set_tenant(
@@ -141,7 +148,9 @@ class _TenantCursor:
             return bool(getattr(connection, "believed_tenant", "") != wanted)
         if connection.info.transaction_status != TransactionStatus.IDLE:
             return bool(getattr(connection, "believed_tenant", None) != wanted)
-        if not wanted:  # nothing is set where a transaction starts, and CREATE DATABASE cannot share one
+        if (
+            not wanted
+        ):  # nothing is set where a transaction starts, and CREATE DATABASE cannot share one
             connection.believed_tenant = ""
         return bool(wanted)
 

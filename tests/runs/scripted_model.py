@@ -13,10 +13,13 @@ Answer = str | tuple[int, str]  # a text, or a status and a body
 class ScriptedModel:
     """OpenAI's chat completions over real HTTP. `script` gets the last message and gives an answer."""
 
-    def __init__(self, script: Callable[[str], Answer] | None = None, *, seconds: float = 0) -> None:
+    def __init__(
+        self, script: Callable[[str], Answer] | None = None, *, seconds: float = 0
+    ) -> None:
         self.script = script or (lambda prompt: f"echo: {prompt}")
         self.seconds = seconds
         self.prompts: list[str] = []
+        self.seen = ""  # everything that ever arrived, as text
         self.intervals: list[tuple[float, float]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -38,6 +41,7 @@ class ScriptedModel:
 
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                model.seen += json.dumps(asked, ensure_ascii=False)
                 prompt = asked["messages"][-1]["content"]
                 began = time.monotonic()
                 model.prompts.append(prompt)

@@ -92,8 +92,7 @@ def _graphs(draw: st.DrawFn) -> tuple[Graph, dict[str, str]]:
     count = draw(st.integers(1, 15))
     nodes = [f"n{number}" for number in range(count)]
     kinds = {
-        node: draw(st.sampled_from(["transform", "merge", "condition", "output"]))
-        for node in nodes
+        node: draw(st.sampled_from(["transform", "merge", "condition", "output"])) for node in nodes
     }
     edges = [
         Edge(

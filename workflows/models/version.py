@@ -36,7 +36,7 @@ class WorkflowVersion(Authored):
     revision = TenantForeignKey("workflows.DefinitionRevision", related_name="versions")
     digest = models.CharField(max_length=64)
 
-    objects = TenantManager.from_queryset(VersionQuerySet)()
+    objects = TenantManager.from_queryset(VersionQuerySet)()  # type: ignore[misc]  # the plugin takes the base's for a ClassVar
 
     class Meta(Authored.Meta):
         ordering = ("-number",)

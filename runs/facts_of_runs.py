@@ -1,0 +1,46 @@
+"""What a run has touched so far: gathered for a decision, counted on once a call is allowed. The caller holds its row."""
+
+from django.utils.timezone import now
+
+from compliance.labels import Labels
+from compliance.policy.facts import Facts
+from runs.models import RunFacts
+
+NO_BUDGET_MICROS = 10**15  # a run without a budget: more than anything costs
+
+
+def gather(
+    sofar: RunFacts, *, labels: Labels, estimate_micros: int, carried_out: frozenset[str]
+) -> Facts:
+    """The facts of one action, with the calls in flight counted in."""
+    budget = NO_BUDGET_MICROS if sofar.budget_micros is None else sofar.budget_micros
+    return Facts(
+        max_class=int(labels.data_class),
+        integrity=int(labels.integrity),
+        tags=labels.tags,
+        residency=labels.residency,
+        declared=True,  # the graph is fixed: a node can only call what its definition names
+        est_cost_micros=estimate_micros,
+        budget_left_micros=budget - sofar.spent_micros - sofar.reserved_micros,
+        today=now().date(),
+        calls=sofar.calls,
+        model_calls=sofar.model_calls,
+        spent_micros=sofar.spent_micros,
+        transforms=carried_out,
+        run_max_class=sofar.max_class,
+        run_tags=frozenset(sofar.tags),
+        tools_used=frozenset(sofar.tools_used),
+        destinations=frozenset(sofar.destinations),
+    )
+
+
+def touch(sofar: RunFacts, *, labels: Labels, destination: str, reserved_micros: int) -> None:
+    """What the run has touched from now on, with this call in flight."""
+    sofar.max_class = max(sofar.max_class, int(labels.data_class))
+    sofar.tags = sorted({*sofar.tags, *labels.tags})
+    sofar.destinations = sorted({*sofar.destinations, destination})
+    sofar.calls += 1
+    sofar.model_calls += 1
+    sofar.in_flight += 1
+    sofar.reserved_micros += reserved_micros
+    sofar.save()
