@@ -57,6 +57,7 @@ def test_a_verifier_key_is_read_back():
         lambda note: note.split("\n\n")[0] + "\n\n",  # no signature
         lambda note: note[:-6] + "AAAA=\n",  # another signature
         lambda note: "nothing",
+        lambda note: note[:-10] + "\u00e9=\n",  # a signature that is no base64
         lambda note: note.replace("\n3\n", "\n3\nAAAA"),  # root is no hash
     ],
 )

@@ -68,6 +68,7 @@ def test_a_destroyed_data_key_does_not_open_and_its_row_stays(in_acme):
     with pytest.raises(KeyDestroyed):
         keys.open_data_key(gone.id)
     assert keys.is_destroyed(gone.id)
+    assert not keys.is_destroyed(kept.id)
     assert bytes(DataKey.objects.get(pk=gone.id).wrapped) == b""
     assert keys.open_data_key(kept.id) == kept
     assert set(keys.open_data_keys([gone.id, kept.id])) == {kept.id}

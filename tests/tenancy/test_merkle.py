@@ -1,5 +1,6 @@
 """The tree against another implementation, and against its own proofs."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
@@ -73,6 +74,27 @@ def test_every_beginning_is_consistent_and_nothing_else_is(size, data):
     assert not merkle.is_consistent(old, size, proof, old_root, merkle.EMPTY_ROOT)
     assert not merkle.is_consistent(size + 1, size, proof, old_root, frontier.root())
     assert old == size or not merkle.is_consistent(old, size, [], old_root, frontier.root())
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: merkle.inclusion_proof(3, 3, reader({})),
+        lambda: merkle.consistency_proof(0, 3, reader({})),
+        lambda: merkle.consistency_proof(4, 3, reader({})),
+    ],
+)
+def test_there_is_no_proof_of_what_is_not_in_the_tree(ask):
+    with pytest.raises(ValueError, match="not"):
+        ask()
+
+
+def test_a_proof_that_is_too_long_is_refused():
+    _, nodes = grown(4)
+    root = merkle.root_of(nodes[0, n] for n in range(4))
+    proof = merkle.consistency_proof(2, 4, reader(nodes))
+
+    assert not merkle.is_consistent(2, 4, [*proof, root, root], nodes[1, 0], root)
 
 
 @given(st.integers(1, 60), st.data())

@@ -1,5 +1,6 @@
 """What is sealed opens in its place, with its key, unchanged, and in no other way."""
 
+import secrets
 from dataclasses import replace
 from uuid import uuid4
 
@@ -93,6 +94,15 @@ def test_two_places_never_share_their_associated_data(table, column, other_table
     same = associated_data(b"h", one) == associated_data(b"h", other)
 
     assert same == (one == other)
+
+
+def test_what_does_not_compress_is_sealed_as_it_is():
+    noise = secrets.token_bytes(500)
+
+    sealed = seal(KEY, noise, place=PLACE)
+
+    assert sealed[0] == PLAIN
+    assert unseal(KEY, sealed, place=PLACE) == noise
 
 
 def test_json_comes_back():
