@@ -168,7 +168,7 @@ def _save_next(
         raise DefinitionRenamed(
             f"This is the workflow “{workflow.slug}”, but the definition is named “{reading.name}”."
         )
-    head = workflow.head
+    head: DefinitionRevision | None = workflow.head
     if parent is not None and head is not None and parent.pk != head.pk:
         raise RevisionOutdated
     if head is not None and _says_the_same(head, reading):

@@ -12,7 +12,7 @@ from django.db.models import Count
 
 from compliance.disposables import PlanLine
 from workflows import versions
-from workflows.models import RevisionContent, Workflow
+from workflows.models import DefinitionRevision, RevisionContent, Workflow
 
 
 class WorkflowDisposable:
@@ -23,18 +23,19 @@ class WorkflowDisposable:
     parent = ""
 
     def find(self, ids: Collection[UUID]) -> Sequence[PlanLine]:
-        living = (
-            Workflow.objects.living()
-            .filter(pk__in=ids)
-            .select_related("head")
-            .annotate(revision_count=Count("revisions"))
+        living = Workflow.objects.living().filter(pk__in=ids).select_related("head")
+        counts = dict(
+            DefinitionRevision.objects.filter(workflow_id__in=ids)
+            .order_by()
+            .values_list("workflow_id")
+            .annotate(Count("id"))
         )
         return [
             PlanLine(
                 kind=self.kind,
                 id=workflow.pk,
                 fingerprint=workflow.head.digest if workflow.head else "",
-                parts={"definition_revision": workflow.revision_count},
+                parts={"definition_revision": counts.get(workflow.pk, 0)},
             )
             for workflow in living
         ]

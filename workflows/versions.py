@@ -1,5 +1,7 @@
 """Versions and their life: draft, published, retired. One version of a workflow is published at a time."""
 
+from uuid import UUID
+
 from django.db import transaction
 
 from tenancy import ledger
@@ -109,7 +111,7 @@ def end_with_workflow(*, version: WorkflowVersion) -> None:
 def check_publishable(version: WorkflowVersion) -> None:
     """Check the definition as things stand now: a model group may be missing. Raises NotPublishable."""
     revision = version.revision
-    reading = definitions.read(revision.source, media=revision.media)  # type: ignore[arg-type]
+    reading = definitions.read(revision.source, media=revision.media)
     errors = reading.errors
     if errors:
         more = f" And {len(errors) - 1} more." if len(errors) > 1 else ""
@@ -119,7 +121,7 @@ def check_publishable(version: WorkflowVersion) -> None:
         )
 
 
-def _lock(workflow_id: object) -> Workflow:
+def _lock(workflow_id: UUID) -> Workflow:
     # Two publishers queue here, and so do a publisher and a saver.
     workflow = Workflow.objects.select_for_update().get(pk=workflow_id)
     if workflow.is_disposed:

@@ -54,7 +54,8 @@ def seed() -> Tenant:
 
 def find_tenant() -> Tenant | None:
     with tenant_context(None):
-        return Tenant.objects.filter(schema_name=SLUG).first()
+        tenant: Tenant | None = Tenant.objects.filter(schema_name=SLUG).first()
+    return tenant
 
 
 def actor(name: str) -> Actor:

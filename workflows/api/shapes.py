@@ -15,6 +15,7 @@ from workflows.models import (
     Workflow,
     WorkflowVersion,
 )
+from workflows.providers.register import PROVIDER_FACTS
 
 Json = dict[str, Any]
 CLASSES = [level.word for level in DataClass]
@@ -50,7 +51,7 @@ class RevisionShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     workflow = serializers.CharField()
     number = serializers.IntegerField()
-    parent = serializers.UUIDField(allow_null=True)
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
     digest = serializers.CharField(allow_blank=True, help_text="Empty for a draft with errors.")
     media = serializers.ChoiceField(choices=["yaml", "json"])
     node_count = serializers.IntegerField()
@@ -63,8 +64,8 @@ class RevisionShape(serializers.Serializer[Any]):
 class WholeRevisionShape(RevisionShape):
     """A revision with what it says. `definition` is null for a draft with errors."""
 
-    source = serializers.CharField()
-    definition = serializers.JSONField(allow_null=True)  # type: ignore[assignment]
+    source = serializers.CharField()  # type: ignore[assignment]
+    definition = serializers.JSONField(allow_null=True)
     problems = ProblemShape(many=True)
 
 
@@ -129,7 +130,7 @@ class DefinitionInput(serializers.Serializer[Any]):
 
 
 class NextDefinitionInput(DefinitionInput):
-    parent = serializers.IntegerField(
+    parent = serializers.IntegerField(  # type: ignore[assignment]
         required=False,
         allow_null=True,
         default=None,
@@ -210,13 +211,10 @@ def version_to_json(version: WorkflowVersion) -> Json:
 
 
 def provider_to_json(provider: Provider) -> Json:
-    names = [name for name in ProviderShape().fields if name not in ("id", "papers_expire_on")]
     expires = provider.papers_expire_on
-    return {
-        "id": str(provider.pk),
-        **{name: getattr(provider, name) for name in names},
-        "papers_expire_on": expires.isoformat() if expires else None,
-    }
+    facts = {name: getattr(provider, name) for name in PROVIDER_FACTS}
+    facts["papers_expire_on"] = expires.isoformat() if expires else None
+    return {"id": str(provider.pk), "name": provider.name, **facts}
 
 
 def deployment_to_json(deployment: Deployment) -> Json:

@@ -218,7 +218,8 @@ def _versions(slug: str) -> Any:
 
 
 def _version(slug: str, number: int) -> WorkflowVersion:
-    return get_object_or_404(_versions(slug), number=number)
+    version: WorkflowVersion = get_object_or_404(_versions(slug), number=number)
+    return version
 
 
 def _checked(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
