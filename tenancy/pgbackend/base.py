@@ -158,7 +158,7 @@ class _TenantCursor:
         """COPY and stream cannot be pipelined: one more round trip. A cursor without a tenant sees no row."""
         connection = self.connection
         idle = connection.info.transaction_status == TransactionStatus.IDLE
-        if settings.RLS_LOCAL and idle:
+        if settings.RLS_LOCAL and idle and connection.autocommit:
             message = "COPY and stream need a transaction in local mode."
             raise RuntimeError(message)
         wanted = self.tenant_wrapper.wanted_tenant if self.tenant_wrapper else ""

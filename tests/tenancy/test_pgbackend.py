@@ -71,10 +71,15 @@ READERS = [
 @pytest.fixture(params=["session", "local"])
 def mode(request: pytest.FixtureRequest, settings: Any) -> Iterator[str]:
     """A fresh physical connection in each mode: what an earlier one believed must not help."""
-    connection.close()
+    _forget_connections()
     settings.RLS_LOCAL = request.param == "local"
     yield request.param
+    _forget_connections()
+
+
+def _forget_connections() -> None:
     connection.close()
+    connection.close_pool()
 
 
 @pytest.fixture
