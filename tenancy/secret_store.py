@@ -89,11 +89,11 @@ def reveal(name: str) -> SecretValue:
     """The newest value, for the provider gateway and governed tool calls only. Raises SecretNotFound."""
     version = (
         SecretVersion.objects.select_related("secret")
-        .filter(secret__name=name, secret__revoked_at__isnull=True, sealed__isnull=False)
+        .filter(secret__name=name, secret__revoked_at__isnull=True)
         .order_by("-number")
         .first()
     )
-    if version is None:
+    if version is None or version.sealed is None:
         raise SecretNotFound(f"There is no secret “{name}”, or it was revoked.")
     plain = unseal(keys.derived_key("secrets"), version.sealed, place=_place(name, version.number))
     _note_use(version.secret)
