@@ -52,27 +52,17 @@ def iban(text: str) -> Span:
 
 
 def card(text: str) -> Span:
-    """The first window between separators that passes an issuer's prefix, length and Luhn."""
+    """The longest beginning up to a separator that passes an issuer's prefix, length and Luhn."""
     places = [place for place, character in enumerate(text) if character.isdigit()]
     digits = "".join(text[place] for place in places)
-    for first, start in enumerate(places):
-        if first and places[first - 1] == start - 1:
-            continue  # not after a separator
-        for length in range(min(19, len(digits) - first), 12, -1):
-            last = first + length - 1
-            if last + 1 < len(digits) and places[last + 1] == places[last] + 1:
-                continue  # not before a separator
-            if _is_card(digits[first : last + 1]):
-                return start, places[last] + 1
+    lengths = {length for prefix, allowed in _ISSUERS if prefix.match(digits) for length in allowed}
+    for length in sorted(lengths, reverse=True):
+        ends_at_separator = length == len(digits) or (
+            length < len(digits) and places[length] > places[length - 1] + 1
+        )
+        if ends_at_separator and len(set(digits[:length])) > 1 and luhn.is_valid(digits[:length]):
+            return 0, places[length - 1] + 1
     return None
-
-
-def _is_card(digits: str) -> bool:
-    return (
-        len(set(digits)) > 1
-        and luhn.is_valid(digits)
-        and any(prefix.match(digits) and len(digits) in lengths for prefix, lengths in _ISSUERS)
-    )
 
 
 def ssn(text: str) -> Span:

@@ -33,21 +33,31 @@ class Detector:
     pattern: Any
     narrow: Narrow = whole
     beside: frozenset[int] = _WORD  # bytes that may not stand directly beside it
+    shortens: bool = False  # a match may have run on into the next number
 
     def spans(self, content: bytes) -> Iterator[tuple[int, int]]:
         """Where it is. After a match that is none, the search goes on where one may begin."""
         position = 0
         while match := self.pattern.search(content, position):
             group = 1 if match.re.groups else 0
-            start, end = match.span(group)
+            span = self._real_span(content, *match.span(group))
+            if span is not None:
+                yield span
+                position = max(span[1], match.start() + 1)
+            else:
+                position = self._next_beginning(content, match.start() + 1)
+
+    def _real_span(self, content: bytes, start: int, end: int) -> tuple[int, int] | None:
+        while end > start:
             narrowed = self.narrow(content[start:end].decode("ascii"))
             if narrowed is not None:
                 begin, stop = start + narrowed[0], start + narrowed[1]
                 if self._stands_alone(content, begin, stop):
-                    yield begin, stop
-                    position = max(stop, match.start() + 1)
-                    continue
-            position = self._next_beginning(content, match.start() + 1)
+                    return begin, stop
+            if not self.shortens:
+                return None
+            end = _last_separator(content, start, end)
+        return None
 
     def _next_beginning(self, content: bytes, position: int) -> int:
         while position < len(content) and content[position - 1] in self.beside:
@@ -58,6 +68,15 @@ class Detector:
         before = content[start - 1] if start else 32
         after = content[end] if end < len(content) else 32
         return before not in self.beside and after not in self.beside
+
+
+def _last_separator(content: bytes, start: int, end: int) -> int:
+    """Where the separators before the last group of letters and digits begin."""
+    while end > start and content[end - 1] in _WORD:
+        end -= 1
+    while end > start and content[end - 1] not in _WORD:
+        end -= 1
+    return end
 
 
 def _compiled(*patterns: str) -> Any:
@@ -124,7 +143,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         kind="CARD",
-        pattern=_compiled(r"[0-9](?:[ -]?[0-9]){12,40}"),
+        pattern=_compiled(r"[0-9](?:[ -]?[0-9]){12,19}"),
         narrow=checks.card,
         beside=_DIGITS,
     ),
@@ -181,6 +200,7 @@ DETECTORS: tuple[Detector, ...] = (
             r"(?:1[ .-])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[.-])[0-9]{3}[. -][0-9]{4}",
         ),
         narrow=checks.phone,
+        shortens=True,
         beside=_WORD | frozenset(b"/"),
     ),
     Detector(
@@ -192,5 +212,6 @@ DETECTORS: tuple[Detector, ...] = (
             + rb"(\+?[0-9(](?:[ ./()-]{0,2}[0-9]){5,14})"
         ),
         narrow=checks.phone,
+        shortens=True,
     ),
 )
