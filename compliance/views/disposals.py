@@ -64,7 +64,7 @@ def show_plan(request: TenantRequest, plan_id: UUID) -> HttpResponse:
 def confirm(request: TenantRequest, plan_id: UUID) -> HttpResponse:
     """Step 3: the ground, the reason, and the word typed. Sending it destroys the keys."""
     frozen = disposal.get_plan(plan_id)
-    form = ConfirmForm(request.POST or None, plan=frozen)
+    form = ConfirmForm(request.POST if request.method == "POST" else None, plan=frozen)
     if not form.is_valid():
         shown = _plan(frozen) | {"form": form}
         status = 422 if form.is_bound else 200

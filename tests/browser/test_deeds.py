@@ -40,7 +40,10 @@ def test_a_wrong_password_is_told_once_and_in_focus(visit: "Visit", bank: "Bank"
 def test_a_run_is_started_and_watched_to_its_end_without_a_reload(visit: "Visit") -> None:
     page = visit(START, Role.OPERATOR)
 
-    page.get_by_label("Text of the letter").fill(LETTER)
+    streams: list[int] = []
+    page.on("response", lambda r: streams.append(r.status) if "/events/stream" in r.url else None)
+
+    page.get_by_label("Text of the letter").fill(LETTER + " take your time")
     page.get_by_role("button", name="Start run").click()
     page.wait_for_url("**/runs/*-*/")
     page.evaluate("window.sameDocument = true")
@@ -48,6 +51,7 @@ def test_a_run_is_started_and_watched_to_its_end_without_a_reload(visit: "Visit"
     page.locator(".head .badge", has_text="Completed").wait_for(timeout=20_000)
     assert page.evaluate("window.sameDocument")
     assert page.locator(".live").count() == 0
+    assert streams[0] == 200
 
 
 def test_a_run_is_started_without_scripts(visit: "Visit") -> None:
@@ -110,8 +114,8 @@ def test_the_page_before_a_resume_says_what_runs_and_what_is_reused(
 
     page.get_by_role("heading", name="Resume this run?").wait_for()
     text = page.locator("main").inner_text()
-    assert "4 nodes will run" in text
-    assert "5 finished nodes will be reused" in text
+    assert "3 nodes will run" in text
+    assert "6 finished nodes will be reused" in text
 
 
 def test_problems_of_a_pasted_definition_lead_to_their_lines(visit: "Visit") -> None:

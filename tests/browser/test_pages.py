@@ -47,7 +47,7 @@ PAGES = {
     "ledger": ("/settings/ledger/", Role.AUDITOR),
     "members": ("/settings/members/", Role.ADMIN),
     "tokens": ("/settings/tokens/", Role.OPERATOR),
-    "password": ("/accounts/password/change/", Role.OPERATOR),
+    "password": ("/accounts/password/", Role.OPERATOR),
     "second factor": ("/accounts/2fa/", Role.OPERATOR),
     "nothing": ("/runs/019000000-nothing/", Role.OPERATOR),
 }

@@ -18,7 +18,8 @@ from workflows.models import Workflow
 @permission_required(Permission.WORKFLOW_EDIT)
 def import_definition(request: TenantRequest) -> HttpResponse:
     """A definition under its own name. One with errors is refused, and every error is listed."""
-    form = DefinitionForm(request.POST or None, request.FILES or None)
+    sent = (request.POST, request.FILES) if request.method == "POST" else ()
+    form = DefinitionForm(*sent)
     if not form.is_valid():
         return _show(request, "workflows/import.html", form, status=422 if form.is_bound else 200)
     text, media = form.cleaned_data["text"], form.cleaned_data["media"]

@@ -40,7 +40,7 @@ def _ask_reason(
 ) -> HttpResponse:
     found = WorkflowVersion.objects.select_related("workflow__published", "revision")
     version = get_object_or_404(found, workflow__slug=slug, number=number)
-    form = ReasonForm(request.POST or None)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         shown = {"version": version, "workflow": version.workflow, "form": form, "verb": verb}
         return render(
