@@ -66,7 +66,8 @@ class Supervisor:
             self._wait_until_all_are_up()
             status = self._show_demo() if self.plan.demo else 0
             if self.plan.stay:
-                self.say("Grove", "is up; Ctrl-C stops it")
+                host = "demo.localhost" if self.plan.demo else "localhost"
+                self.say("Grove", f"is up at http://{host}:{self.plan.port}; Ctrl-C stops it")
                 self._watch()
         return status
 

@@ -1,5 +1,6 @@
 """The embedded PostgreSQL, for real: started, killed, started again, its roles tried one by one."""
 
+import io
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 
 from grove_site.embedded import postgres, provision
 from grove_site.embedded.errors import NoPostgres
@@ -211,6 +213,27 @@ def test_queue_takes_and_gives_a_message(provisioned: EmbeddedPostgres) -> None:
         taken = connection.execute("SELECT message FROM pgmq.read('tried', 30, 1)").fetchone()
 
     assert taken == ({"a": 1},)
+
+
+def test_a_server_of_ones_own_is_provisioned_by_command(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROVE_APP_PASSWORD", "chosen")
+    printed = io.StringIO()
+    with EmbeddedPostgres(state, durable=False) as server:
+        call_command("provision", server.url(), stdout=printed)
+        addresses = dict(line.split("=", 1) for line in printed.getvalue().splitlines())
+
+        for name in ("DATABASE_URL", "KEYS_DATABASE_URL", "OWNER_DATABASE_URL"):
+            psycopg.connect(addresses[name]).close()
+
+    assert "grove_app:chosen@" in addresses["DATABASE_URL"]
+    assert addresses["BROKER_URL"].startswith("pgmq://grove_app:")
+
+
+def test_a_server_that_is_down_refuses_provisioning_in_a_sentence() -> None:
+    with pytest.raises(CommandError, match=r"The server at 127\.0\.0\.1 refused"):
+        call_command("provision", "postgresql://postgres@127.0.0.1:1/postgres")
 
 
 def test_backup_role_dumps_past_row_level_security(provisioned: EmbeddedPostgres) -> None:

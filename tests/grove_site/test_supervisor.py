@@ -80,7 +80,7 @@ def state() -> Iterator[Path]:
 def test_everything_comes_up_is_looked_after_and_goes_down(state: Path) -> None:
     port = str(processes.free_port())
     first = Up(state, "--port", port)
-    first.wait_for("is up; Ctrl-C")
+    first.wait_for("Ctrl-C stops it")
     for name in ("PostgreSQL", "model server", "worker 1", "beat", "web"):
         assert f"{name:<18}up" in first.printed()
 
@@ -98,7 +98,7 @@ def test_everything_comes_up_is_looked_after_and_goes_down(state: Path) -> None:
     first.wait_until_nothing_is_left()
 
     third = Up(state, "--port", port)
-    third.wait_for("is up; Ctrl-C")
+    third.wait_for("Ctrl-C stops it")
     assert "made" not in third.printed(), "keys are made once"
     third.process.send_signal(signal.SIGTERM)
     assert third.process.wait(SECONDS) == 0
