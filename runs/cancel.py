@@ -30,7 +30,12 @@ def cancel(*, run: Run, by: Actor) -> None:
     under_way = NodeExecution.objects.filter(
         run=run, status__in=(NodeStatus.RUNNING, NodeStatus.QUEUED, NodeStatus.WAITING)
     )
-    under_way.update(status=NodeStatus.CANCELLED, finished_at=at, error_code="cancelled")
+    under_way.update(
+        status=NodeStatus.CANCELLED,
+        finished_at=at,
+        error_code="cancelled",
+        error_sentence="The run was cancelled while this node was under way.",
+    )
     checkpoint.emit(
         run.pk,
         [

@@ -111,10 +111,10 @@ class Executor:
             if news is None:
                 connections.close_all()
                 return
-            by_tenant: dict[UUID, dict[UUID, list[News]]] = {}
+            by_tenant: dict[UUID, dict[int, list[News]]] = {}
             for item in news:
                 live = item[0]
-                by_tenant.setdefault(live.tenant.pk, {}).setdefault(live.run_id, []).append(item)
+                by_tenant.setdefault(live.tenant.pk, {}).setdefault(id(live), []).append(item)
             for runs in by_tenant.values():
                 try:
                     self._advance(list(runs.values()))
@@ -144,7 +144,7 @@ class Executor:
                 self._follow(step)
             else:
                 logger.info("A claim was lost; what its nodes bring is late")
-                self._held.pop(step.live.run_id, None)
+                self._let_go([step.live])
                 settle_late(step.live, step.outcomes)
         room = self._slots - len(self._held)
         if room >= CLAIM_AT_ONCE and any(step.live.is_over for step in steps):
@@ -154,7 +154,7 @@ class Executor:
         """What one run brings to the wave; nothing when it is no longer held."""
         live = items[0][0]
         outcomes = [outcome for _, outcome in items if outcome is not None]
-        if live.run_id not in self._held:
+        if not self._holds(live):
             settle_late(live, outcomes)
             return None
         at = now()
@@ -167,7 +167,7 @@ class Executor:
         """After the commit: what follows may start, and a run that is over is let go."""
         live = step.live
         if live.is_over:
-            self._held.pop(live.run_id, None)
+            self._let_go([live])
         elif not self._stopping.is_set():
             for node_id in step.starting:
                 self._pool.submit(self._run_node, live, node_id, live.running[node_id])
@@ -189,7 +189,7 @@ class Executor:
     # -- start: on a thread of the node pool, outside any transaction -------------------------------------------------
 
     def _run_node(self, live: LiveRun, node_id: str, execution_id: UUID) -> None:
-        if live.run_id not in self._held or self._stopping.is_set():
+        if not self._holds(live) or self._stopping.is_set():
             return
         node = live.definition.node(node_id)
         door = NodeDoor(live=live, node_id=node_id, labels=live.labels_into(node_id))
@@ -236,7 +236,12 @@ class Executor:
     def _let_go(self, runs: Iterable[LiveRun]) -> None:
         """Forget these runs; the tender frees their claims, and whoever takes them up reads the record."""
         for live in runs:
-            self._held.pop(live.run_id, None)
+            if self._holds(live):
+                self._held.pop(live.run_id, None)
+
+    def _holds(self, live: LiveRun) -> bool:
+        """This very claim: the same run may have been taken up again since, with another token."""
+        return self._held.get(live.run_id) is live
 
 
 def _write_once(

@@ -36,9 +36,12 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys
 
 EMAIL, IBAN, CARD = "jane.roe@example.org", "DE89370400440532013000", "4111 1111 1111 1111"
 LETTER = f"Please write to {EMAIL}, refund {IBAN} and unblock my card {CARD}."
-READ = definitions.HEAD + """  - {{id: ask, kind: llm, title: Ask, after: [start], model_group: default, system: "About {{{{ start.text }}}}", prompt: "Read {{{{ start.text }}}}", max_tokens: 20}}
+READ = (
+    definitions.HEAD
+    + """  - {{id: ask, kind: llm, title: Ask, after: [start], model_group: default, system: "About {{{{ start.text }}}}", prompt: "Read {{{{ start.text }}}}", max_tokens: 20}}
   - {{id: result, kind: output, title: Result, after: [ask], value: {{said: "{{{{ ask.text }}}}"}}}}
 """
+)
 PERMITS_NO_MODEL = """
 @id("base.tool") @title("Tools only")
 permit (principal, action == Grove::Action::"ToolCall", resource);

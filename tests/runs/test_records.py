@@ -28,7 +28,9 @@ from workflows.providers import register
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
-EVERY_KIND = definitions.HEAD + """  - {{id: mask, kind: redact, title: Mask, after: [start], value: "{{{{ start.text }}}}"}}
+EVERY_KIND = (
+    definitions.HEAD
+    + """  - {{id: mask, kind: redact, title: Mask, after: [start], value: "{{{{ start.text }}}}"}}
   - {{id: ask, kind: llm, title: Ask, after: [mask], model_group: default, prompt: "Read {{{{ mask.text }}}}", max_tokens: 20}}
   - id: route
     kind: condition
@@ -42,6 +44,7 @@ EVERY_KIND = definitions.HEAD + """  - {{id: mask, kind: redact, title: Mask, af
   - {{id: joined, kind: merge, title: Joined, after: [when_big, when_small], mode: object}}
   - {{id: result, kind: output, title: Result, after: [joined], value: "{{{{ joined }}}}"}}
 """
+)
 TAIL = """  - {{id: result, kind: output, title: Result, after: [it], value: done}}
 """
 FAILING = {
@@ -90,7 +93,7 @@ def record_of(run: Run, node_id: str) -> NodeExecution:
 
 def assert_says_why(row: NodeExecution, status: str, code: str) -> None:
     assert (row.status, row.error_code) == (status, code)
-    assert row.error_sentence.endswith(".")
+    assert row.error_sentence.endswith((".", ")"))
     assert (row.output_sealed, row.output_commitment) == (None, "")
 
 

@@ -33,7 +33,7 @@ _SENTENCES = {
 
 def complete(target: Target, request: ModelRequest, *, api_key: str | None) -> ModelResponse:
     """One answer. Raises ProviderError with one of its kinds."""
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    headers = _headers(target, api_key)
     seconds = min(float(request.timeout_seconds), target.deployment_timeout_seconds)
     answer = clients.post_json(
         target,
@@ -45,6 +45,18 @@ def complete(target: Target, request: ModelRequest, *, api_key: str | None) -> M
     if answer.status != 200:
         raise _failure(target, answer)
     return _read(target, answer.body)
+
+
+def _headers(target: Target, api_key: str | None) -> dict[str, str]:
+    if not api_key:
+        return {}
+    if not (api_key.isascii() and api_key.isprintable()):
+        raise ProviderError(
+            FailureKind.AUTH,
+            f"The key for “{target.name}” holds characters that no HTTP header can carry. "
+            f"Put the secret “{target.secret_name}” again.",
+        )
+    return {"Authorization": f"Bearer {api_key}"}
 
 
 def to_body(model: str, request: ModelRequest) -> dict[str, Any]:
