@@ -7,17 +7,22 @@ from rest_framework import serializers
 from compliance.labels import DataClass
 from tenancy.api.shapes import to_time
 from workflows.models import (
+    Auth,
     Authored,
     DefinitionRevision,
     Deployment,
+    Egress,
     ModelGroup,
+    Price,
     Provider,
+    ProviderKind,
     Workflow,
     WorkflowVersion,
 )
 from workflows.providers.register import PROVIDER_FACTS
 
 Json = dict[str, Any]
+NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 CLASSES = [level.word for level in DataClass]
 
 
@@ -146,6 +151,63 @@ class ReasonInput(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=1000, required=False, default="", allow_blank=True)
 
 
+class ProviderInput(serializers.Serializer[Any]):
+    """What is not said about papers is taken at its worst."""
+
+    name = serializers.RegexField(NAME)
+    base_url = serializers.CharField(max_length=500)
+    title = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    kind = serializers.ChoiceField(choices=ProviderKind.choices, required=False)
+    auth = serializers.ChoiceField(choices=Auth.choices, required=False)
+    secret_name = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    egress = serializers.ChoiceField(choices=Egress.choices, required=False)
+    region = serializers.CharField(max_length=32, required=False, allow_blank=True)
+    baa = serializers.BooleanField(required=False)
+    dpa = serializers.BooleanField(required=False)
+    zero_retention = serializers.BooleanField(required=False)
+    trains_on_data = serializers.BooleanField(required=False)
+    papers_expire_on = serializers.DateField(required=False, allow_null=True)
+    enabled = serializers.BooleanField(required=False)
+
+
+class ProviderChange(ProviderInput):
+    name = None  # type: ignore[assignment]  # a name is kept
+    base_url = serializers.CharField(max_length=500, required=False)
+
+
+class DeploymentInput(serializers.Serializer[Any]):
+    name = serializers.RegexField(NAME)
+    provider = serializers.CharField(help_text="The provider's name.")
+    model = serializers.CharField(max_length=200)
+    clearance = serializers.ChoiceField(choices=CLASSES, help_text="The highest class it may see.")
+    timeout_seconds = serializers.IntegerField(min_value=1, max_value=3600, required=False)
+    enabled = serializers.BooleanField(required=False)
+
+
+class DeploymentChange(serializers.Serializer[Any]):
+    model = serializers.CharField(max_length=200, required=False)
+    clearance = serializers.ChoiceField(choices=CLASSES, required=False)
+    timeout_seconds = serializers.IntegerField(min_value=1, max_value=3600, required=False)
+    enabled = serializers.BooleanField(required=False)
+
+
+class PriceInput(serializers.Serializer[Any]):
+    """Micro-units of the currency for a million tokens: 2.50 EUR are 2500000."""
+
+    input_micros_per_million = serializers.IntegerField(min_value=0, max_value=2**53 - 1)
+    output_micros_per_million = serializers.IntegerField(min_value=0, max_value=2**53 - 1)
+    currency = serializers.RegexField(r"^[A-Z]{3}$", required=False)
+    valid_from = serializers.DateTimeField(required=False)
+
+
+class PriceShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    input_micros_per_million = serializers.IntegerField()
+    output_micros_per_million = serializers.IntegerField()
+    currency = serializers.CharField()
+    valid_from = serializers.CharField()
+
+
 class ModelGroupInput(serializers.Serializer[Any]):
     deployments = serializers.ListField(
         child=serializers.CharField(), allow_empty=False, help_text="Names, in order."
@@ -153,7 +215,7 @@ class ModelGroupInput(serializers.Serializer[Any]):
 
 
 class NewModelGroupInput(ModelGroupInput):
-    name = serializers.RegexField(r"^[a-z][a-z0-9_-]{0,62}$")
+    name = serializers.RegexField(NAME)
 
 
 def author_to_json(row: Authored) -> Json:
@@ -226,6 +288,16 @@ def deployment_to_json(deployment: Deployment) -> Json:
         "clearance": deployment.cleared_for.word,
         "timeout_seconds": deployment.timeout_seconds,
         "enabled": deployment.enabled,
+    }
+
+
+def price_to_json(price: Price) -> Json:
+    return {
+        "id": str(price.pk),
+        "input_micros_per_million": price.input_micros_per_million,
+        "output_micros_per_million": price.output_micros_per_million,
+        "currency": price.currency,
+        "valid_from": to_time(price.valid_from),
     }
 
 

@@ -38,7 +38,10 @@ urlpatterns = [
         name="document",
     ),
     path("providers", models.ProviderList.as_view(), name="providers"),
+    path("providers/<slug:name>", models.ProviderResource.as_view(), name="provider"),
     path("deployments", models.DeploymentList.as_view(), name="deployments"),
+    path("deployments/<slug:name>", models.DeploymentResource.as_view(), name="deployment"),
+    path("deployments/<slug:name>/prices", models.PriceList.as_view(), name="prices"),
     path("model-groups", models.ModelGroupList.as_view(), name="model-groups"),
     path("model-groups/<slug:name>", models.ModelGroupResource.as_view(), name="model-group"),
 ]
