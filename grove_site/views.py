@@ -54,7 +54,7 @@ def _numbers(week: Any) -> dict[str, int]:
 def _costs(since: Any) -> list[dict[str, Any]]:
     """What runs cost, by currency: sums of different money are not one sum."""
     rows = Run.objects.filter(created_at__gte=since).order_by("currency").values("currency")
-    return list(rows.annotate(micros=Sum("cost_micros")))
+    return [dict(row) for row in rows.annotate(micros=Sum("cost_micros"))]
 
 
 def _days(today: Any) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from tenancy.api.shapes import to_time
 class TimeField(serializers.DateTimeField):
     """RFC 3339, UTC, milliseconds."""
 
-    def to_representation(self, value: datetime) -> str | None:
+    def to_representation(self, value: datetime) -> str | None:  # type: ignore[override]
         return to_time(value)
 
 

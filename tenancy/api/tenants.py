@@ -76,4 +76,6 @@ class RestoreTenant(PlatformView):
 
 
 def _get(slug: str) -> Tenant:
-    return get_object_or_404(Tenant.objects.exclude(schema_name=PLATFORM_SLUG), schema_name=slug)
+    others = Tenant.objects.exclude(schema_name=PLATFORM_SLUG)
+    tenant: Tenant = get_object_or_404(others, schema_name=slug)
+    return tenant

@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from grove_site.demo import seed
+from grove_site.demo.seed import seed
 
 
 class Command(BaseCommand):
     help = "Make the demo tenant."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        seed.seed()
+        seed()

@@ -59,7 +59,7 @@ class Command(BaseCommand):
 
 
 def _get(slug: str) -> Tenant:
-    tenant = Tenant.objects.filter(schema_name=slug).first()
+    tenant: Tenant | None = Tenant.objects.filter(schema_name=slug).first()
     if tenant is None:
         raise CommandError(f"There is no tenant “{slug}”.")
     return tenant
