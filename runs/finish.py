@@ -1,34 +1,39 @@
 """The end of a run on record: one ledger entry that commits to all that happened in it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
 
 from runs.live_run import LiveRun, Outcome
-from runs.models import CallStatus, ModelCall, RunStatus
+from runs.models import CallStatus, ModelCall, Run, RunStatus
 from tenancy import actors, ledger
 from tenancy.context import tenant_context
 from tenancy.events import EventType
 from tenancy.ledger import Subject
+from tenancy.models import LedgerEntry
 
 ENTRY = {
     RunStatus.COMPLETED: EventType.RUN_COMPLETED,
     RunStatus.COMPLETED_WITH_NON_CRITICAL_ERRORS: EventType.RUN_COMPLETED,
     RunStatus.FAILED: EventType.RUN_FAILED,
 }
+ENDS = (*ENTRY.values(), EventType.RUN_CANCELLED)
 
 
 def record_end(ended: Sequence[LiveRun]) -> None:
-    """Write the entries of runs that ended in this transaction."""
-    for live in ended:
-        ledger.append(
+    """Write the entries of runs that ended in this transaction, all in one statement."""
+    entries = [
+        ledger.to_entry(
             ENTRY[RunStatus(live.status)],
             subject=Subject(kind="run", id=str(live.run_id)),
             by=actors.SYSTEM,
-            status=str(live.status),
-            digest=run_digest(live.run_id),
+            facts={"status": str(live.status), "digest": run_digest(live.run_id)},
         )
+        for live in ended
+    ]
+    ledger.append_all(entries)
 
 
 def run_digest(run_id: UUID) -> str:
@@ -36,6 +41,33 @@ def run_digest(run_id: UUID) -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT grove_run_digest(%s)", [run_id])
         return str(cursor.fetchone()[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordCheck:
+    """What the ledger committed to when the run ended, and what its rows say today."""
+
+    recorded: str
+    recomputed: str
+    entry_id: UUID
+
+    @property
+    def holds(self) -> bool:
+        return self.recorded == self.recomputed
+
+
+def check_record(run: Run) -> RecordCheck | None:
+    """Compare a run with its last entry in the ledger; None while there is none. Holds after disposal, too."""
+    entry = (
+        LedgerEntry.objects.filter(subject_kind="run", subject_id=str(run.pk), event__in=ENDS)
+        .order_by("-id")
+        .first()
+    )
+    if entry is None or not run.is_terminal:
+        return None
+    return RecordCheck(
+        recorded=entry.facts["digest"], recomputed=run_digest(run.pk), entry_id=entry.pk
+    )
 
 
 def settle_late(live: LiveRun, outcomes: Sequence[Outcome]) -> None:

@@ -99,7 +99,7 @@ class NodeDoor:
 
     def _first_answer(self, group: str, request: ModelRequest, labels: Labels) -> ModelAnswer:
         failures: list[ProviderError] = []
-        for target in gateway.route(group, labels):
+        for target in gateway.route(group, labels, frozen=self._live.model_groups.get(group)):
             if failures:
                 self._note("provider.failover", to=target.name, after=failures[-1].kind)
             try:

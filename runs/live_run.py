@@ -1,6 +1,6 @@
 """A run while a worker holds it: what is known of its nodes, and the rows of its next wave. No database in here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -66,6 +66,7 @@ class LiveRun:
     worker: str
     path: str  # "complaint-handling@3"
     definition: Definition
+    model_groups: Mapping[str, Sequence[str]]  # as the manifest froze them: group -> deployments
     key: DataKeyRef
     snapshot_id: UUID
     on_behalf_of: str

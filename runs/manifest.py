@@ -31,6 +31,14 @@ def freeze(
     }
 
 
+def deployments_of(manifest: dict[str, Any]) -> dict[str, list[str]]:
+    """The deployments that each model group had when the run started, in their order."""
+    return {
+        group: [each["deployment"] for each in members]
+        for group, members in manifest["model_groups"].items()
+    }
+
+
 def digest(manifest: dict[str, Any]) -> str:
     """SHA-256 of the canonical form (RFC 8785), in hex."""
     return hashlib.sha256(rfc8785.dumps(manifest)).hexdigest()

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.utils.timezone import now
 
 from compliance.labels import Labels
-from runs import payloads
+from runs import manifest, payloads
 from runs.claims import Claim
 from runs.live_run import LiveRun
 from runs.models import CallStatus, ModelCall, NodeExecution, NodeStatus, Run, RunStatus
@@ -70,6 +70,7 @@ def _live(
         worker=worker,
         path=path,
         definition=definition,
+        model_groups=manifest.deployments_of(run.manifest),
         key=key,
         snapshot_id=run.snapshot_id,
         on_behalf_of=f"{run.started_by_kind}:{run.started_by_id}",

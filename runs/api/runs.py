@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from runs import cancel, payloads, resume, sse, start
+from runs import cancel, finish, payloads, resume, sse, start
 from runs.api.serializers import (
     DecisionShown,
     EventShown,
@@ -21,6 +21,7 @@ from runs.api.serializers import (
     NodeExecutionShown,
     NodePayload,
     Payloads,
+    RecordShown,
     RunShown,
     StartRun,
 )
@@ -96,6 +97,25 @@ class RunPayloads(APIView):
         )
 
 
+class RunRecord(APIView):
+    required_permissions = {"get": Permission.LEDGER_VIEW}
+
+    @extend_schema(operation_id="runs_record", responses=RecordShown)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """Whether the run's rows are still what the ledger committed to when it ended."""
+        check = finish.check_record(get_object_or_404(Run, pk=run_id))
+        if check is None:
+            return Response({"holds": None, "recorded": "", "recomputed": "", "entry": None})
+        return Response(
+            {
+                "holds": check.holds,
+                "recorded": check.recorded,
+                "recomputed": check.recomputed,
+                "entry": str(check.entry_id),
+            }
+        )
+
+
 class ResumeRun(APIView):
     required_permissions = {"post": Permission.RUN_RESUME}
 
@@ -104,7 +124,7 @@ class ResumeRun(APIView):
         """Resume a failed run from its checkpoint. Of many at once one succeeds, the others get 409."""
         run = get_object_or_404(_runs(), pk=run_id)
         resume.resume(run=run, by=request._request.actor)  # type: ignore[attr-defined]
-        return _accepted(run)
+        return _accepted(get_object_or_404(_runs(), pk=run_id))
 
 
 class CancelRun(APIView):
@@ -115,7 +135,7 @@ class CancelRun(APIView):
         """Cancel a run that has not ended."""
         run = get_object_or_404(_runs(), pk=run_id)
         cancel.cancel(run=run, by=request._request.actor)  # type: ignore[attr-defined]
-        return _accepted(run)
+        return _accepted(get_object_or_404(_runs(), pk=run_id))
 
 
 class NodeExecutions(APIView):

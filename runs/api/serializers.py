@@ -221,6 +221,15 @@ class Payloads(serializers.Serializer[Any]):
     output = serializers.JSONField()
 
 
+class RecordShown(serializers.Serializer[Any]):
+    """`holds` is null while the run has not ended."""
+
+    holds = serializers.BooleanField(allow_null=True)
+    recorded = serializers.CharField()
+    recomputed = serializers.CharField()
+    entry = serializers.UUIDField(allow_null=True)
+
+
 class NodePayload(serializers.Serializer[Any]):
     output = serializers.JSONField()
 

@@ -9,6 +9,7 @@ urlpatterns = [
     path("runs", runs.Runs.as_view(), name="runs"),
     path("runs/<uuid:run_id>", runs.OneRun.as_view(), name="run"),
     path("runs/<uuid:run_id>/payloads", runs.RunPayloads.as_view(), name="payloads"),
+    path("runs/<uuid:run_id>/record", runs.RunRecord.as_view(), name="record"),
     path("runs/<uuid:run_id>/resume", runs.ResumeRun.as_view(), name="resume"),
     path("runs/<uuid:run_id>/cancel", runs.CancelRun.as_view(), name="cancel"),
     path("runs/<uuid:run_id>/node-executions", runs.NodeExecutions.as_view(), name="nodes"),

@@ -139,11 +139,12 @@ CREATE FUNCTION grove_run_digest(for_run uuid) RETURNS text LANGUAGE sql STABLE 
         SELECT concat_ws('|', 'decision', id, node_id, attempt, verdict, action_digest, snapshot_id)
             FROM runs_decision WHERE run_id = for_run
         UNION ALL
-        SELECT concat_ws('|', 'call', id, node_id, attempt, status, deployment_id, model_answered,
-                         tokens_in, tokens_out, cost_micros)
-            FROM runs_modelcall WHERE run_id = for_run
+        SELECT concat_ws('|', 'call', m.id, m.node_id, m.attempt, m.status, m.deployment_id, m.model_answered,
+                         m.tokens_in, m.tokens_out, m.cost_micros)
+            FROM runs_modelcall m JOIN runs_run r ON r.id = m.run_id
+            WHERE m.run_id = for_run AND m.finished_at <= r.finished_at  -- what came late is not part of it
         UNION ALL
-        SELECT concat_ws('|', 'run', id, status, manifest_digest, input_commitment, output_commitment)
+        SELECT concat_ws('|', 'run', id, manifest_digest, input_commitment, output_commitment)
             FROM runs_run WHERE id = for_run
     ) AS lines
 $$;
