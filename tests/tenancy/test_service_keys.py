@@ -77,8 +77,8 @@ def test_replayed_request_is_refused(acme: Tenant, key: ServiceKey) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"at": int(time.time()) - 120},  # too old
-        {"at": int(time.time()) + 120},  # from the future
+        {"at": -120},  # too old
+        {"at": +120},  # from the future
         {"nonce": "short"},
         {"method": "POST"},  # signed for another request
         {"path": "/api/v1/members"},
@@ -91,6 +91,9 @@ def test_replayed_request_is_refused(acme: Tenant, key: ServiceKey) -> None:
     ],
 )
 def test_wrong_assertion_is_refused(acme: Tenant, key: ServiceKey, changes: dict[str, Any]) -> None:
+    if "at" in changes:
+        changes = {"at": int(time.time()) + changes["at"]}
+
     response = call(f"{acme.slug}.localhost", signed(key, acme, **changes))
 
     assert response.status_code == 401
