@@ -7,10 +7,11 @@ from typing import Any
 from django.test import Client
 from django.utils.timezone import now
 
-from tenancy import sign_in
+from tenancy import sign_in, tokens
+from tenancy.actors import Actor
 from tenancy.context import tenant_context
 from tenancy.models import Domain, Membership, Tenant, User
-from tenancy.permissions import Role
+from tenancy.permissions import Permission, Role
 
 _numbers = itertools.count(1)
 
@@ -53,6 +54,27 @@ def make_member(
     with tenant_context(tenant):
         membership: Membership = Membership.objects.create(user=user, role=role, **fields)
     return membership
+
+
+def make_token(membership: Membership, *scopes: Permission, **fields: Any) -> tokens.NewToken:
+    """An API token of this member, with all that its role may do unless scopes are named."""
+    wanted: dict[str, Any] = {
+        "membership": membership,
+        "name": "nightly",
+        "scopes": [scope.value for scope in scopes or membership.permissions],
+        "expires_at": now() + timedelta(days=1),
+        "within": membership.permissions,
+        "by": Actor.of_user(membership.user),
+    }
+    with tenant_context(membership.tenant):
+        return tokens.create(**wanted | fields)
+
+
+def make_program(membership: Membership, *scopes: Permission) -> Client:
+    """A program with a token of this member."""
+    text = make_token(membership, *scopes).text
+    home = f"{membership.tenant.slug}.localhost"
+    return Client(headers={"host": home, "authorization": f"Bearer {text}"})
 
 
 def make_client(membership: Membership, *, host: str = "") -> Client:

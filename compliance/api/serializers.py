@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from compliance.models import Disposal, DisposalPlan, DisposedRecord, LegalBasis, PolicySnapshot
-from tenancy.api.records import RecordShown
+from tenancy.api.rows import RowShown
 from tenancy.api.shapes import to_time
 
 
@@ -14,7 +14,7 @@ class ActorShown(serializers.Serializer[Any]):
     id = serializers.CharField()
 
 
-class PolicySnapshotShown(RecordShown):
+class PolicySnapshotShown(RowShown):
     """A snapshot without its texts."""
 
     author = serializers.SerializerMethodField()
@@ -92,7 +92,7 @@ class AskLog(serializers.Serializer[Any]):
     until = serializers.DateTimeField(required=False, help_text="RFC 3339 time or date, exclusive.")
 
 
-class DisposalPlanShown(RecordShown):
+class DisposalPlanShown(RowShown):
     """What a dry run found: exactly these records."""
 
     records = serializers.SerializerMethodField()
@@ -105,7 +105,7 @@ class DisposalPlanShown(RecordShown):
         return [{"kind": kind, "id": record_id} for kind, record_id in plan.lines]
 
 
-class DisposalShown(RecordShown):
+class DisposalShown(RowShown):
     """An entry of the log. `finished_at` is null while a sweep still has to complete it."""
 
     by = serializers.SerializerMethodField()
@@ -150,7 +150,7 @@ class DisposalShown(RecordShown):
         return getattr(confirmations[0], name) if confirmations else None
 
 
-class DisposedRecordShown(RecordShown):
+class DisposedRecordShown(RowShown):
     class Meta:
         model = DisposedRecord
         fields = ("kind", "record_id", "digest", "owner_digest")

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent
-from tenancy.api.records import RecordShown
+from tenancy.api.rows import RowShown
 
 
 class StartRun(serializers.Serializer[Any]):
@@ -51,7 +51,7 @@ class Starter(serializers.Serializer[Any]):
     id = serializers.CharField()
 
 
-class RunShown(RecordShown):
+class RunShown(RowShown):
     workflow = serializers.CharField(source="workflow.slug")
     version = serializers.IntegerField(source="version.number")
     labels = serializers.JSONField()
@@ -106,7 +106,7 @@ class RunShown(RecordShown):
         return {"kind": run.started_by_kind, "id": run.started_by_id}
 
 
-class NodeExecutionShown(RecordShown):
+class NodeExecutionShown(RowShown):
     node = serializers.CharField(source="node_id")
     labels = serializers.JSONField()
     skipped_because = serializers.JSONField()
@@ -147,7 +147,7 @@ class NodeExecutionShown(RecordShown):
         return to_money(row.cost_micros, row.run.currency)
 
 
-class DecisionShown(RecordShown):
+class DecisionShown(RowShown):
     node = serializers.CharField(source="node_id")
     policies = serializers.JSONField()
     obligations = serializers.JSONField()
@@ -175,7 +175,7 @@ class DecisionShown(RecordShown):
         )
 
 
-class ModelCallShown(RecordShown):
+class ModelCallShown(RowShown):
     node = serializers.CharField(source="node_id")
     cost = serializers.SerializerMethodField()
 
@@ -205,7 +205,7 @@ class ModelCallShown(RecordShown):
         return to_money(call.cost_micros, call.currency)
 
 
-class EventShown(RecordShown):
+class EventShown(RowShown):
     node = serializers.CharField(source="node_id")
     body = serializers.JSONField()
 

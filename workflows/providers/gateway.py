@@ -1,6 +1,6 @@
 """The way to a model: which deployments may take a call and in which order, and the call itself."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -23,13 +23,22 @@ ADAPTERS: Final[dict[str, Adapter]] = {ProviderKind.OPENAI: openai.complete}
 cooldowns: Final = Cooldowns()
 
 
-def route(group: str, labels: Labels, exclude: Collection[UUID] = ()) -> list[Target]:
+def route(
+    group: str,
+    labels: Labels,
+    exclude: Collection[UUID] = (),
+    *,
+    frozen: Sequence[str] | None = None,
+) -> list[Target]:
     """The group's deployments that may see these labels, in its order, those that just failed last.
 
-    Where none may, the first of them comes alone: the policy then says no, on record and with its reason.
+    `frozen` are the deployments that the group had when a run started: that run uses these, wherever the
+    group leads now; what each of them may see is asked anew. Where none may, the first of them comes
+    alone: the policy then says no, on record and with its reason.
     Raises ModelGroupUnknown.
     """
-    targets = [target for target in targets_of(group) if target.deployment_id not in exclude]
+    found = targets_of(group) if frozen is None else targets_named(frozen)
+    targets = [target for target in found if target.deployment_id not in exclude]
     today = now().date()
     fit = [target for target in targets if not target.find_faults(labels, today=today)]
     if not fit:
@@ -48,6 +57,13 @@ def targets_of(group: str) -> list[Target]:
     if not found and not ModelGroup.objects.filter(name=group).exists():
         raise ModelGroupUnknown(f"There is no model group “{group}”.")
     return found
+
+
+def targets_named(names: Sequence[str]) -> list[Target]:
+    """Those of these deployments that are enabled, in this order."""
+    deployments = Deployment.objects.filter(name__in=names).select_related("provider")
+    found = [to_target(each) for each in deployments if each.enabled and each.provider.enabled]
+    return sorted(found, key=lambda target: names.index(target.name))
 
 
 def complete(target: Target, request: ModelRequest, *, permit: Permit) -> ModelResponse:

@@ -1,4 +1,4 @@
-"""Rows as programs see them: `RecordShown` is a model serializer whose times are those of the whole API."""
+"""Rows as programs see them: `RowShown` is a model serializer whose times are those of the whole API."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ class TimeField(serializers.DateTimeField):
         return to_time(value)
 
 
-class RecordShown(serializers.ModelSerializer[Any]):
+class RowShown(serializers.ModelSerializer[Any]):
     """A row, read only."""
 
     serializer_field_mapping = {

@@ -1,0 +1,98 @@
+"""The filters of the run list: what they let through, and what they say to what they do not understand."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from runs import start
+from runs.errors import FilterInvalid
+from runs.filters import filter_runs
+from runs.models import Run
+from tenancy import actors
+from tests.runs import definitions
+from tests.runs.making import make_version
+from workflows.models import WorkflowVersion
+
+pytestmark = pytest.mark.django_db(databases=["default", "keys"])
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def runs(chain: WorkflowVersion) -> dict[str, Run]:
+    """One run per state, an hour apart; every other one is of another workflow and owner."""
+    other = make_version(definitions.CHAIN)
+    made = {}
+    for hours, status in enumerate(("queued", "running", "completed", "failed")):
+        run = start.start(
+            version=(chain, other)[hours % 2],
+            run_input={"n": 1},
+            by=actors.SYSTEM,
+            owner_label=("north", "south")[hours % 2],
+        )
+        Run.objects.filter(pk=run.pk).update(
+            status=status, created_at=NOON + timedelta(hours=hours)
+        )
+        made[status] = run
+    return made
+
+
+def found(**asked: str) -> set[str]:
+    return set(filter_runs(Run.objects.all(), asked).values_list("status", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, {"queued", "running", "completed", "failed"}),
+        ({"status": ""}, {"queued", "running", "completed", "failed"}),
+        ({"status": "failed"}, {"failed"}),
+        ({"status": "failed, queued"}, {"failed", "queued"}),
+        ({"status": "-failed"}, {"queued", "running", "completed"}),
+        ({"status": "-failed,-queued"}, {"running", "completed"}),
+        ({"status": "failed,-failed"}, set()),
+        ({"owner": "north"}, {"queued", "completed"}),
+        ({"owner": "nor"}, set()),  # is, not contains
+        ({"status": "failed", "owner": "north"}, set()),
+        ({"since": "2026-11-21T14:00:00Z"}, {"completed", "failed"}),  # inclusive
+        ({"until": "2026-11-21T14:00:00Z"}, {"queued", "running"}),  # exclusive
+        ({"since": "2026-11-21T15:00:00+01:00"}, {"completed", "failed"}),
+        ({"since": "2026-11-21T13:00:00", "until": "2026-11-21T14:00:00"}, {"running"}),
+        ({"since": "2026-11-21"}, {"queued", "running", "completed", "failed"}),
+        ({"until": "2026-11-21"}, set()),
+        ({"colour": "green"}, {"queued", "running", "completed", "failed"}),  # not a filter of ours
+    ],
+)
+def test_runs_are_narrowed(runs: dict[str, Run], asked: dict[str, str], expected: set[str]) -> None:
+    assert found(**asked) == expected
+
+
+def test_a_workflow_is_or_is_not(runs: dict[str, Run], chain: WorkflowVersion) -> None:
+    slug = chain.workflow.slug
+
+    assert found(workflow=slug) == {"queued", "completed"}
+    assert found(workflow=f"-{slug}") == {"running", "failed"}
+    assert found(workflow=f"{slug},-{slug}") == set()
+    assert found(workflow="no-such-thing") == set()
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"status": "asleep"}, "asleep"),
+        ({"status": "-asleep"}, "asleep"),
+        ({"status": "Failed"}, "Known are: queued"),
+        ({"since": "yesterday"}, "since"),
+        ({"since": "2026-02-30"}, "since"),
+        ({"until": "2026-11-21T25:00:00Z"}, "until"),
+        ({"until": "12:00"}, "until"),
+    ],
+)
+def test_what_is_not_understood_is_named(chain: object, asked: dict[str, str], named: str) -> None:
+    with pytest.raises(FilterInvalid, match=named):
+        found(**asked)
+
+
+@pytest.mark.parametrize("name", ["status", "workflow", "owner"])
+def test_a_null_character_is_not_understood(chain: object, name: str) -> None:
+    with pytest.raises(FilterInvalid, match=name):
+        found(**{name: "a\0b"})
