@@ -13,7 +13,7 @@ from jmespath.exceptions import JMESPathError
 MAX_EXPRESSION = 4_000
 MAX_VALUES = 200_000  # values in any one result
 MAX_CHARACTERS = 8_000_000  # characters in any one result
-MAX_FUEL = 3_000_000  # steps and values counted over one search
+MAX_FUEL = 1_000_000  # steps and values counted over one search
 _MAKERS = frozenset({"multi_select_list", "multi_select_dict", "flatten", "function_expression"})
 
 

@@ -12,10 +12,12 @@ from typing import Any
 import re2
 
 from compliance.detectors import checks
+from compliance.errors import DetectionFailed
 
 _WORD = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 _DIGITS = frozenset(b"0123456789")
 _NONE: frozenset[int] = frozenset()
+MAX_CANDIDATES = 300_000  # of one detector in one text: some seconds
 
 Narrow = Callable[[str], tuple[int, int] | None]
 
@@ -37,8 +39,11 @@ class Detector:
 
     def spans(self, content: bytes) -> Iterator[tuple[int, int]]:
         """Where it is. After a match that is none, the search goes on where one may begin."""
-        position = 0
+        position = candidates = 0
         while match := self.pattern.search(content, position):
+            candidates += 1
+            if candidates > MAX_CANDIDATES:
+                raise DetectionFailed("The text holds too many numbers to judge each. It is held.")
             group = 1 if match.re.groups else 0
             span = self._real_span(content, *match.span(group))
             if span is not None:
@@ -143,7 +148,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         kind="CARD",
-        pattern=_compiled(r"[0-9](?:[ -]?[0-9]){12,19}"),
+        pattern=_compiled(r"[2-6](?:[ -]?[0-9]){12,19}"),
         narrow=checks.card,
         beside=_DIGITS,
     ),

@@ -9,7 +9,7 @@ from compliance.detectors.folding import fold
 from compliance.detectors.patterns import DETECTORS
 from compliance.errors import DetectionFailed
 
-MAX_CHARACTERS = 8_000_000
+MAX_CHARACTERS = 12_000_000  # more than the largest input that is taken
 
 
 def find(text: str, kinds: Collection[str] | None = None) -> list[Finding]:

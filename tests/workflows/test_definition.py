@@ -17,7 +17,9 @@ from workflows.yaml_text import to_yaml
 
 GOOD = (Path(__file__).parent / "good.yaml").read_text()
 # What YAML can carry: no lone surrogates, no characters that YAML forbids even when escaped.
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=40) | st.text(
+    "ab \n\t:#-'\"{}[]>|", max_size=30
+)
 VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -100,6 +102,30 @@ def test_any_value_survives_yaml(value):
     assert again == spec
     assert digest(again) == digest(spec)
     assert to_yaml(again) == to_yaml(spec)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "one\ntwo\n",
+        "one\n\n  two\n\n",
+        "one\ntwo",
+        " one\ntwo",
+        "\none",
+        "one \ntwo",
+        "one\r\ntwo",
+        "{{ a.b }}\n# no comment",
+        "- a\n- b: c",
+    ],
+)
+def test_longer_texts_survive_yaml(text):
+    assert read(to_yaml({"prompt": text})).value == {"prompt": text}
+
+
+def test_a_prompt_is_written_as_a_block_that_people_can_read():
+    assert to_yaml({"prompt": "Sort this:\n\n{{ mask.text }}\n"}) == (
+        "prompt: |\n  Sort this:\n\n  {{ mask.text }}\n"
+    )
 
 
 def test_a_broken_form_raises_with_its_problems():

@@ -1,5 +1,7 @@
 """Order, ancestry, cycles – on small graphs and on generated ones."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,7 +68,7 @@ def test_an_edge_back_makes_a_cycle_that_is_named(graph, data):
     assert cycle is not None
     assert cycle[0] == cycle[-1]
     pairs = {(edge.source, edge.target) for edge in turned.edges}
-    assert all(pair in pairs for pair in zip(cycle, cycle[1:], strict=False))
+    assert all(pair in pairs for pair in pairwise(cycle))
 
 
 def test_a_cycle_raises_with_its_way():
@@ -93,7 +95,7 @@ def test_a_broken_graph_is_refused(nodes, edges):
 
 def test_a_chain_of_thousands_does_not_recurse():
     names = [f"n{place}" for place in range(5000)]
-    graph = Graph(names, [Edge(a, b) for a, b in zip(names, names[1:], strict=False)])
+    graph = Graph(names, [Edge(a, b) for a, b in pairwise(names)])
 
     assert graph.order == tuple(names)
     assert graph.depth("n4999") == 4999

@@ -76,13 +76,13 @@ def test_what_does_not_fit_the_values_fails(expression):
     ],
 )
 def test_a_bomb_is_refused_soon(expression):
-    started = time.monotonic()
+    started = time.process_time()
 
     with pytest.raises(ExpressionFailed) as raised:
         search(expression, VALUE)
 
     assert raised.value.code == "expression_too_large"
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 10
 
 
 def test_fuel_ends_long_searches(monkeypatch):

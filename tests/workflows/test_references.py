@@ -121,7 +121,7 @@ def test_references_are_found_with_their_places():
 def test_what_a_reference_prints_reads_as_the_same_reference(node, path):
     reference = Reference(node, tuple(path))
 
-    assert parse("{{ %s }}" % reference) == (reference,)
+    assert parse("{{ " + str(reference) + " }}") == (reference,)
 
 
 @given(st.text(alphabet=string.printable + "{}", max_size=60))
