@@ -5,9 +5,10 @@ which a disposal may delete and nobody may update.
 """
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
+import orjson
 from django.db import models
 
 from tenancy import keys, sealing
@@ -53,18 +54,19 @@ class DefinitionRevision(Authored):
     @cached_property
     def definition(self) -> Definition:
         """What was saved, opened. Raises DefinitionInvalid for a draft that has none yet, ContentDisposed."""
-        return of_spec(self.spec)
+        return _built(self._open_spec())
 
     @property
     def spec(self) -> dict[str, Any]:
         """The canonical form. Raises DefinitionInvalid for a draft that has none yet, ContentDisposed."""
+        spec: dict[str, Any] = orjson.loads(self._open_spec())
+        return spec
+
+    def _open_spec(self) -> bytes:
         sealed = self._content.spec_sealed
         if sealed is None:
             raise DefinitionInvalid(f"Revision {self.number} is a draft with errors.")
-        spec: dict[str, Any] = sealing.unseal_json(
-            self._key, sealed, place=content_place(self, "spec_sealed")
-        )
-        return spec
+        return sealing.unseal(self._key, sealed, place=content_place(self, "spec_sealed"))
 
     @property
     def source(self) -> str:
@@ -92,6 +94,12 @@ class DefinitionRevision(Authored):
     @cached_property
     def _key(self) -> keys.DataKeyRef:
         return keys.open_data_key(self.workflow.data_key_id)
+
+
+@lru_cache(maxsize=128)
+def _built(spec: bytes) -> Definition:
+    """Checking the form of a large definition takes longer than opening it, which is done every time."""
+    return of_spec(orjson.loads(spec))
 
 
 def content_place(revision: DefinitionRevision, column: str) -> Place:
