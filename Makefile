@@ -33,8 +33,8 @@ lint: $(DEV_STAMP)
 	@echo "== ruff format" && $(BIN)/ruff format --check .
 	@echo "== mypy" && $(BIN)/mypy $(SOURCES)
 	@echo "== floors" && $(BIN)/lint-imports --no-cache
-	@echo "== migrations" && $(BIN)/python manage.py makemigrations --check --dry-run
-	@echo "== templates" && $(BIN)/python -m pytest -q tests/architecture/test_templates.py
+	@echo "== migrations and templates" \
+	  && $(BIN)/python -m pytest -q tests/architecture/test_migrations.py tests/architecture/test_templates.py
 
 format: $(DEV_STAMP)
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
