@@ -1,4 +1,4 @@
-"""What a run has touched so far: gathered for a decision, counted on once a call is allowed. The caller holds its row."""
+"""What a run has touched so far: gathered for a decision, counted on once a call is allowed."""
 
 from django.utils.timezone import now
 
