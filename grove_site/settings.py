@@ -190,6 +190,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # an admin's invitation vouches for the address
 MFA_ADAPTER = "tenancy.sign_in.MFAAdapter"
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
 REFUSAL_VIEW = "grove_site.errors.answer"  # how middlewares refuse
