@@ -70,6 +70,8 @@ class ErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: TenantRequest) -> HttpResponseBase:
+        if _has_null(request):
+            return _answer(request, "bad_request")
         response = self.get_response(request)
         if _is_refusal(request, response):
             _record(request, response)
@@ -178,6 +180,11 @@ class _Note:
 
     def __str__(self) -> str:
         return self.sentence
+
+
+def _has_null(request: HttpRequest) -> bool:
+    """PostgreSQL has no text with a null character, so an address with one leads nowhere."""
+    return "\0" in request.path or "%00" in request.META.get("QUERY_STRING", "")
 
 
 def _is_refusal(request: TenantRequest, response: HttpResponseBase) -> bool:

@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+from runs.models import RunEvent
 from tenancy.models import new_id
 from tenancy.pgbackend.base import DatabaseWrapper
 
@@ -45,11 +46,8 @@ def event(name: str, at: datetime, node_id: str = "", **body: Any) -> Row:
     return {"id": new_id(), "name": name, "node_id": node_id, "at": at, "body": body}
 
 
-def write(waves: Sequence[RunWave], *, again: bool = False) -> set[UUID]:
-    """Write these waves (all of the current tenant) in one statement. Returns the runs whose claim still holds.
-
-    `again` is for a wave whose first attempt ended without an answer: if it arrived after all, nothing is repeated.
-    """
+def write(waves: Sequence[RunWave]) -> set[UUID]:
+    """Write these waves (all of the current tenant) in one statement. Returns the runs whose claim still holds."""
     merged: dict[str, Any] = {"runs": [], "finished": [], "started": [], "calls": []}
     payloads: list[bytes] = []
     for wave in waves:
@@ -59,9 +57,17 @@ def write(waves: Sequence[RunWave], *, again: bool = False) -> set[UUID]:
         merged["started"].extend(wave.started)
         for name in ("finished", "calls"):
             merged[name].extend(_moved(row, offset) for row in getattr(wave, name))
-    merged["again"] = again
     alive = _call(CHECKPOINT, orjson.dumps(merged).decode(), payloads)
     return set(alive)
+
+
+def find_written(waves: Sequence[RunWave]) -> set[UUID]:
+    """The runs whose waves are on record already, from an attempt that ended without an answer.
+
+    Waves that were written together arrived together, with whatever else was in that transaction.
+    """
+    first_events = [wave.events[0]["id"] for wave in waves]
+    return set(RunEvent.objects.filter(pk__in=first_events).values_list("run_id", flat=True))
 
 
 def emit(run_id: UUID, events: Iterable[Row]) -> int | None:

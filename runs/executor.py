@@ -179,7 +179,9 @@ class Executor:
         again = False
         while True:
             try:
-                return _write_once(waves, ending, again=again)
+                if again and (written := checkpoint.find_written(waves)):
+                    return written
+                return _write_once(waves, ending)
             except DatabaseError as error:
                 if not _is_away(error) or self._stopping.wait(0.2):
                     raise
@@ -244,13 +246,11 @@ class Executor:
         return self._held.get(live.run_id) is live
 
 
-def _write_once(
-    waves: list[checkpoint.RunWave], ending: list[LiveRun], *, again: bool
-) -> set[UUID]:
+def _write_once(waves: list[checkpoint.RunWave], ending: list[LiveRun]) -> set[UUID]:
     if not ending:
-        return checkpoint.write(waves, again=again)
+        return checkpoint.write(waves)
     with transaction.atomic():
-        alive = checkpoint.write(waves, again=again)
+        alive = checkpoint.write(waves)
         record_end([live for live in ending if live.run_id in alive])
     return alive
 

@@ -29,11 +29,6 @@ DECLARE
     alive uuid[];
     each record;
 BEGIN
-    IF (wave->>'again')::boolean AND EXISTS (
-        SELECT 1 FROM runs_runevent WHERE id = (wave->'runs'->0->'events'->0->>'id')::uuid) THEN
-        RETURN (SELECT array_agg((r->>'id')::uuid) FROM jsonb_array_elements(wave->'runs') AS r);
-    END IF;
-
     WITH held AS (
         UPDATE runs_runclaim c
             SET heartbeat_at = clock_timestamp(), losses = 0,

@@ -120,6 +120,8 @@ def test_runs_are_filtered_by_is_and_is_not(bob: Client, chain: WorkflowVersion)
         ("limit=0", "limit_invalid"),
         ("limit=100000", "limit_invalid"),
         ("limit=many", "limit_invalid"),
+        ("owner=a%00b", "bad_request"),
+        ("workflow=%00", "bad_request"),
     ],
 )
 def test_a_query_that_cannot_be_understood_is_a_problem(bob: Client, query: str, code: str) -> None:

@@ -90,9 +90,3 @@ def test_a_workflow_is_or_is_not(runs: dict[str, Run], chain: WorkflowVersion) -
 def test_what_is_not_understood_is_named(chain: object, asked: dict[str, str], named: str) -> None:
     with pytest.raises(FilterInvalid, match=named):
         found(**asked)
-
-
-@pytest.mark.parametrize("name", ["status", "workflow", "owner"])
-def test_a_null_character_is_not_understood(chain: object, name: str) -> None:
-    with pytest.raises(FilterInvalid, match=name):
-        found(**{name: "a\0b"})

@@ -1,9 +1,12 @@
 """The manifest: what a run is frozen to, the same for the same, and untouched by what comes later (row C5)."""
 
+import hashlib
 import json
 from typing import Any
 
 import pytest
+import rfc8785
+from django.db import DatabaseError, connection, transaction
 
 from compliance import policies
 from compliance.policy import rules
@@ -15,6 +18,7 @@ from tests.runs import definitions
 from tests.runs.making import execute, make_deployment, make_model_group, make_run, make_version
 from tests.runs.scripted_model import ScriptedModel
 from workflows import model_groups
+from workflows.definition import digest
 from workflows.models import Deployment, ModelGroup, WorkflowVersion
 from workflows.providers import register
 
@@ -81,15 +85,15 @@ def test_its_digest_does_not_depend_on_the_order_of_its_members(talk: WorkflowVe
 
 def test_repointing_a_model_group_shows_in_the_next_run_only(talk: WorkflowVersion) -> None:
     before = make_run(talk)
-    found, digest = frozen(before), before.manifest_digest
+    found, first = frozen(before), before.manifest_digest
 
     other = make_deployment("http://127.0.0.1:10/v1")
     model_groups.repoint(group=ModelGroup.objects.get(), deployments=[other], by=actors.SYSTEM)
 
     after = make_run(talk)
     before.refresh_from_db()
-    assert (before.manifest, before.manifest_digest) == (found, digest)
-    assert after.manifest_digest != digest
+    assert (before.manifest, before.manifest_digest) == (found, first)
+    assert after.manifest_digest != first
     (member,) = frozen(after)["model_groups"]["default"]
     assert member["deployment"] == other.name
 
@@ -168,3 +172,24 @@ def test_a_group_that_no_node_names_is_not_in_it(talk: WorkflowVersion) -> None:
     )
 
     assert list(frozen(make_run(talk))["model_groups"]) == ["default"]
+
+
+def test_the_definition_digest_of_a_run_can_be_computed_again(talk: WorkflowVersion) -> None:
+    """Row A8: from the definition as it is kept, by RFC 8785 and SHA-256."""
+    run = make_run(talk)
+
+    spec = run.version.revision.definition.spec
+
+    recomputed = hashlib.sha256(rfc8785.dumps(spec)).hexdigest()
+    assert run.definition_digest == frozen(run)["definition"] == recomputed
+    assert digest(spec) == recomputed
+
+
+@pytest.mark.parametrize("table", ["workflows_definitionrevision", "workflows_workflowversion"])
+def test_no_sql_of_the_serving_role_changes_a_definition(talk: WorkflowVersion, table: str) -> None:
+    for statement in (f"UPDATE {table} SET digest = repeat('0', 64)", f"DELETE FROM {table}"):
+        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    talk.refresh_from_db()
+    assert talk.digest == frozen(make_run(talk))["definition"]
