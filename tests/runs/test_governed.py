@@ -38,7 +38,8 @@ EMAIL, IBAN, CARD = "jane.roe@example.org", "DE89370400440532013000", "4111 1111
 LETTER = f"Please write to {EMAIL}, refund {IBAN} and unblock my card {CARD}."
 READ = (
     definitions.HEAD
-    + """  - {{id: ask, kind: llm, title: Ask, after: [start], model_group: default, system: "About {{{{ start.text }}}}", prompt: "Read {{{{ start.text }}}}", max_tokens: 20}}
+    + """  - {{id: ask, kind: llm, title: Ask, after: [start], model_group: default, max_tokens: 20,
+     system: "About {{{{ start.text }}}}", prompt: "Read {{{{ start.text }}}}"}}
   - {{id: result, kind: output, title: Result, after: [ask], value: {{said: "{{{{ ask.text }}}}"}}}}
 """
 )

@@ -31,7 +31,8 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys
 EVERY_KIND = (
     definitions.HEAD
     + """  - {{id: mask, kind: redact, title: Mask, after: [start], value: "{{{{ start.text }}}}"}}
-  - {{id: ask, kind: llm, title: Ask, after: [mask], model_group: default, prompt: "Read {{{{ mask.text }}}}", max_tokens: 20}}
+  - {{id: ask, kind: llm, title: Ask, after: [mask], model_group: default, max_tokens: 20,
+     prompt: "Read {{{{ mask.text }}}}"}}
   - id: route
     kind: condition
     title: Route
@@ -60,9 +61,8 @@ FAILING = {
         "HTTP 400",
     ),
     "condition": (
-        "{{id: it, kind: condition, title: It, after: [start], "
-        'cases: [{{branch: yes, when: {{left: "{{{{ start.text }}}}", op: "==", right: x}}}}], '
-        "otherwise: no}}",
+        "{{id: it, kind: condition, title: It, after: [start], otherwise: no, cases: ["
+        + '{{branch: yes, when: {{left: "{{{{ start.text }}}}", op: "==", right: x}}}}]}}',
         "reference_missing",
         "text",
     ),
