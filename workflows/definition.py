@@ -72,7 +72,11 @@ class Definition:
 
     @property
     def input_node(self) -> NodeSpec:
-        return next(node for node in self.nodes if node.kind == "input")
+        """Where a run begins. Raises DefinitionInvalid for a draft that has none yet."""
+        for node in self.nodes:
+            if node.kind == "input":
+                return node
+        raise DefinitionInvalid("There is no node of kind input, where a run would begin.")
 
     @property
     def input_schema(self) -> Mapping[str, Any]:

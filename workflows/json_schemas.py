@@ -15,9 +15,10 @@ from typing import Any, cast
 import orjson
 import re2
 from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.exceptions import UnknownType, ValidationError
 from jsonschema.validators import extend
 from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from workflows.expressions import type_name
 
@@ -70,7 +71,7 @@ def faults(schema: Mapping[str, Any], value: Any) -> list[SchemaFault]:
         return [_fault(error) for error in _sorted(validator, value)][:MAX_FAULTS]
     except RecursionError:
         return [SchemaFault((), "Schema and value go deeper than can be checked.", "depth")]
-    except SchemaError:
+    except (UnknownType, Unresolvable, re2.error):
         return [SchemaFault((), "The schema itself is broken.", "schema")]
 
 

@@ -92,7 +92,7 @@ def test_exported_yaml_imports_byte_identically():
     assert parse(text).spec == parse(GOOD).spec
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(VALUES)
 def test_any_value_survives_yaml(value):
     spec = {"grove": 1, "value": value, "nodes": [{"value": value, "id": "x"}]}
@@ -126,6 +126,19 @@ def test_a_prompt_is_written_as_a_block_that_people_can_read():
     assert to_yaml({"prompt": "Sort this:\n\n{{ mask.text }}\n"}) == (
         "prompt: |\n  Sort this:\n\n  {{ mask.text }}\n"
     )
+
+
+def test_a_draft_without_an_input_says_so():
+    draft = parse(GOOD.replace("kind: input", "kind: transform\n    expression: a", 1).replace(
+        """    schema:
+      type: object
+      properties: {text: {type: string}}
+      required: [text]
+      additionalProperties: false
+""", ""))  # fmt: skip
+
+    with pytest.raises(DefinitionInvalid, match="no node of kind input"):
+        draft.input_schema  # noqa: B018
 
 
 def test_a_broken_form_raises_with_its_problems():

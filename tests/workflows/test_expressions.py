@@ -67,7 +67,7 @@ def test_what_cannot_be_compared_is_an_error_and_not_false(left, op, right):
         compare(left, op, right)
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(VALUES, OPERATORS, VALUES)
 def test_500_fuzzed_predicates_never_reach_eval(left, op, right):
     def forbidden(*_args, **_kwargs):
@@ -87,6 +87,7 @@ def test_500_fuzzed_predicates_never_reach_eval(left, op, right):
     assert held in (True, False, None)
 
 
+@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_not_equal_is_the_opposite_of_equal(left, right):
     try:
@@ -98,6 +99,7 @@ def test_not_equal_is_the_opposite_of_equal(left, right):
         assert compare(left, "!=", right) is not equal
 
 
+@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_sameness_is_symmetric_and_reflexive(left, right):
     assert same(left, left)

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflows.errors import GraphHasCycle, GraphIsBroken
@@ -23,6 +23,7 @@ def acyclic_graphs(draw):
     return Graph(sorted(names), edges)
 
 
+@settings(deadline=None)
 @given(acyclic_graphs())
 def test_every_node_comes_after_its_sources(graph):
     place = {node: count for count, node in enumerate(graph.order)}
@@ -32,6 +33,7 @@ def test_every_node_comes_after_its_sources(graph):
     assert graph.find_cycle() is None
 
 
+@settings(deadline=None)
 @given(acyclic_graphs())
 def test_order_depends_only_on_the_declaration(graph):
     again = Graph(graph.nodes, reversed(graph.edges))
@@ -39,6 +41,7 @@ def test_order_depends_only_on_the_declaration(graph):
     assert again.order == graph.order
 
 
+@settings(deadline=None)
 @given(acyclic_graphs())
 def test_ancestry_is_upstream_of_each_and_mirrors_descendants(graph):
     for node in graph.nodes:
@@ -47,6 +50,7 @@ def test_ancestry_is_upstream_of_each_and_mirrors_descendants(graph):
         assert node not in graph.upstream(node)
 
 
+@settings(deadline=None)
 @given(acyclic_graphs())
 def test_a_node_is_one_deeper_than_its_deepest_source(graph):
     for node in graph.nodes:
@@ -54,6 +58,7 @@ def test_a_node_is_one_deeper_than_its_deepest_source(graph):
         assert graph.depth(node) == max(depths, default=0)
 
 
+@settings(deadline=None)
 @given(acyclic_graphs(), st.data())
 def test_an_edge_back_makes_a_cycle_that_is_named(graph, data):
     node = data.draw(st.sampled_from(graph.nodes))

@@ -85,6 +85,37 @@ def test_a_bomb_is_refused_soon(expression):
     assert time.process_time() - started < 10
 
 
+def test_what_is_nested_too_deep_is_refused(monkeypatch):
+    def too_deep(*_args):
+        raise RecursionError
+
+    monkeypatch.setattr(jmes, "_measure", too_deep)
+
+    with pytest.raises(ExpressionFailed, match="nested too deep"):
+        search("letter", VALUE)
+
+
+@pytest.mark.parametrize("expression", ["letter.text[]", "avg(letter.lines[?@ == 'z'])"])
+def test_nothing_comes_of_nothing(expression):
+    assert search(expression, VALUE) is None
+
+
+def test_numbers_out_of_range_fail_and_do_not_crash():
+    with pytest.raises(ExpressionFailed) as raised:
+        search("sum(letter)", {"letter": [10**400, 1.5]})
+
+    assert raised.value.code == "expression_failed"
+
+
+def test_sizes_are_counted_before_they_are_made(monkeypatch):
+    monkeypatch.setattr(jmes, "MAX_VALUES", 5)
+    monkeypatch.setattr(jmes, "MAX_CHARACTERS", 5)
+
+    for expression in ("letter[]", "join(',', letter[0])"):
+        with pytest.raises(ExpressionFailed, match="larger than"):
+            search(expression, {"letter": [["ab", "cd"], ["e"] * 9]})
+
+
 def test_fuel_ends_long_searches(monkeypatch):
     monkeypatch.setattr(jmes, "MAX_FUEL", 10)
 

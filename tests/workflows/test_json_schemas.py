@@ -90,3 +90,16 @@ def test_a_slow_pattern_is_not_slow():
 
 def test_faults_are_counted_to_a_limit():
     assert len(faults({"items": {"type": "null"}}, list(range(10_000)))) == MAX_FAULTS
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "intger"},
+        {"$ref": "https://example.com/x.json"},
+        {"$ref": "#/$defs/nowhere"},
+        {"pattern": "(?=x)"},
+    ],
+)
+def test_a_broken_schema_fits_nothing(schema):
+    assert [fault.rule for fault in faults(schema, "x")] == ["schema"]

@@ -3,7 +3,7 @@
 import string
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workflows import references
@@ -117,6 +117,7 @@ def test_references_are_found_with_their_places():
     assert found == [(("a", 0), "one.b"), (("a", 0), "two"), (("d",), "one")]
 
 
+@settings(deadline=None)
 @given(NODE_IDS, st.lists(STEPS, max_size=5))
 def test_what_a_reference_prints_reads_as_the_same_reference(node, path):
     reference = Reference(node, tuple(path))
@@ -124,6 +125,7 @@ def test_what_a_reference_prints_reads_as_the_same_reference(node, path):
     assert parse("{{ " + str(reference) + " }}") == (reference,)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=string.printable + "{}", max_size=60))
 @example("}}{{a}}")
 def test_a_text_is_read_or_refused_and_literal_parts_are_kept(text):

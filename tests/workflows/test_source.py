@@ -78,14 +78,14 @@ def test_json_that_yaml_cannot_follow_has_a_value_and_perhaps_no_places():
     ],
 )
 def test_refused_with_its_line(text, code, line):
-    started = time.monotonic()
+    started = time.process_time()
 
     with pytest.raises(SourceUnreadable) as raised:
         read(text)
 
     assert raised.value.problem_code == code
     assert raised.value.line == line
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize(

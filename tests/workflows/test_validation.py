@@ -120,6 +120,32 @@ def test_anything_is_answered_with_problems_and_never_raises(text):
     assert has_errors(check(text))
 
 
+def test_the_input_comes_first():
+    text = GOOD.replace("    kind: input\n", "    kind: input\n    after: [result]\n")
+
+    assert "input_not_first" in {problem.code for problem in check(text)}
+
+
+def test_a_missing_member_inside_a_node_says_where():
+    text = GOOD.replace('left: "{{ classify.severity }}", ', "")
+
+    (problem,) = check(text)
+
+    assert problem.sentence == "Node “route” (condition): in “cases[0].when” “left” is missing."
+
+
+def test_a_reference_into_a_list_is_not_judged_before_the_run():
+    text = GOOD.replace("{{ letter.text }}", "{{ letter[0].text }}")
+
+    assert check(text) == []
+
+
+def test_a_reference_into_something_open_is_not_judged():
+    text = GOOD.replace("{{ joined.answer }}", "{{ joined.anything.at.all }}")
+
+    assert check(text) == []
+
+
 def test_self_reference_is_refused():
     text = GOOD.replace("{{ letter.text }}", "{{ mask.text }}")
 

@@ -176,6 +176,13 @@ def test_condition_does_not_keep_long_texts_in_its_record():
     assert result.output["operands"][1]["left"]["value"] == "(a list of 490)"
 
 
+def test_condition_says_what_its_output_has():
+    config = KINDS["condition"].read({"cases": [case("a", 1, "==", 1)], "otherwise": "a"})
+
+    assert set(KINDS["condition"].output_schema(config)["properties"]) == {"branch", "operands"}
+    assert KINDS["condition"].branches(config) == ["a"]
+
+
 # -- transform
 
 
@@ -240,6 +247,11 @@ def test_redact_does_not_let_an_incomplete_mask_through(monkeypatch):
 
 def test_redact_knows_every_detector():
     assert set(KINDS["redact"].schema["properties"]["detect"]["items"]["enum"]) == DETECTORS
+
+
+def test_a_template_that_cannot_be_read_fails_typed():
+    assert failed("redact", {"value": "{{ a b }}"}, {}).code == "template_unreadable"
+    assert run("redact", {"value": "{{ a }}"}, {"a": {"n": 1}}).output["text"] == '{"n":1}'
 
 
 def test_a_text_that_grows_too_large_fails(monkeypatch):

@@ -132,6 +132,12 @@ def test_a_skipped_node_in_the_prompt_fails():
     assert raised.value.code == "reference_missing"
 
 
+def test_what_the_output_has():
+    assert LLM.output_schema(config_of(output=SCHEMA)) == SCHEMA
+    assert set(LLM.output_schema(config_of())["properties"]) == {"text"}
+    assert LLM.faults(config_of()) == []
+
+
 def test_an_unsound_schema_is_a_fault():
     (fault,) = LLM.faults(config_of(output={"type": "objekt"}))
 
