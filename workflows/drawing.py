@@ -26,6 +26,7 @@ MARGIN = 8
 CORNER = 7
 LABEL_SIGN = 5.8  # width of a sign in an edge's label
 LABEL_LINE = 14
+FITS_UP_TO = 800
 SHRINKS_UP_TO = 1350  # a wider picture is scrolled instead: its words would be too small
 ARROW = 2  # the line ends this much before the node; the arrow head fills it
 
@@ -115,6 +116,11 @@ class GraphPicture:
     @property
     def shrinks(self) -> bool:
         return self.width <= SHRINKS_UP_TO
+
+    @property
+    def fits(self) -> bool:
+        """Whether it can be seen at once beside other things."""
+        return self.width <= FITS_UP_TO
 
 
 def draw_graph(

@@ -1,5 +1,6 @@
 """One workflow at one version (or its draft): graph, definition, documentation, and its history."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from workflows import document
 from workflows.definition import Definition
 from workflows.drawing import GraphPicture, NodeLook, draw_graph
 from workflows.models import DefinitionRevision, Workflow, WorkflowVersion
+
+EMPTY_HEAD = re.compile(r"<thead>\s*<tr>(\s*<th></th>)+\s*</tr>\s*</thead>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,7 @@ def show_documentation(request: TenantRequest, slug: str, number: int) -> HttpRe
     found = _find(slug, number)
     version = _version(found)
     shown = _page(found, "documentation")
-    shown["document"] = mark_safe(document.to_html(document.render(version=version)))  # noqa: S308
+    shown["document"] = _below_the_title(document.to_html(document.render(version=version)))
     return render(request, "workflows/documentation.html", shown)
 
 
@@ -167,7 +170,8 @@ def _draw(definition: Definition, selected: str) -> GraphPicture:
         )
         for node in definition.nodes
     }
-    return draw_graph(definition.graph, looks, direction="down")
+    down = draw_graph(definition.graph, looks, direction="down")
+    return down if down.fits else draw_graph(definition.graph, looks)
 
 
 def _spec_of(definition: Definition, node_id: str) -> dict[str, Any]:
@@ -177,3 +181,10 @@ def _spec_of(definition: Definition, node_id: str) -> dict[str, Any]:
         if node["id"] == node_id:
             return {name: value for name, value in node.items() if name not in told}
     raise KeyError(node_id)
+
+
+def _below_the_title(html: str) -> str:
+    """Each heading one level down, for the page has a title already; no table head without words."""
+    html = EMPTY_HEAD.sub("", html)
+    moved = re.sub(r"<(/?)h([1-5])>", lambda at: f"<{at[1]}h{int(at[2]) + 1}>", html)
+    return mark_safe(moved)  # noqa: S308 - document.to_html lets nothing but text and tables through
