@@ -12,7 +12,7 @@ from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
 from workflows import documentation, model_groups, source, validation
-from workflows.definition import Definition, digest, parse
+from workflows.definition import Definition, build, digest
 from workflows.errors import (
     DefinitionInvalid,
     DefinitionRenamed,
@@ -24,7 +24,7 @@ from workflows.errors import (
 from workflows.models import DefinitionRevision, RevisionContent, Workflow
 from workflows.models.definition import content_place
 from workflows.problems import Problem, Severity, has_errors
-from workflows.source import Media
+from workflows.source import Media, Source
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
@@ -81,22 +81,35 @@ def import_definition(
 
 def read(text: str | bytes, *, media: Media = "yaml") -> Reading:
     """Read a text and list what is wrong with it. Never raises for what the text says."""
-    problems = tuple(validation.check(text, media=media, model_groups=model_groups.names()))
+    written = text if isinstance(text, str) else text.decode("utf-8", "replace")
     try:
-        definition = parse(text, media=media)
-    except (DefinitionInvalid, SourceUnreadable) as error:
-        definition = None
-        if not has_errors(problems):  # fail closed: what cannot be read has at least one error
-            problems = (*problems, Problem(code=error.code, sentence=error.sentence))
-    name, title = _name_and_title(text, media)
+        found = source.read(text, media=media)
+    except SourceUnreadable as error:
+        unreadable = validation.unreadable(error)
+        return Reading(
+            text=written, media=media, name="", title="", definition=None, problems=(unreadable,)
+        )
+    definition, problems = _definition_and_problems(found)
+    name, title = _name_and_title(found.value)
     return Reading(
-        text=text if isinstance(text, str) else text.decode("utf-8", "replace"),
+        text=written,
         media=media,
         name=name,
         title=title or name,
         definition=definition,
         problems=problems,
     )
+
+
+def _definition_and_problems(found: Source) -> tuple[Definition | None, tuple[Problem, ...]]:
+    problems = tuple(validation.check_source(found, model_groups=model_groups.names()))
+    try:
+        return build(found), problems
+    except DefinitionInvalid as error:
+        if has_errors(problems):
+            return None, problems
+        # Fail closed: what cannot be read has at least one error.
+        return None, (*problems, Problem(code=error.code, sentence=error.sentence))
 
 
 def check(reading: Reading) -> None:
@@ -110,11 +123,7 @@ def check(reading: Reading) -> None:
     )
 
 
-def _name_and_title(text: str | bytes, media: Media) -> tuple[str, str]:
-    try:
-        value = source.read(text, media=media).value
-    except SourceUnreadable:
-        return "", ""
+def _name_and_title(value: Any) -> tuple[str, str]:
     if not isinstance(value, dict):
         return "", ""
     name, title = value.get("name"), value.get("title")

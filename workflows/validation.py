@@ -37,14 +37,22 @@ def check(
             source.of_value(text) if isinstance(text, Mapping) else source.read(text, media=media)
         )
     except SourceUnreadable as error:
-        return [
-            Problem(
-                code=error.problem_code,
-                sentence=error.sentence,
-                line=error.line,
-                column=error.column,
-            )
-        ]
+        return [unreadable(error)]
+    return check_source(read, model_groups=model_groups)
+
+
+def unreadable(error: SourceUnreadable) -> Problem:
+    """The one problem of a text that cannot be read."""
+    return Problem(
+        code=error.problem_code,
+        sentence=error.sentence,
+        line=error.line,
+        column=error.column,
+    )
+
+
+def check_source(read: Source, *, model_groups: Collection[str] | None = None) -> list[Problem]:
+    """All problems of what was read, in the order of its lines."""
     problems = shape.check(read)
     draft = _Draft.of(read, problems)
     problems += _graph_problems(draft)
