@@ -12,7 +12,7 @@ PostgreSQL is the memory. Whatever is in this process may vanish at any instant.
 import logging
 import threading
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from uuid import UUID
@@ -57,6 +57,7 @@ class Executor:
         self._pool = ThreadPoolExecutor(node_threads or settings.NODE_THREADS, "node")
         self._inbox: SimpleQueue[News | None] = SimpleQueue()
         self._held: dict[UUID, LiveRun] = {}
+        self._running: set[Future[None]] = set()
         self._claiming = threading.Lock()
         self._stopping = threading.Event()
         self._driver = threading.Thread(target=self._drive, name="driver", daemon=True)
@@ -72,8 +73,9 @@ class Executor:
         self._tender.start()
 
     def stop(self) -> None:
-        """Let running nodes come to their end for a while, then give everything back."""
+        """Let running nodes come to their end for a while, write what they made, and give everything back."""
         self._stopping.set()
+        wait(list(self._running), STOP_WITHIN_SECONDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._tender.join(STOP_WITHIN_SECONDS)
         self._inbox.put(None)
@@ -106,11 +108,9 @@ class Executor:
     # -- drive --------------------------------------------------------------------------------------------------------
 
     def _drive(self) -> None:
-        while True:
-            news = self._take_news()
-            if news is None:
-                connections.close_all()
-                return
+        going_on = True
+        while going_on:
+            news, going_on = self._take_news()
             by_tenant: dict[UUID, dict[int, list[News]]] = {}
             for item in news:
                 live = item[0]
@@ -121,16 +121,17 @@ class Executor:
                 except Exception:
                     logger.exception("A wave could not be written; its runs are let go")
                     self._let_go(items[0][0] for items in runs.values())
+        connections.close_all()
 
-    def _take_news(self) -> list[News] | None:
-        """Everything there is, at least one. None: stop."""
+    def _take_news(self) -> tuple[list[News], bool]:
+        """Everything there is, at least one, and whether to go on after it."""
         taken = [self._inbox.get()]
         try:
             while True:
                 taken.append(self._inbox.get_nowait())
         except Empty:
             pass
-        return None if None in taken else [item for item in taken if item is not None]
+        return [item for item in taken if item is not None], None not in taken
 
     def _advance(self, news: list[list[News]]) -> None:
         """One wave of one tenant: take in, plan, write once, then start what follows."""
@@ -170,7 +171,9 @@ class Executor:
             self._let_go([live])
         elif not self._stopping.is_set():
             for node_id in step.starting:
-                self._pool.submit(self._run_node, live, node_id, live.running[node_id])
+                running = self._pool.submit(self._run_node, live, node_id, live.running[node_id])
+                self._running.add(running)
+                running.add_done_callback(self._running.discard)
 
     def _write(self, steps: list[Step]) -> set[UUID]:
         """One commit. While the database is away nothing is lost: the wave waits here for it."""
@@ -198,8 +201,8 @@ class Executor:
         try:
             result = KINDS[node.kind].run(door, node.config, live.inputs_of(node_id))
             outcome = door.completed(execution_id, result)
-        except ClaimLost:
-            return
+        except ClaimLost as lost:  # its wave will find that out, too, and let the run go
+            outcome = door.failed(execution_id, lost.code, lost.sentence)
         except NodeFailed as failure:
             outcome = door.failed(execution_id, failure.code, failure.sentence, failure.notes)
         except Exception as error:

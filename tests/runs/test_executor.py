@@ -194,3 +194,17 @@ def test_start_and_end_are_in_the_ledger(in_acme: Tenant) -> None:
     entries = LedgerEntry.objects.filter(subject_id=str(run.pk)).order_by("id")
 
     assert list(entries.values_list("event", flat=True)) == ["run.started", "run.completed"]
+
+
+def test_an_executor_that_stops_writes_what_its_nodes_were_doing(in_acme: Tenant) -> None:
+    with ScriptedModel(seconds=0.5) as model:
+        make_model_group(model.base_url)
+        run = make_run(make_version(definitions.TALK))
+        with running_executor():
+            wait_until(lambda: len(model.prompts) == 1)
+
+        assert statuses(run)["ask"] == "completed"
+        execute(run)
+
+    assert Run.objects.get(pk=run.pk).status == "completed"
+    assert [prompt.split()[0] for prompt in model.prompts] == ["ask", "again"]
