@@ -105,7 +105,7 @@ class MFAAdapter(DefaultMFAAdapter):
     def build_totp_svg(self, url: str) -> str:
         """The picture to scan, for the page itself: a data: image would need another content policy."""
         _, _, svg = super().build_totp_svg(url).partition("?>")
-        return mark_safe(svg.strip())  # noqa: S308 - made of the secret's pixels alone
+        return mark_safe(str(svg).strip())  # noqa: S308 - made of the secret's pixels alone
 
     def encrypt(self, text: str) -> str:
         return _installation_key().encrypt(text.encode()).decode()

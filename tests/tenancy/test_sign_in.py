@@ -1,7 +1,11 @@
 """Signing in: password, membership, second factor; nobody by themselves, nobody by the wrong door."""
 
+import time
+from typing import Any
+
 import pytest
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
+from allauth.mfa.totp.internal import auth as totp
 from django.test import Client
 
 from tenancy import members
@@ -129,3 +133,62 @@ def test_invited_but_not_joined_cannot_sign_in(acme: Tenant, beta: Tenant) -> No
     client.post(LOGIN, {"login": bob.user.email, "password": PASSWORD})
 
     assert client.get("/api/v1/tenant").status_code == 401
+
+
+def code_of(secret: str) -> str:
+    counter = int(time.time()) // 30
+    return totp.format_hotp_value(totp.hotp_value(secret, counter))
+
+
+def test_second_factor_is_asked_for_before_anything_opens(acme: Tenant) -> None:
+    bob, client = make_bob(acme), browser(acme)
+    secret = totp.generate_totp_secret()
+    totp.TOTP.activate(bob.user, secret)
+
+    asked = client.post(LOGIN, {"login": bob.user.email, "password": PASSWORD})
+    before = client.get("/api/v1/tenant").status_code
+    client.post(asked["Location"], {"code": code_of(secret)})
+
+    assert asked["Location"].startswith("/accounts/2fa/authenticate/")
+    assert before == 401
+    assert client.get("/api/v1/tenant").status_code == 200
+    assert events(acme) == ["sign_in.succeeded"]
+
+
+def test_wrong_code_opens_nothing(acme: Tenant) -> None:
+    bob, client = make_bob(acme), browser(acme)
+    totp.TOTP.activate(bob.user, totp.generate_totp_secret())
+    client.post(LOGIN, {"login": bob.user.email, "password": PASSWORD})
+
+    client.post("/accounts/2fa/authenticate/", {"code": "000000"})
+
+    assert client.get("/api/v1/tenant").status_code == 401
+
+
+def test_change_of_password_and_factor_is_recorded(
+    acme: Tenant, django_capture_on_commit_callbacks: Any
+) -> None:
+    bob, client = make_bob(acme), browser(acme)
+    client.post(LOGIN, {"login": bob.user.email, "password": PASSWORD})
+    asked = client.get("/accounts/2fa/totp/activate/")
+    page = client.post(asked["Location"], {"password": PASSWORD}, follow=True)
+    secret = client.session["mfa.totp.secret"]
+
+    with django_capture_on_commit_callbacks() as at_commit:
+        factor = client.post("/accounts/2fa/totp/activate/", {"code": code_of(secret)})
+    with tenant_context(acme):
+        for callback in at_commit:
+            callback()
+    password = client.post(
+        "/accounts/password/",
+        {
+            "oldpassword": PASSWORD,
+            "password1": "a longer and better one",
+            "password2": "a longer and better one",
+        },
+    )
+
+    assert asked["Location"].startswith("/accounts/reauthenticate/")
+    assert "<svg" in page.content.decode()
+    assert (factor.status_code, password.status_code) == (302, 302)
+    assert events(acme) == ["sign_in.succeeded", "second_factor.changed", "password.changed"]
