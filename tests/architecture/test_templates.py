@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.architecture import source
 
 FORBIDDEN = {
@@ -20,21 +18,18 @@ FORBIDDEN = {
         re.IGNORECASE,
     ),
 }
-# SVG names its own vocabulary by an address that nobody fetches.
-SAFE_TO_PRINT = re.compile(r"\|\s*safe\b|{%\s*autoescape\s+off")
-DEEPEST = 3
+UNESCAPED = re.compile(r"\|\s*safe\b|{%\s*autoescape\s+off")
+NAMED_FIELD = re.compile(r'type="(hidden|submit|button)"|\bid=|aria-label|\{\{')
 
 
 def test_there_are_templates() -> None:
     assert source.templates()
 
 
-@pytest.mark.parametrize("path", source.templates(), ids=source.name)
-def test_template_has_nothing_inline_and_nothing_remote(path: Path) -> None:
-    text = path.read_text()
-
+def test_templates_have_nothing_inline_and_nothing_remote() -> None:
     found = [
-        f"{kind}: line {text[: match.start()].count(chr(10)) + 1}"
+        f"{kind}: {source.name(path)}, line {text[: match.start()].count(chr(10)) + 1}"
+        for path, text in texts()
         for kind, pattern in FORBIDDEN.items()
         for match in pattern.finditer(text)
     ]
@@ -42,22 +37,33 @@ def test_template_has_nothing_inline_and_nothing_remote(path: Path) -> None:
     assert not found
 
 
-@pytest.mark.parametrize("path", source.templates(), ids=source.name)
-def test_template_escapes_what_it_prints(path: Path) -> None:
-    assert not SAFE_TO_PRINT.search(path.read_text()), "What is safe is marked so where it is made"
+def test_templates_escape_what_they_print() -> None:
+    found = [source.name(path) for path, text in texts() if UNESCAPED.search(text)]
+
+    assert not found, "What is safe is marked so where it is made"
 
 
-@pytest.mark.parametrize("path", source.templates(), ids=source.name)
-def test_every_field_has_a_label_and_every_picture_a_text(path: Path) -> None:
-    text = path.read_text()
-    pictures = [image for image in re.findall(r"<img\b[^>]*>", text) if "alt=" not in image]
+def test_every_field_has_a_label_and_every_picture_a_text() -> None:
+    pictures = [
+        f"{source.name(path)}: {picture}"
+        for path, text in texts()
+        for picture in re.findall(r"<img\b[^>]*>", text)
+        if "alt=" not in picture
+    ]
     fields = [
-        field
+        f"{source.name(path)}: {field}"
+        for path, text in texts()
         for field in re.findall(r"<(?:input|select|textarea)\b[^>]*>", text)
-        if not re.search(r'type="(hidden|submit|button)"|\bid=|aria-label|\{\{', field)
+        if not NAMED_FIELD.search(field) and not is_inside_label(field, text)
     ]
 
     assert not pictures
-    assert not [
-        field for field in fields if "<label" not in text.split(field)[0].rsplit("</label>", 1)[-1]
-    ]
+    assert not fields
+
+
+def texts() -> list[tuple[Path, str]]:
+    return [(path, path.read_text()) for path in source.templates()]
+
+
+def is_inside_label(field: str, text: str) -> bool:
+    return "<label" in text.split(field, maxsplit=1)[0].rsplit("</label>", 1)[-1]
