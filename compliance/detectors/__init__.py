@@ -3,7 +3,13 @@
 Names, addresses and other free words are not found here; that needs a model.
 """
 
-from compliance.detectors.finding import KINDS, TAG_OF, Finding, tags_covered_by
+from compliance.detectors.finding import (
+    KINDS,
+    TAG_OF,
+    Finding,
+    tags_cleared_by,
+    tags_covered_by,
+)
 from compliance.detectors.search import MAX_CHARACTERS, find, mask, tags_in
 from compliance.errors import DetectionFailed
 
@@ -15,6 +21,7 @@ __all__ = [
     "Finding",
     "find",
     "mask",
+    "tags_cleared_by",
     "tags_covered_by",
     "tags_in",
 ]

@@ -35,12 +35,21 @@ TAG_OF: Mapping[str, str] = MappingProxyType(
 )
 KINDS = frozenset(TAG_OF)
 
+# Tags of which every value has a form that a pattern knows. Personal data is also a name, health
+# data also a diagnosis, a secret also a PIN said in words: no mask by patterns may clear those.
+_CLEARABLE = frozenset({"PCI"})
+
 
 def tags_covered_by(kinds: Iterable[str]) -> frozenset[str]:
-    """The tags of which all kinds are among these."""
+    """The tags of which all kinds that we can find are among these."""
     looked_for = frozenset(kinds)
     return frozenset(
         tag
         for tag in set(TAG_OF.values())
         if all(kind in looked_for for kind, its_tag in TAG_OF.items() if its_tag == tag)
     )
+
+
+def tags_cleared_by(kinds: Iterable[str]) -> frozenset[str]:
+    """The tags that a text no longer carries once these kinds are masked in it."""
+    return tags_covered_by(kinds) & _CLEARABLE

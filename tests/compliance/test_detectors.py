@@ -19,6 +19,7 @@ from compliance.detectors import (
     mask,
     patterns,
     search,
+    tags_cleared_by,
     tags_covered_by,
     tags_in,
 )
@@ -168,6 +169,11 @@ def test_tags():
     assert tags_covered_by(["CARD"]) == {"PCI"}
     assert tags_covered_by(KINDS) == set(TAG_OF.values())
     assert tags_covered_by(KINDS - {"PHONE"}) == {"PCI", "PHI", "SECRET"}
+
+
+def test_a_mask_clears_only_what_patterns_can_find_completely():
+    assert tags_cleared_by(KINDS) == {"PCI"}
+    assert tags_cleared_by(KINDS - {"CARD"}) == frozenset()
 
 
 def test_a_text_with_too_much_to_judge_is_held(monkeypatch):

@@ -1,6 +1,8 @@
 """redact: replaces what the detectors find by numbered masks such as [IBAN 1].
 
-It takes away the tags whose kinds it looks for completely; class and integrity stay as they are.
+It takes away a tag only where patterns find all there is of it: card data, not personal or health
+data, since names and diagnoses stay in the text. Class and integrity stay as they are. What was
+masked is noted among the origins.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compliance import detectors
+from compliance.labels import Labels
 from workflows.nodes.contract import (
     Inputs,
     Kind,
@@ -65,12 +68,18 @@ def run(ctx: NodeContext, config: Config, inputs: Inputs) -> Result:
             "redaction_incomplete", f"After masking, {left[0].kind} is still found in the text."
         )
     found = dict(sorted(Counter(finding.kind for finding in findings).items()))
-    covered = detectors.tags_covered_by(config.detect)
-    removed = sorted(covered & ctx.labels.tags)
-    labels = ctx.labels.without_tags(*removed)
-    labels = labels.with_origins(*(f"redacted:{tag}@{ctx.node_id}" for tag in removed))
+    labels = _masked(ctx.labels, config.detect, ctx.node_id)
+    removed = sorted(ctx.labels.tags - labels.tags)
     note = NodeNote(event="text.redacted", body={"found": found, "tags_removed": removed})
     return Result(output={"text": masked, "found": found}, labels=labels, notes=(note,))
+
+
+def _masked(labels: Labels, kinds: frozenset[str], node_id: str) -> Labels:
+    covered = sorted(detectors.tags_covered_by(kinds) & labels.tags)
+    cleared = detectors.tags_cleared_by(kinds)
+    return labels.without_tags(*cleared).with_origins(
+        *(f"redacted:{tag}@{node_id}" for tag in covered)
+    )
 
 
 def templates(config: Config) -> list[Template]:

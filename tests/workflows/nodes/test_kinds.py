@@ -201,8 +201,9 @@ def test_transform_fails_typed():
 # -- redact
 
 
-def test_redact_masks_counts_and_takes_the_covered_tags():
-    labels = Labels(DataClass.CONFIDENTIAL, Integrity.UNTRUSTED, frozenset({"PII", "CUSTOMER"}))
+def test_redact_masks_counts_and_notes_what_it_masked():
+    tags = frozenset({"PII", "PHI", "PCI", "CUSTOMER"})
+    labels = Labels(DataClass.CONFIDENTIAL, Integrity.UNTRUSTED, tags)
     ctx = FakeContext(node_id="mask", labels=labels)
 
     result = run("redact", {"value": "{{ letter.text }}"}, {"letter": LETTER}, ctx)
@@ -211,19 +212,25 @@ def test_redact_masks_counts_and_takes_the_covered_tags():
         "text": "Write to [EMAIL 1], IBAN [IBAN 1].",
         "found": {"EMAIL": 1, "IBAN": 1},
     }
-    assert result.labels.tags == {"CUSTOMER"}
-    assert result.labels.origins == {"redacted:PII@mask"}
+    # Names and diagnoses are still there: only card data is gone for certain.
+    assert result.labels.tags == {"PII", "PHI", "CUSTOMER"}
+    assert result.labels.origins == {
+        "redacted:PII@mask",
+        "redacted:PHI@mask",
+        "redacted:PCI@mask",
+    }
+    assert result.notes[0].body["tags_removed"] == ["PCI"]
     assert result.labels.data_class is DataClass.CONFIDENTIAL
     assert result.labels.integrity is Integrity.UNTRUSTED
 
 
 def test_redact_keeps_a_tag_that_it_does_not_cover():
-    ctx = FakeContext(labels=Labels(tags=frozenset({"PII"})))
+    ctx = FakeContext(labels=Labels(tags=frozenset({"PII", "PCI"})))
     values = {"value": "{{ letter.text }}", "detect": ["IBAN"]}
 
     result = run("redact", values, {"letter": LETTER}, ctx)
 
-    assert result.labels.tags == {"PII"}
+    assert result.labels == ctx.labels
     assert "erika@example.com" in result.output["text"]
     assert result.output["found"] == {"IBAN": 1}
 
