@@ -61,6 +61,13 @@ class StartForm(forms.Form):
     def made_fields(self) -> list[forms.BoundField]:
         return [self[f"{PREFIX}{name}"] for name in self.made or {}]
 
+    @property
+    def refusal_status(self) -> int:
+        """Of the answer that shows what is wrong with what was sent."""
+        wrong = [error for errors in self.errors.as_data().values() for error in errors]
+        too_large = any(error.code == InputTooLarge.code for error in wrong)
+        return InputTooLarge.status if too_large else InputInvalid.status
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if cleaned.get("file"):
@@ -82,7 +89,12 @@ class StartForm(forms.Form):
 
     def _of_file(self, upload: "File[bytes]") -> Any:
         try:
+            start.check_size(upload.size)
             text = upload.read().decode()
+        except InputTooLarge as error:
+            raise ValidationError(
+                {"file": ValidationError(error.sentence, code=error.code)}
+            ) from error
         except UnicodeDecodeError:
             raise ValidationError({"file": "This file is not text in UTF-8."}) from None
         if (upload.name or "").endswith(".json"):
@@ -106,7 +118,7 @@ class StartForm(forms.Form):
         try:
             start.check_input(self.definition, run_input)
         except InputTooLarge as error:
-            raise ValidationError(error.sentence) from error
+            raise ValidationError(error.sentence, code=error.code) from error
         except InputInvalid as error:
             for fault in error.extra["errors"]:
                 where = fault["pointer"].removeprefix("#/input").lstrip("/").partition("/")[0]

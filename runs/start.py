@@ -55,12 +55,12 @@ def start(
 
 def check_input(definition: Definition, run_input: Any) -> None:
     """Raise InputTooLarge or InputInvalid. The sentences say where and what was expected, never what was given."""
-    size = len(orjson.dumps(run_input))
-    if size > settings.INPUT_LIMIT_BYTES:
-        raise InputTooLarge(
-            f"The input has {size:,} bytes; at most {settings.INPUT_LIMIT_BYTES:,} are taken. "
-            "Split it, or raise GROVE_INPUT_LIMIT_BYTES."
-        )
+    try:
+        check_size(len(orjson.dumps(run_input)))
+    except orjson.JSONEncodeError as error:
+        raise InputInvalid(
+            "The input is nested too deeply, or holds what JSON does not know."
+        ) from error
     faults = json_schemas.faults(definition.input_schema, run_input)
     if faults:
         raise InputInvalid(
@@ -69,6 +69,15 @@ def check_input(definition: Definition, run_input: Any) -> None:
                 {"pointer": _pointer(fault.path), "detail": str(fault), "code": fault.rule}
                 for fault in faults
             ],
+        )
+
+
+def check_size(size: int) -> None:
+    """Raise InputTooLarge. Asked of a file before it is read, too."""
+    if size > settings.INPUT_LIMIT_BYTES:
+        raise InputTooLarge(
+            f"The input has {size:,} bytes; at most {settings.INPUT_LIMIT_BYTES:,} are taken. "
+            "Split it, or raise GROVE_INPUT_LIMIT_BYTES."
         )
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from workflows.source import MAX_BYTES
+
 FIELD = {"class": "field"}
 
 
@@ -37,6 +39,9 @@ class DefinitionForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         upload = cleaned.get("file")
+        if upload and upload.size > MAX_BYTES:
+            told = f"This file has {upload.size:,} bytes; {MAX_BYTES:,} are allowed."
+            raise ValidationError({"file": told})
         if upload:
             try:
                 cleaned["text"] = upload.read().decode()

@@ -27,7 +27,7 @@ def start_run(request: TenantRequest, slug: str) -> HttpResponse:
         return _show(request, workflow, form)
     form = StartForm(request.POST, request.FILES, definition=definition)
     if not form.is_valid():
-        return _show(request, workflow, form, status=422)
+        return _show(request, workflow, form, status=form.refusal_status)
     run = start.start(
         version=version,
         run_input=form.cleaned_data["run_input"],

@@ -14,14 +14,14 @@ class ScriptedModel:
     """OpenAI's chat completions over real HTTP. `script` gets the last message and gives an answer."""
 
     def __init__(
-        self, script: Callable[[str], Answer] | None = None, *, seconds: float = 0
+        self, script: Callable[[str], Answer] | None = None, *, seconds: float = 0, port: int = 0
     ) -> None:
         self.script = script or (lambda prompt: f"echo: {prompt}")
         self.seconds = seconds
         self.prompts: list[str] = []
         self.seen = ""  # everything that ever arrived, as text
         self.intervals: list[tuple[float, float]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 

@@ -61,8 +61,8 @@ FAILING = {
         "HTTP 400",
     ),
     "condition": (
-        "{{id: it, kind: condition, title: It, after: [start], otherwise: no, cases: ["
-        + '{{branch: yes, when: {{left: "{{{{ start.text }}}}", op: "==", right: x}}}}]}}',
+        """{{id: it, kind: condition, title: It, after: [start], otherwise: no, cases: [
+     {{branch: yes, when: {{left: "{{{{ start.text }}}}", op: "==", right: x}}}}]}}""",
         "reference_missing",
         "text",
     ),
