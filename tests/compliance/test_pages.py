@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys
 @pytest.fixture
 def workflow(in_acme: Tenant) -> Workflow:
     make_model_group("http://127.0.0.1:9/v1")
-    return definitions.import_definition(text=COMPLAINTS, by=actors.SYSTEM).workflow
+    made: Workflow = definitions.import_definition(text=COMPLAINTS, by=actors.SYSTEM).workflow
+    return made
 
 
 def browser(tenant: Tenant, role: Role = Role.DATA_PROTECTION_OFFICER) -> Client:

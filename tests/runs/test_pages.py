@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 
+from compliance import disposal
 from runs.models import Run
+from tenancy import actors
 from tenancy.models import Tenant
 from tenancy.permissions import Role
 from tests.browser.bank import COMPLAINTS, LETTER, script
@@ -110,3 +112,17 @@ def test_start_form_is_made_from_the_schema_and_checks_it(done: Run) -> None:
     assert "in-text" in short.context["form"].errors
     assert first.status_code == 302
     assert again.headers["Location"] == first.headers["Location"]  # sent twice, started once
+
+
+def test_run_page_outlives_the_disposal_of_its_workflow(done: Run) -> None:
+    frozen = disposal.plan(kind="workflow", target_id=done.workflow_id, by=actors.SYSTEM)
+    disposal.execute(
+        plan_id=frozen.pk, by=actors.SYSTEM, legal_basis="retention_ended", reason="Time is up."
+    )
+    client = browser(done.tenant, Role.OPERATOR)
+
+    for path in ("", "?node=classify", "events/", "decisions/", "payloads/"):
+        page = client.get(f"/runs/{done.pk}/{path}")
+        assert page.status_code == 200
+        assert SECRET not in page.content.decode()
+    assert "This run was disposed of" in client.get(f"/runs/{done.pk}/").content.decode()
