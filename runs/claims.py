@@ -25,6 +25,7 @@ CLAIM = """
 UPDATE runs_runclaim SET worker_id = %s, token = token + 1, heartbeat_at = clock_timestamp()
 WHERE run_id IN (
     SELECT run_id FROM runs_runclaim WHERE wanted AND worker_id IS NULL
+        AND tenant_id IN (SELECT id FROM tenancy_tenant WHERE status = 'active')
     ORDER BY run_id LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING run_id, tenant_id, token, losses
 """
@@ -57,7 +58,10 @@ class Claim:
 
 
 def claim_waiting(*, worker: Worker, limit: int) -> list[Claim]:
-    """Claim up to `limit` runs that wait for a worker, oldest first. Two workers never get the same one."""
+    """Claim up to `limit` runs that wait for a worker, oldest first. Two workers never get the same one.
+
+    Runs of a tenant that is suspended wait until it is restored.
+    """
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, [worker.pk, limit])
         rows = cursor.fetchall()

@@ -12,6 +12,7 @@ from django.utils.timezone import now
 
 from runs import claims
 from runs.models import Run, RunClaim, Worker
+from tenancy.models import Tenant, TenantStatus
 from tests.runs.making import in_threads, make_run
 from workflows.models import WorkflowVersion
 
@@ -100,6 +101,16 @@ def test_a_run_that_is_not_wanted_is_not_claimed(worker: Worker, run: Run) -> No
 
 
 # -- who lives --------------------------------------------------------------------------------------------------------
+
+
+def test_runs_of_a_suspended_tenant_wait_until_it_is_restored(worker: Worker, run: Run) -> None:
+    tenant = Tenant.objects.filter(pk=run.tenant_id)
+    tenant.update(status=TenantStatus.SUSPENDED)
+
+    assert claims.claim_waiting(worker=worker, limit=10) == []
+
+    tenant.update(status=TenantStatus.ACTIVE)
+    assert hold(worker, run).tenant_id == run.tenant_id
 
 
 def test_a_living_worker_keeps_its_runs(worker: Worker, run: Run) -> None:
