@@ -173,6 +173,8 @@ def _check_plain(value: Any) -> None:
 
 
 def _checked_text(text: str, event: Event | None) -> str:
+    if "\0" in text:
+        raise _unreadable("text_invalid", "A text holds a null character.", event)
     if any("\ud800" <= character <= "\udfff" for character in text):
         try:  # YAML's \ud83d\ude00 comes as two halves of one character
             return text.encode("utf-16", "surrogatepass").decode("utf-16")

@@ -146,6 +146,16 @@ def test_a_reference_into_something_open_is_not_judged():
     assert check(text) == []
 
 
+def test_a_reference_into_an_input_without_members_is_not_judged():
+    schema = """      type: object
+      properties: {text: {type: string}}
+      required: [text]
+      additionalProperties: false
+"""
+
+    assert check(GOOD.replace(schema, "      type: object\n")) == []
+
+
 def test_self_reference_is_refused():
     text = GOOD.replace("{{ letter.text }}", "{{ mask.text }}")
 
