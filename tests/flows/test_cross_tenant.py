@@ -30,6 +30,7 @@ from tests import factories
 from tests.architecture.routes import Route, all_routes, guarded_routes
 from tests.runs import making
 from tests.runs.definitions import CHAIN
+from workflows.models import Deployment
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -40,6 +41,7 @@ CREATES = {("put", "api-tenancy:secret")}  # names a thing of one's own, whateve
 BODIES: dict[str, dict[str, Any]] = {
     "api-tenancy:member": {"role": "author"},
     "api-workflows:model-group": {"deployments": ["no-such-thing"]},
+    "api-workflows:prices": {"input_micros_per_million": 1, "output_micros_per_million": 1},
     "api-workflows:publish": {"reason": "Probe."},
     "api-workflows:retire": {"reason": "Probe."},
     "api-workflows:revisions": {"definition": CHAIN.format(name="probe"), "summary": "Probe."},
@@ -138,6 +140,12 @@ def _fill_runs(world: World) -> None:
         "plan_id": disposal.plan(kind="run", target_id=run.pk, by=SYSTEM).pk,
         "kind": "run",
         "target_id": run.pk,
+    }
+    deployment = Deployment.objects.select_related("provider").get()
+    world.ids |= {
+        "api-workflows:provider.name": deployment.provider.name,
+        "api-workflows:deployment.name": deployment.name,
+        "api-workflows:prices.name": deployment.name,
     }
     world.traces += [version.workflow.slug, str(run.pk), f"group-of-{world.tenant.slug}"]
 
