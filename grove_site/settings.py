@@ -240,7 +240,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["tenancy.api.permissions.HasPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["tenancy.api.body.JSONBody"],
     "DEFAULT_SCHEMA_CLASS": "grove_site.api.schema.GroveSchema",
     "EXCEPTION_HANDLER": "grove_site.errors.to_problem",
     "UNAUTHENTICATED_USER": None,

@@ -26,6 +26,7 @@ def overview(request: TenantRequest) -> HttpResponse:
     """Four questions: what waits, what fails, what is going on, what does it cost."""
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
     since, week = today - timedelta(days=29), today - timedelta(days=6)
+    runs = Run.objects.select_related("workflow", "version").defer("input_sealed", "output_sealed")
     of_month = Run.objects.filter(created_at__gte=since)
     shown = {
         "numbers": _numbers(week),
@@ -34,8 +35,8 @@ def overview(request: TenantRequest) -> HttpResponse:
         "denied": Decision.objects.filter(verdict="deny", at__gte=week).count(),
         "days": _days(today),
         "since_week": week.date().isoformat(),
-        "recent": Run.objects.select_related("workflow", "version")[:RECENT],
-        "failed": Run.objects.filter(status=RunStatus.FAILED).select_related("workflow")[:5],
+        "recent": runs[:RECENT],
+        "failed": runs.filter(status=RunStatus.FAILED)[:5],
     }
     return render(request, "grove_site/overview.html", shown)
 

@@ -1,14 +1,14 @@
 """Filters of the run list, the same for pages and API: all of it is in the URL."""
 
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import datetime
 
 from django.db.models import QuerySet
-from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
 from runs.errors import FilterInvalid
 from runs.models import Run, RunStatus
+from tenancy.moments import find_moment
 
 NAMES = ("status", "workflow", "owner", "since", "until")
 
@@ -46,12 +46,7 @@ def _by_words(
 
 
 def _to_time(name: str, text: str) -> datetime:
-    try:
-        moment = parse_datetime(text)
-        if moment is None and (day := parse_date(text)):
-            moment = datetime.combine(day, time.min)
-    except ValueError:
-        moment = None
+    moment = find_moment(text)
     if moment is None:
         raise FilterInvalid(
             f"“{name}” takes a date or an RFC 3339 time, such as 2026-11-21T09:00:00Z."

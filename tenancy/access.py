@@ -66,7 +66,7 @@ def check(request: HttpRequest, permission: Permission) -> None:
 def may_still(request: HttpRequest, permission: Permission) -> bool:
     """Whether what let this request in still holds: for streams, which outlive the check at their beginning.
 
-    Tenant, membership, token and service key are read anew, in the tenant's context.
+    Tenant, membership, its user, token and service key are read anew, in the tenant's context.
     """
     if not can(request, permission):
         return False
@@ -77,6 +77,9 @@ def may_still(request: HttpRequest, permission: Permission) -> bool:
         row.refresh_from_db()
         if row.state != "active" or permission not in row.permissions:
             return False
+    membership = getattr(request, "membership", None)
+    if membership is not None and not membership.user.is_active:
+        return False
     tenant = current_tenant()
     return bool(Tenant.objects.filter(pk=tenant.pk, status=TenantStatus.ACTIVE).exists())
 

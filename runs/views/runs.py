@@ -43,7 +43,10 @@ def list_runs(request: TenantRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     if (run_id := _to_uuid(text)) and Run.objects.filter(pk=run_id).exists():
         return redirect("runs:run", run_id)
-    rows = _search(Run.objects.select_related("workflow", "version"), text)
+    rows = _search(
+        Run.objects.select_related("workflow", "version").defer("input_sealed", "output_sealed"),
+        text,
+    )
     shown: dict[str, Any] = {
         "page": paging.page(filter_runs(rows, _asked(request.GET)), request),
         "states": _states(rows, request.GET),

@@ -71,6 +71,16 @@ def test_a_body_that_misses_the_shape_is_refused_with_pointers(
     [
         ("{", "application/json", 400, "body_unreadable"),
         ("[]", "application/json", 422, "validation_failed"),
+        ("[" * 100_000, "application/json", 400, "body_unreadable"),
+        (
+            '{"input": ' + "[" * 20_000 + "]" * 20_000 + "}",
+            "application/json",
+            400,
+            "body_unreadable",
+        ),
+        ('{"input": ' + "[" * 500 + "]" * 500 + "}", "application/json", 400, "body_unreadable"),
+        ('{"input": "\\ud800"}', "application/json", 400, "body_unreadable"),
+        ('{"input": NaN, "workflow": "x"}', "application/json", 400, "body_unreadable"),
         ("a=b", "text/csv", 415, "media_type_unsupported"),
         ('{"workflow": "a\\u0000b", "input": {}}', "application/json", 422, "validation_failed"),
     ],

@@ -56,6 +56,9 @@ def found(**asked: str) -> set[str]:
         ({"since": "2026-11-21T14:00:00Z"}, {"completed", "failed"}),  # inclusive
         ({"until": "2026-11-21T14:00:00Z"}, {"queued", "running"}),  # exclusive
         ({"since": "2026-11-21T15:00:00+01:00"}, {"completed", "failed"}),
+        ({"since": "2026-11-21T15:00:00 01:00"}, {"completed", "failed"}),  # a + not escaped
+        ({"since": "0637-08-04T18:45:00+19:33"}, {"queued", "running", "completed", "failed"}),
+        ({"since": "2026-11-21 14:00"}, {"completed", "failed"}),
         ({"since": "2026-11-21T13:00:00", "until": "2026-11-21T14:00:00"}, {"running"}),
         ({"since": "2026-11-21"}, {"queued", "running", "completed", "failed"}),
         ({"until": "2026-11-21"}, set()),
@@ -85,6 +88,7 @@ def test_a_workflow_is_or_is_not(runs: dict[str, Run], chain: WorkflowVersion) -
         ({"since": "2026-02-30"}, "since"),
         ({"until": "2026-11-21T25:00:00Z"}, "until"),
         ({"until": "12:00"}, "until"),
+        ({"until": "0001-01-01T00:00:00+10:00"}, "until"),
     ],
 )
 def test_what_is_not_understood_is_named(chain: object, asked: dict[str, str], named: str) -> None:

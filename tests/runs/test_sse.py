@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import orjson
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.utils.timezone import now
@@ -19,11 +20,18 @@ from runs.models import Run, RunEvent
 from tenancy import actors, tokens
 from tenancy.access import may_still
 from tenancy.context import tenant_context
-from tenancy.models import Tenant
+from tenancy.models import Tenant, User
 from tenancy.permissions import Permission, Role
 from tests import factories
 from tests.runs import definitions
-from tests.runs.making import execute, in_threads, make_model_group, make_run, make_version
+from tests.runs.making import (
+    execute,
+    in_threads,
+    make_model_group,
+    make_run,
+    make_version,
+    wait_until,
+)
 from tests.runs.scripted_model import ScriptedModel
 
 if TYPE_CHECKING:
@@ -202,6 +210,40 @@ def test_news_arrives_at_once(in_acme: Tenant) -> None:
     assert seqs(frames_of("".join(yielded))) == list(range(1, run.event_seq + 1))
 
 
+def test_news_arrive_after_the_listening_connection_broke(in_acme: Tenant) -> None:
+    run = make_run(make_version(definitions.CHAIN))
+
+    def work() -> None:
+        with tenant_context(in_acme):
+            wait_until(lambda: _end_listening() == 1)
+            execute(run)
+
+    async def until_end() -> list[str]:
+        async with aclosing(sse.stream(in_acme, run.pk, 0, lambda: True)) as stream:
+            yielded = [await anext(stream)]
+            running = asyncio.create_task(asyncio.to_thread(work))
+            yielded += [text async for text in stream]
+            await running
+            return yielded
+
+    yielded = asyncio.run(asyncio.wait_for(until_end(), 20))
+
+    run.refresh_from_db()
+    assert ":\n\n" not in yielded
+    assert seqs(frames_of("".join(yielded))) == list(range(1, run.event_seq + 1))
+
+
+def _end_listening() -> int:
+    """End the server's side of the connections that listen here. How many there were."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE application_name = 'grove events' AND datname = current_database()"
+            " AND query LIKE 'LISTEN%'"
+        )
+        return int(cursor.fetchone()[0])
+
+
 def test_a_stream_ends_when_the_reader_may_not_read_any_more(
     in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +258,7 @@ def test_a_stream_ends_when_the_reader_may_not_read_any_more(
 
 
 def test_a_revoked_token_and_an_ended_membership_may_not_read_any_more(acme: Tenant) -> None:
-    for end in ("revoke", "leave", "suspend"):
+    for end in ("revoke", "leave", "deactivate", "suspend"):
         membership = factories.make_member(tenant=acme, role=Role.OPERATOR)
         made = factories.make_token(membership)
         request: Any = RequestFactory().get("/stream")
@@ -227,9 +269,11 @@ def test_a_revoked_token_and_an_ended_membership_may_not_read_any_more(acme: Ten
             assert not may_still(request, Permission.TENANT_ADMIN)
 
             if end == "revoke":
-                tokens.revoke(token=type(made.token).objects.get(), by=actors.SYSTEM)
+                tokens.revoke(token=made.token, by=actors.SYSTEM)
             elif end == "leave":
                 type(membership).objects.filter(pk=membership.pk).update(ended_at=now())
+            elif end == "deactivate":
+                User.objects.filter(pk=membership.user_id).update(is_active=False)
             else:
                 Tenant.objects.filter(pk=acme.pk).update(status="suspended")
 

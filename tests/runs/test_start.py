@@ -105,6 +105,16 @@ def test_input_of_another_kind_is_refused(chain: WorkflowVersion, run_input: obj
         begin(chain, run_input=run_input)
 
 
+@pytest.mark.parametrize("strange", [10**30, "\ud800", {1, 2}, "deep"])
+def test_input_that_json_cannot_carry_is_refused(chain: WorkflowVersion, strange: object) -> None:
+    if strange == "deep":
+        for _ in range(500):
+            strange = [strange]
+
+    with pytest.raises(InputInvalid, match="JSON"):
+        begin(chain, run_input={"n": 1, "text": strange})
+
+
 def test_a_pointer_escapes_what_a_json_pointer_must() -> None:
     assert start._pointer(("a/b", 3, "c~d")) == "#/input/a~1b/3/c~0d"
 

@@ -9,7 +9,6 @@ import orjson
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
@@ -21,6 +20,7 @@ from tenancy.access import actor_of
 from tenancy.api.idempotency import idempotent
 from tenancy.api.pages import page_of
 from tenancy.api.shapes import page_shape
+from tenancy.moments import find_moment
 from tenancy.permissions import Permission
 from workflows import definition_schema, definitions, document, versions
 from workflows.api.shapes import (
@@ -237,10 +237,7 @@ def _text_of(asked: Mapping[str, Any]) -> tuple[str, Media]:
 
 
 def _moment(asked: str) -> Any:
-    try:
-        moment = parse_datetime(asked.replace(" ", "+"))
-    except ValueError:
-        moment = None
+    moment = find_moment(asked)
     if moment is None or moment.tzinfo is None:
         raise serializers.ValidationError({"as_of": "Write a moment with its zone, as RFC 3339."})
     return moment

@@ -12,6 +12,7 @@ from workflows.providers import clients
 from workflows.providers.contract import ModelRequest, ModelResponse, Target
 from workflows.providers.errors import FailureKind, ProviderError
 
+MOST_TOKENS = 10**9  # of one answer; more is a mistake that nobody should pay for
 _WORD = re.compile(
     r"[A-Za-z0-9_.-]{1,64}"
 )  # what may be quoted of an error: its code, never its text
@@ -90,11 +91,15 @@ def _read(target: Target, body: bytes) -> ModelResponse:
         ) from error
     if refusal or choice.get("finish_reason") == "content_filter":
         raise ProviderError(FailureKind.REFUSED, f"“{target.name}” refused to answer this request.")
-    if not isinstance(text, str) or min(tokens_in, tokens_out) < 0:
+    if not isinstance(text, str):
         raise ProviderError(FailureKind.MALFORMED, f"“{target.name}” sent an answer without text.")
+    if not 0 <= min(tokens_in, tokens_out) <= max(tokens_in, tokens_out) <= MOST_TOKENS:
+        raise ProviderError(
+            FailureKind.MALFORMED, f"“{target.name}” sent a number of tokens that cannot be."
+        )
     return ModelResponse(
         text=text,
-        model=str(answer.get("model") or target.model)[:200],
+        model=str(answer.get("model") or target.model).replace("\0", "")[:200],
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         cut_off=choice.get("finish_reason") == "length",

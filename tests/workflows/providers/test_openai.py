@@ -52,6 +52,13 @@ def test_answer_comes_with_model_and_usage() -> None:
 
 
 @respx.mock
+def test_name_of_the_model_holds_nothing_that_cannot_be_recorded() -> None:
+    respx.post(URL).respond(json=completion(model="small\0-1"))
+
+    assert openai.complete(make_target(), make_request(), api_key=None).model == "small-1"
+
+
+@respx.mock
 def test_request_carries_model_messages_schema_and_key() -> None:
     asked = respx.post(URL).respond(json=completion("{}"))
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
@@ -147,6 +154,7 @@ def test_retry_after_in_seconds_and_as_date() -> None:
         b'{"choices": [{"message": null}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}',
         b'{"choices": [{"message": {"content": 7}}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}',
         b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": -1, "completion_tokens": 1}}',
+        b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 1e30, "completion_tokens": 1}}',
     ],
 )
 @respx.mock
