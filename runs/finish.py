@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import F
 
-from runs.live_run import LiveRun, Outcome
-from runs.models import CallStatus, ModelCall, Run, RunStatus
+from runs.live_run import LiveRun, Outcome, Settlement
+from runs.models import CallStatus, ModelCall, Run, RunFacts, RunStatus
 from tenancy import actors, ledger
 from tenancy.context import tenant_context
 from tenancy.events import EventType
@@ -19,7 +20,7 @@ ENTRY = {
     RunStatus.COMPLETED_WITH_NON_CRITICAL_ERRORS: EventType.RUN_COMPLETED,
     RunStatus.FAILED: EventType.RUN_FAILED,
 }
-ENDS = (*ENTRY.values(), EventType.RUN_CANCELLED)
+ENDS = (*ENTRY.values(), EventType.RUN_CANCELLED, EventType.RUN_SETTLED)
 
 
 def record_end(ended: Sequence[LiveRun]) -> None:
@@ -71,20 +72,47 @@ def check_record(run: Run) -> RecordCheck | None:
 
 
 def settle_late(live: LiveRun, outcomes: Sequence[Outcome]) -> None:
-    """An answer that came after a cancel or a lost claim: what it cost is recorded, what it said is not used."""
+    """An answer that came after a cancel or a lost claim: what it cost is recorded, what it said is not used.
+
+    Where the run had ended, its entry committed to other rows than these: another entry says how they stand now.
+    """
     settlements = [settled for outcome in outcomes for settled in outcome.settlements]
     if not settlements:
         return
-    with tenant_context(live.tenant):
-        for settled in settlements:
-            ModelCall.objects.filter(
-                pk=settled.call_id,
-                status__in=(CallStatus.INTENDED, CallStatus.INTERRUPTED),
-            ).update(
-                status=CallStatus.LATE,
-                finished_at=settled.finished_at,
-                model_answered=settled.model,
-                tokens_in=settled.tokens_in,
-                tokens_out=settled.tokens_out,
-                cost_micros=settled.cost_micros,
+    with tenant_context(live.tenant), transaction.atomic():
+        late = [settled for settled in settlements if _settle_call(live, settled)]
+        if late and Run.objects.get(pk=live.run_id).is_terminal:
+            ledger.append(
+                EventType.RUN_SETTLED,
+                subject=Subject(kind="run", id=str(live.run_id)),
+                by=actors.SYSTEM,
+                late_calls=len(late),
+                digest=run_digest(live.run_id),
             )
+
+
+def _settle_call(live: LiveRun, settled: Settlement) -> bool:
+    """False when it was settled already. An interrupted call had counted its reservation as spent."""
+    open_calls = ModelCall.objects.select_for_update().filter(
+        pk=settled.call_id, status__in=(CallStatus.INTENDED, CallStatus.INTERRUPTED)
+    )
+    call = open_calls.first()
+    if call is None:
+        return False
+    in_flight = call.status == CallStatus.INTENDED
+    ModelCall.objects.filter(pk=call.pk).update(
+        status=CallStatus.LATE,
+        finished_at=settled.finished_at,
+        model_answered=settled.model,
+        tokens_in=settled.tokens_in,
+        tokens_out=settled.tokens_out,
+        cost_micros=settled.cost_micros,
+    )
+    RunFacts.objects.filter(root_run_id=live.root_run_id).update(
+        in_flight=F("in_flight") - int(in_flight),
+        reserved_micros=F("reserved_micros") - (call.reserved_micros if in_flight else 0),
+        spent_micros=F("spent_micros")
+        + settled.cost_micros
+        - (0 if in_flight else call.cost_micros),
+    )
+    return True

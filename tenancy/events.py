@@ -10,6 +10,8 @@ class EventType(StrEnum):
     TENANT_CREATED = "tenant.created"
     TENANT_SUSPENDED = "tenant.suspended"
     TENANT_RESTORED = "tenant.restored"
+    TENANT_EXPORTED = "tenant.exported"
+    TENANT_DELETED = "tenant.deleted"
     MEMBER_ADDED = "member.added"
     MEMBER_INVITED = "member.invited"
     MEMBER_JOINED = "member.joined"
@@ -54,6 +56,7 @@ class EventType(StrEnum):
     RUN_FAILED = "run.failed"
     RUN_RESUMED = "run.resumed"
     RUN_CANCELLED = "run.cancelled"
+    RUN_SETTLED = "run.settled"  # calls were answered after the run had ended
 
     # policies and disposal
     POLICY_CREATED = "policy.created"

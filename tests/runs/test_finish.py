@@ -6,12 +6,22 @@ import pytest
 from django.utils.timezone import now
 
 from compliance import disposal
-from runs import finish
-from runs.models import NodeExecution, Run
+from runs import cancel, finish
+from runs.models import ModelCall, NodeExecution, Run, RunFacts
 from tenancy import actors
-from tenancy.models import Tenant
+from tenancy.models import LedgerEntry, Tenant
 from tests.runs import definitions
-from tests.runs.making import execute, make_run, make_version
+from tests.runs.making import (
+    execute,
+    make_deployment,
+    make_run,
+    make_version,
+    running_executor,
+    wait_until,
+)
+from tests.runs.scripted_model import ScriptedModel
+from workflows import model_groups
+from workflows.providers import register
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -54,3 +64,33 @@ def test_a_run_that_goes_on_has_no_record_yet(in_acme: Tenant) -> None:
     assert finish.check_record(run) is None
     assert run.created_at > now() - timedelta(minutes=1)
     execute(run)
+
+
+def test_an_answer_after_the_end_is_settled_and_committed_to(in_acme: Tenant) -> None:
+    with ScriptedModel(seconds=0.5) as model:
+        deployment = make_deployment(model.base_url)
+        register.set_price(
+            deployment=deployment,
+            input_micros_per_million=1_000_000,
+            output_micros_per_million=1_000_000,
+            by=actors.SYSTEM,
+        )
+        model_groups.create(name="default", deployments=[deployment], by=actors.SYSTEM)
+        run = make_run(make_version(definitions.TALK))
+        with running_executor():
+            wait_until(lambda: len(model.prompts) == 1)
+            cancel.cancel(run=run, by=actors.SYSTEM)
+            late = ModelCall.objects.filter(run=run, status="late")
+            wait_until(late.exists)
+
+    check = finish.check_record(Run.objects.get(pk=run.pk))
+    assert check is not None
+    assert check.holds
+    facts = RunFacts.objects.get(root_run=run)
+    assert (facts.spent_micros, facts.reserved_micros, facts.in_flight) == (15, 0, 0)
+    entries = LedgerEntry.objects.filter(subject_id=str(run.pk)).order_by("id")
+    assert list(entries.values_list("event", flat=True)) == [
+        "run.started",
+        "run.cancelled",
+        "run.settled",
+    ]
