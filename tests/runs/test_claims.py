@@ -7,13 +7,14 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from django.db import connection
 from django.test import override_settings
 from django.utils.timezone import now
 
 from runs import claims
 from runs.models import Run, RunClaim, Worker
 from tenancy.models import Tenant, TenantStatus
-from tests.runs.making import in_threads, make_run
+from tests.runs.making import in_threads, make_run, wait_until
 from workflows.models import WorkflowVersion
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -43,6 +44,21 @@ def hold(worker: Worker, run: Run) -> claims.Claim:
     (claim,) = claims.claim_waiting(worker=worker, limit=10)
     assert claim.run_id == run.pk
     return claim
+
+
+def die(worker: Worker, lifeline: psycopg.Connection[Any]) -> None:
+    """As when a process dies: its connection closes, and a moment later the server lets its lock go."""
+    lifeline.close()
+    wait_until(lambda: not _is_locked(worker))
+
+
+def _is_locked(worker: Worker) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s",
+            [claims.LOCK_CLASS, worker.number],
+        )
+        return cursor.fetchone() is not None
 
 
 def claim_of(run: Run) -> RunClaim:
@@ -125,7 +141,7 @@ def test_a_worker_whose_lock_is_gone_loses_its_runs_at_once(run: Run) -> None:
     hold(worker, run)
     assert lifeline is not None
 
-    lifeline.close()  # as the server does when the process dies
+    die(worker, lifeline)
 
     assert freed() == {run.pk}
     claim = claim_of(run)
@@ -169,7 +185,7 @@ def test_the_lock_belongs_to_one_worker_only(worker: Worker) -> None:
     other, lifeline = claims.register()
     assert lifeline is not None
 
-    lifeline.close()
+    die(other, lifeline)
     claims.free_lost()
 
     assert list(Worker.objects.values_list("pk", flat=True)) == [worker.pk]
@@ -180,7 +196,7 @@ def test_of_many_sweeps_at_once_one_counts_the_loss(run: Run) -> None:
     worker, lifeline = claims.register()
     hold(worker, run)
     assert lifeline is not None
-    lifeline.close()
+    die(worker, lifeline)
 
     found = in_threads(6, lambda number: claims.free_lost())
 
