@@ -22,7 +22,7 @@ from grove_site.embedded.errors import NoPostgres, PostgresFailed
 
 SUPERUSER = "postgres"
 FIRST_WITH_OWN_LOCALES = 17  # initdb --locale-provider=builtin
-START_SECONDS, STOP_SECONDS, ORPHAN_SECONDS = 30, 20, 20
+START_SECONDS, STOP_SECONDS, ORPHAN_SECONDS = 60, 20, 20
 DEBIAN_FOLDERS = Path("/usr/lib/postgresql")
 FOLDER_FOR_ROOT = Path("/var/lib/grove")
 
@@ -284,9 +284,9 @@ def _answers(arguments: list[str], **options: Any) -> bool:
     try:
         return (
             subprocess.run(
-                arguments, capture_output=True, check=False, cwd="/", timeout=20, **options
+                arguments, capture_output=True, check=False, cwd="/", timeout=60, **options
             ).returncode
             == 0
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return False
