@@ -208,7 +208,7 @@ def test_who_takes_a_lost_run_up_fences_off_who_lost_it(worker: Worker, run: Run
     lost, lifeline = claims.register()
     assert lifeline is not None
     before = hold(lost, run)
-    lifeline.close()
+    die(lost, lifeline)
     claims.free_lost()
 
     after = hold(worker, run)
