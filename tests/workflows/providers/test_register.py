@@ -216,3 +216,34 @@ def test_others_see_none_of_it(in_acme: Tenant, beta: Tenant) -> None:
 
     with tenant_context(beta):
         assert Provider.objects.count() == Deployment.objects.count() == 0
+
+
+def test_price_below_zero_is_refused(in_acme: Tenant) -> None:
+    deployment = make_deployment("one", make_provider())
+
+    with pytest.raises(ProviderInvalid, match="not negative"):
+        register.set_price(
+            deployment=deployment,
+            input_micros_per_million=-1,
+            output_micros_per_million=0,
+            by=SYSTEM,
+        )
+
+
+def test_change_that_changes_nothing_leaves_no_trace(in_acme: Tenant) -> None:
+    deployment = make_deployment("one", make_provider())
+    before = LedgerEntry.objects.count()
+
+    register.change_deployment(deployment=deployment, by=SYSTEM, model="small-1")
+    register.change_deployment(deployment=deployment, by=SYSTEM, model="small-2")
+
+    assert LedgerEntry.objects.count() == before + 1
+    assert Deployment.objects.get().model == "small-2"
+
+
+def test_group_name_is_taken_once(in_acme: Tenant) -> None:
+    one = make_deployment("one", make_provider())
+    model_groups.create(name="default", deployments=[one], by=SYSTEM)
+
+    with pytest.raises(NameTaken, match="“default”"):
+        model_groups.create(name="default", deployments=[one], by=SYSTEM)
