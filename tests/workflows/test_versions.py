@@ -127,9 +127,7 @@ def test_queryset_knows_states_in_one_query(in_acme: Tenant) -> None:
 
 @pytest.mark.parametrize("table", ["workflows_workflowversion", "workflows_versionstatus"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}"])
-def test_database_refuses_to_change_versions(
-    in_acme: Tenant, table: str, statement: str
-) -> None:
+def test_database_refuses_to_change_versions(in_acme: Tenant, table: str, statement: str) -> None:
     make_version()
 
     with (
