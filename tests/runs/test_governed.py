@@ -188,6 +188,23 @@ def test_personal_data_is_masked_before_it_leaves_the_house(in_acme: Tenant) -> 
     assert ModelCall.objects.get(run=run).decision_id == allowed.pk
 
 
+def test_a_repair_is_sent_with_the_labels_of_the_answer_it_quotes(in_acme: Tenant) -> None:
+    answers = iter([f"Write to {EMAIL}", '{"a": 1}'])
+    text = READ.replace("max_tokens: 20,", "max_tokens: 20, output: {{type: object}},").replace(
+        "ask.text", "ask"
+    )
+    with ScriptedModel(lambda prompt: next(answers)) as model:
+        deployment = make_deployment(model.base_url)
+        send_outside(deployment)
+        put(deployment)
+        run = execute(make_run(make_version(text), n=1, text="nothing personal"))
+
+    assert run.status == "completed"
+    assert [verdict for verdict, _ in decisions_of(run)] == ["allow", "modify", "allow"]
+    assert "[EMAIL 1]" in model.seen
+    assert EMAIL not in model.seen
+
+
 def test_inside_the_house_the_same_letter_is_read_as_it_is(in_acme: Tenant) -> None:
     with ScriptedModel() as model:
         make_model_group(model.base_url)

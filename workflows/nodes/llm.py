@@ -74,7 +74,7 @@ def read(values: Mapping[str, Any]) -> Config:
 def run(ctx: NodeContext, config: Config, inputs: Inputs) -> Result:
     """Ask once; where a schema is not met, say what was wrong and ask exactly once more."""
     messages = _messages(config, inputs)
-    answer = _ask(ctx, config, messages)
+    answer = _ask(ctx, config, messages, ctx.labels)
     labels = _joined(ctx.labels, answer)
     if config.output is None:
         return Result(
@@ -84,7 +84,7 @@ def run(ctx: NodeContext, config: Config, inputs: Inputs) -> Result:
     value, wrong = read_answer(answer.text, config.output)
     if wrong:
         notes = (NodeNote(event="output.repair", body={"count": 1, "faults": wrong}),)
-        answer = _ask(ctx, config, _repair_messages(messages, answer.text, wrong))
+        answer = _ask(ctx, config, _repair_messages(messages, answer.text, wrong), labels)
         labels = _joined(labels, answer)
         value, wrong = read_answer(answer.text, config.output)
     if wrong:
@@ -140,7 +140,9 @@ def _repair_messages(
     ]
 
 
-def _ask(ctx: NodeContext, config: Config, messages: list[dict[str, str]]) -> ModelAnswer:
+def _ask(
+    ctx: NodeContext, config: Config, messages: list[dict[str, str]], labels: Labels
+) -> ModelAnswer:
     return ctx.model(
         model_group=config.model_group,
         messages=messages,
@@ -148,7 +150,7 @@ def _ask(ctx: NodeContext, config: Config, messages: list[dict[str, str]]) -> Mo
         max_tokens=config.max_tokens,
         temperature=config.temperature,
         timeout_seconds=config.timeout_seconds,
-        labels=ctx.labels,
+        labels=labels,
     )
 
 
