@@ -92,8 +92,8 @@ def test_a_graph_of_forty_nodes_has_no_overlap() -> None:
 
     nodes = picture.nodes
     assert not [(a.id, b.id) for i, a in enumerate(nodes) for b in nodes[i + 1 :] if overlap(a, b)]
-    assert all(0 <= n.x and n.x + n.width <= picture.width for n in nodes)
-    assert all(0 <= n.y and n.y + n.height <= picture.height for n in nodes)
+    assert all(n.x >= 0 and n.x + n.width <= picture.width for n in nodes)
+    assert all(n.y >= 0 and n.y + n.height <= picture.height for n in nodes)
 
 
 def test_branches_are_named_at_their_edges() -> None:
