@@ -9,6 +9,10 @@ class RunsConfig(AppConfig):
 
     def ready(self) -> None:
         from compliance import disposables
+        from runs import payloads
         from runs.disposal import RunDisposable
+        from tenancy import exports
 
         disposables.register(RunDisposable())
+        for label in ("runs.Run", "runs.NodeExecution", "runs.ModelCall"):
+            exports.register_opener(label, payloads.open_for_export)

@@ -10,6 +10,9 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         from compliance import disposables
+        from tenancy import exports
         from workflows.disposal import WorkflowDisposable
+        from workflows.models.definition import open_for_export
 
         disposables.register(WorkflowDisposable())
+        exports.register_opener("workflows.RevisionContent", open_for_export)

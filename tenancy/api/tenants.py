@@ -1,15 +1,17 @@
-"""All tenants of this installation: only on the platform's own host. Elsewhere there is nothing here."""
+"""All tenants of this installation, on the platform's own host only; and the export of the host's own tenant."""
 
+from tempfile import TemporaryFile
 from typing import Any
 
-from django.http import Http404
+from django.http import FileResponse, Http404
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tenancy import access, tenants
+from tenancy import access, exports, tenants
 from tenancy.api.pages import page_of
 from tenancy.api.shapes import TenantInput, TenantShape, page_shape, tenant_to_json
 from tenancy.context import current_tenant
@@ -58,7 +60,7 @@ class SuspendTenant(PlatformView):
 
     @extend_schema(operation_id="tenants_suspend", request=None, responses=TenantShape)
     def post(self, request: Request, slug: str) -> Response:
-        tenant = _get(slug)
+        tenant = get_tenant(slug)
         tenants.suspend(tenant=tenant, by=access.actor_of(request))
         return Response(tenant_to_json(tenant))
 
@@ -70,12 +72,35 @@ class RestoreTenant(PlatformView):
 
     @extend_schema(operation_id="tenants_restore", request=None, responses=TenantShape)
     def post(self, request: Request, slug: str) -> Response:
-        tenant = _get(slug)
+        tenant = get_tenant(slug)
         tenants.restore(tenant=tenant, by=access.actor_of(request))
         return Response(tenant_to_json(tenant))
 
 
-def _get(slug: str) -> Tenant:
+class ExportTenant(APIView):
+    """All that this host's tenant has, as one zip file."""
+
+    required_permissions = {"post": Permission.TENANT_ADMIN}
+
+    @extend_schema(
+        operation_id="tenant_export",
+        request=None,
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
+    )
+    def post(self, request: Request) -> FileResponse:
+        """Inputs, outputs and prompts stay sealed unless the caller may see payloads, too."""
+        file = TemporaryFile()  # noqa: SIM115 - the answer closes it
+        exports.write(
+            file=file,
+            with_content=access.can(request, Permission.PAYLOAD_VIEW),
+            by=access.actor_of(request),
+        )
+        file.seek(0)
+        name = f"{current_tenant().slug}.zip"
+        return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
+
+
+def get_tenant(slug: str) -> Tenant:
     others = Tenant.objects.exclude(schema_name=PLATFORM_SLUG)
     tenant: Tenant = get_object_or_404(others, schema_name=slug)
     return tenant

@@ -7,6 +7,7 @@ from tenancy.api import ledger, resources, secrets, tenants
 app_name = "api-tenancy"
 urlpatterns = [
     path("tenant", resources.TenantResource.as_view(), name="tenant"),
+    path("tenant/export", tenants.ExportTenant.as_view(), name="export-tenant"),
     path("tenants", tenants.TenantList.as_view(), name="tenants"),
     path("tenants/<str:slug>/suspend", tenants.SuspendTenant.as_view(), name="suspend-tenant"),
     path("tenants/<str:slug>/restore", tenants.RestoreTenant.as_view(), name="restore-tenant"),

@@ -112,6 +112,18 @@ def content_place(revision: DefinitionRevision, column: str) -> Place:
     )
 
 
+def open_for_export(content: "RevisionContent", column: str, key: keys.DataKeyRef) -> Any:
+    """What one column says, with a key that is open already: the text as typed, all else as JSON."""
+    place = Place(
+        tenant_id=content.tenant_id,
+        table="workflows_revisioncontent",
+        row=content.revision_id,
+        column=column,
+    )
+    plain = sealing.unseal(key, getattr(content, column), place=place)
+    return plain.decode() if column == "source_sealed" else orjson.loads(plain)
+
+
 class RevisionContent(TenantOwned):
     """What a revision says, sealed: the canonical definition, the text as typed, the problems found.
 

@@ -1,12 +1,14 @@
-"""`manage.py tenant create|suspend|restore|list`: the life of tenants, from the machine itself."""
+"""`manage.py tenant create|suspend|restore|list|export`: the life of tenants, from the machine itself."""
 
+import os
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
-from tenancy import members, tenants
+from tenancy import exports, members, tenants
 from tenancy.actors import SYSTEM
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError
@@ -15,7 +17,7 @@ from tenancy.permissions import Role
 
 
 class Command(BaseCommand):
-    help = "Create, suspend, restore or list tenants."
+    help = "Create, suspend, restore, list or export tenants."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -27,6 +29,10 @@ class Command(BaseCommand):
         for action in ("suspend", "restore"):
             actions.add_parser(action).add_argument("slug")
         actions.add_parser("list")
+        export = actions.add_parser("export", help="all that a tenant has, as one zip file")
+        export.add_argument("slug")
+        export.add_argument("--to", required=True, type=Path, help="a file that is not there yet")
+        export.add_argument("--sealed", action="store_true", help="open nothing that is sealed")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -56,6 +62,17 @@ class Command(BaseCommand):
         for tenant in Tenant.objects.order_by("schema_name"):
             hosts = ", ".join(domain.domain for domain in tenant.domains.all())
             self.stdout.write(f"{tenant.slug}\t{tenant.status}\t{hosts}\t{tenant.name}")
+
+    def _export(self, options: dict[str, Any]) -> None:
+        tenant, path = _get(options["slug"]), options["to"]
+        try:
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
+        with os.fdopen(file, "wb") as out, tenant_context(tenant):
+            bundle = exports.write(file=out, with_content=not options["sealed"], by=SYSTEM)
+        self.stdout.write(f"{bundle.rows} rows in {len(bundle.files)} files: {path}")
+        self.stdout.write(f"SHA-256 of the manifest: {bundle.manifest_sha256}")
 
 
 def _get(slug: str) -> Tenant:
