@@ -9,7 +9,9 @@ class ComplianceConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from compliance import policies
+        from compliance import disposables, policies
+        from compliance.tenant_disposal import TenantDisposable
         from tenancy import tenants
 
+        disposables.register(TenantDisposable())
         tenants.at_birth(policies.install_defaults)

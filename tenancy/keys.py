@@ -112,6 +112,28 @@ def destroy_owner_key(*, owner_label: str, by: Actor) -> int:
     return destroyed
 
 
+def living_data_keys() -> list[UUID]:
+    """All data keys of the tenant that are not destroyed, those that wait in a pool, too."""
+    with _on_tenant():
+        return list(DataKey.objects.filter(destroyed_at__isnull=True).values_list("pk", flat=True))
+
+
+def destroy_below_tenant_key(*, by: Actor) -> int:
+    """Erase all that was ever sealed for anybody of this tenant: every data key, every owner's key. Returns how many.
+
+    The tenant key stays, for its ledger is still to be signed. Like the others a step of a disposal.
+    """
+    with _on_tenant() as tenant_id:
+        destroyed = _destroy(DataKey.objects.all()) + _destroy(OwnerKey.objects.all())
+        with _pools_change:
+            _pools.pop((os.getpid(), tenant_id), None)
+    logger.info(
+        "All keys of owners destroyed",
+        extra={"action": "keys_destroyed", "count": destroyed, "by": by.id},
+    )
+    return destroyed
+
+
 def is_destroyed(key_id: UUID) -> bool:
     """Can nobody open this data key any more? For the verification of a disposal."""
     try:

@@ -1,4 +1,4 @@
-"""The life of a tenant: created, suspended, restored. Recorded in the ledger of the platform itself."""
+"""The life of a tenant: created, suspended, restored, deleted. Recorded in the ledger of the platform itself."""
 
 import re
 from collections.abc import Callable
@@ -48,12 +48,24 @@ def create(*, name: str, slug: str, domain: str, by: Actor) -> Tenant:
 
 def suspend(*, tenant: Tenant, by: Actor) -> None:
     """Nobody signs in, nothing is scheduled, until it is restored. Suspending twice changes nothing."""
-    _move(tenant, TenantStatus.ACTIVE, TenantStatus.SUSPENDED, EventType.TENANT_SUSPENDED, by)
+    _move(tenant, {TenantStatus.ACTIVE}, TenantStatus.SUSPENDED, EventType.TENANT_SUSPENDED, by)
 
 
 def restore(*, tenant: Tenant, by: Actor) -> None:
     """Open a suspended tenant again. Restoring twice changes nothing."""
-    _move(tenant, TenantStatus.SUSPENDED, TenantStatus.ACTIVE, EventType.TENANT_RESTORED, by)
+    _move(tenant, {TenantStatus.SUSPENDED}, TenantStatus.ACTIVE, EventType.TENANT_RESTORED, by)
+
+
+def end(*, tenant: Tenant, by: Actor) -> int:
+    """The last step of a tenant's disposal: no host name leads to it, its name is never used again.
+
+    Its keys are destroyed, so it ends even if somebody restored it meanwhile. Gives how many host names went.
+    """
+    living = {TenantStatus.ACTIVE, TenantStatus.SUSPENDED}
+    _move(tenant, living, TenantStatus.DELETED, EventType.TENANT_DELETED, by)
+    domains, _ = Domain.objects.filter(tenant=tenant).delete()
+    hosts.forget()
+    return int(domains)
 
 
 def get_platform() -> Tenant:
@@ -73,12 +85,12 @@ def _check_slug(slug: str) -> None:
 
 
 def _move(
-    tenant: Tenant, before: TenantStatus, after: TenantStatus, event: EventType, by: Actor
+    tenant: Tenant, before: set[TenantStatus], after: TenantStatus, event: EventType, by: Actor
 ) -> None:
     if tenant.is_platform:
         raise TenantReserved
     with transaction.atomic():
-        if Tenant.objects.filter(pk=tenant.pk, status=before).update(status=after):
+        if Tenant.objects.filter(pk=tenant.pk, status__in=before).update(status=after):
             _record(event, tenant, by)
     tenant.refresh_from_db(fields=["status"])
     hosts.forget()

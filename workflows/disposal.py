@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from compliance.disposables import PlanLine
 from workflows import versions
@@ -20,28 +20,13 @@ class WorkflowDisposable:
 
     kind = "workflow"
     label = "Workflow"
-    parent = ""
+    parent = "tenant"
 
     def find(self, ids: Collection[UUID]) -> Sequence[PlanLine]:
-        living = Workflow.objects.living().filter(pk__in=ids).select_related("head")
-        counts = dict(
-            DefinitionRevision.objects.filter(workflow_id__in=ids)
-            .order_by()
-            .values_list("workflow_id")
-            .annotate(Count("id"))
-        )
-        return [
-            PlanLine(
-                kind=self.kind,
-                id=workflow.pk,
-                fingerprint=workflow.head.digest if workflow.head else "",
-                parts={"definition_revision": counts.get(workflow.pk, 0)},
-            )
-            for workflow in living
-        ]
+        return _lines(Workflow.objects.filter(pk__in=ids))
 
     def find_below(self, parents: Collection[UUID]) -> Sequence[PlanLine]:
-        return []
+        return _lines(Workflow.objects.filter(tenant_id__in=parents))
 
     def check(self, ids: Collection[UUID]) -> None:
         """A workflow may go at any time; its runs have a say of their own."""
@@ -59,3 +44,21 @@ class WorkflowDisposable:
             workflow.save(update_fields=["published", "disposed_at"])
             rows += 1
         return rows
+
+
+def _lines(workflows: QuerySet[Workflow]) -> list[PlanLine]:
+    counts = dict(
+        DefinitionRevision.objects.filter(workflow_id__in=workflows.order_by().values("pk"))
+        .order_by()
+        .values_list("workflow_id")
+        .annotate(Count("id"))
+    )
+    return [
+        PlanLine(
+            kind=WorkflowDisposable.kind,
+            id=workflow.pk,
+            fingerprint=workflow.head.digest if workflow.head else "",
+            parts={"definition_revision": counts.get(workflow.pk, 0)},
+        )
+        for workflow in workflows.filter(disposed_at__isnull=True).select_related("head")
+    ]

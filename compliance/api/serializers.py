@@ -62,24 +62,34 @@ class WholePolicyShown(PolicySnapshotShown):
         ]
 
 
-class AskDisposal(serializers.Serializer[Any]):
-    """A dry run names a record; an execution names the plan of a dry run, and says why."""
+class AskTenantDisposal(serializers.Serializer[Any]):
+    """A dry run of the tenant that the address names; an execution names its plan, and says why."""
 
     dry_run = serializers.BooleanField(default=True)
-    kind = serializers.CharField(required=False, max_length=40)
-    id = serializers.UUIDField(required=False)
     plan = serializers.UUIDField(required=False, help_text="The plan that a dry run gave.")
     legal_basis = serializers.ChoiceField(required=False, choices=LegalBasis.choices)
     reason = serializers.CharField(
         required=False, max_length=500, help_text="Kept for ever: name no person in it."
     )
 
+    needed_for_dry_run: tuple[str, ...] = ()
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        needed = ("kind", "id") if attrs["dry_run"] else ("plan", "legal_basis", "reason")
+        for_execution = ("plan", "legal_basis", "reason")
+        needed = self.needed_for_dry_run if attrs["dry_run"] else for_execution
         missing = {name: "This is needed." for name in needed if name not in attrs}
         if missing:
             raise serializers.ValidationError(missing)
         return attrs
+
+
+class AskDisposal(AskTenantDisposal):
+    """A dry run names a record; an execution names the plan of a dry run, and says why."""
+
+    kind = serializers.CharField(required=False, max_length=40)
+    id = serializers.UUIDField(required=False)
+
+    needed_for_dry_run = ("kind", "id")
 
 
 class AskLog(serializers.Serializer[Any]):

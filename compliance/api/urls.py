@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from compliance.api import disposals, policies
+from compliance.api import disposals, policies, tenants
 
 app_name = "api-compliance"
 urlpatterns = [
@@ -16,4 +16,5 @@ urlpatterns = [
         disposals.DisposedRecords.as_view(),
         name="disposed-records",
     ),
+    path("tenants/<str:slug>/disposal", tenants.TenantDisposal.as_view(), name="tenant-disposal"),
 ]
