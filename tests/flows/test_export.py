@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import connection, connections, models
 
 from compliance import disposal
 from runs.models import Run
@@ -88,6 +88,24 @@ def test_the_manifest_counts_what_the_database_has(
         content = bundle.read(name)
         assert hashlib.sha256(content).hexdigest() == file["sha256"]
         assert (len(content), len(content.splitlines())) == (file["bytes"], file["rows"])
+
+
+def test_all_tables_are_of_one_moment(in_acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    levels, rows_of_model = set(), exports.rows_of
+
+    def watched(model: type[models.Model]) -> models.QuerySet[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW transaction_isolation")
+            levels.add(cursor.fetchone()[0])
+        return rows_of_model(model)
+
+    monkeypatch.setattr(exports, "rows_of", watched)
+    export()
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_isolation")
+        afterwards = cursor.fetchone()[0]
+
+    assert (levels, afterwards) == ({"repeatable read"}, "read committed")
 
 
 def test_every_model_of_a_tenant_is_in_it_by_itself() -> None:

@@ -1,6 +1,7 @@
 """A tenant is deleted: a dry run, then exactly that; after it only the log is left, and it still verifies."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -15,6 +16,7 @@ from compliance.errors import (
     DisposalRefused,
     DisposalTargetNotFound,
 )
+from compliance.tenant_disposal import TenantDisposable
 from runs.models import Run
 from tenancy import actors, exports, hosts, secret_store, tenants, verification
 from tenancy.context import enter, tenant_context
@@ -150,6 +152,22 @@ def test_a_plan_for_a_run_deletes_no_tenant(lived_in: Tenant) -> None:
 
     with pytest.raises(DisposalPlanNotFound):
         tenant_disposal.execute(tenant=lived_in, plan_id=planned.pk, by=actors.SYSTEM, **WHY)
+
+
+def test_what_stopped_half_way_is_completed_though_somebody_restored_it(lived_in: Tenant) -> None:
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(TenantDisposable, "erase", lambda self, ids, at: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            delete(lived_in)
+    tenants.restore(tenant=lived_in, by=actors.SYSTEM)
+
+    finished = disposal.finish_interrupted(grace=timedelta(0))
+
+    left = content_left(lived_in)
+    assert finished == 1
+    assert {name for name, values in left.items() if values} <= SIGNS_THE_LEDGER
+    lived_in.refresh_from_db()
+    assert lived_in.status == TenantStatus.DELETED
 
 
 def test_the_platform_deletes_over_the_api(acme: Tenant) -> None:
