@@ -40,7 +40,9 @@ def configure(_: dict[str, Any] | None = None) -> None:
                 "pgmq": {"level": "WARNING"},
                 "uvicorn.access": {"level": "WARNING"},
                 "celery.apps.worker": {"level": "INFO"},  # the supervisor waits for its “ready.”
-                "celery.worker.strategy": {"level": "WARNING"},  # two lines for every message, and the
+                "celery.worker.strategy": {
+                    "level": "WARNING"
+                },  # two lines for every message, and the
                 "celery.app.trace": {"level": "WARNING"},  # sweep is one a second
                 "celery.beat": {"level": "WARNING"},
             },

@@ -102,7 +102,9 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # -- databases ----------------------------------------------------------------------------------------------------
 
-RLS_LOCAL = env.flag("GROVE_TRANSACTION_POOLING")  # PgBouncer: the tenant travels with each transaction
+RLS_LOCAL = env.flag(
+    "GROVE_TRANSACTION_POOLING"
+)  # PgBouncer: the tenant travels with each transaction
 POOL_SIZE = env.integer("GROVE_POOL_SIZE", 16, 1, 500)
 
 
@@ -176,7 +178,9 @@ RUN_SLOTS = env.integer("GROVE_RUN_SLOTS", 100, 1, 10_000)
 INPUT_LIMIT_BYTES = env.integer("GROVE_INPUT_LIMIT_BYTES", 10_000_000, 1_000, 2**31 - 1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = INPUT_LIMIT_BYTES + 1_000_000
 
-EMBEDDED_MODEL_URL = env.text("GROVE_MODEL_URL")  # `manage.py up` says where its model server listens
+EMBEDDED_MODEL_URL = env.text(
+    "GROVE_MODEL_URL"
+)  # `manage.py up` says where its model server listens
 
 # -- people -------------------------------------------------------------------------------------------------------
 

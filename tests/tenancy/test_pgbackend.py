@@ -131,9 +131,7 @@ def test_named_cursors_are_refused(secrets: None, acme: Tenant) -> None:
             connection.connection.cursor(name="held")
 
 
-def test_copy_and_stream_in_local_mode_need_a_transaction(
-    settings: Any, acme: Tenant
-) -> None:
+def test_copy_and_stream_in_local_mode_need_a_transaction(settings: Any, acme: Tenant) -> None:
     settings.RLS_LOCAL = True
     with (
         tenant_context(acme),

@@ -13,7 +13,9 @@ class Command(BaseCommand):
     help = "Migrate the main database and that of the keys."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="fail where a migration is missing")
+        parser.add_argument(
+            "--check", action="store_true", help="fail where a migration is missing"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         given = {"check_unapplied": options["check"], "verbosity": options["verbosity"]}
