@@ -94,6 +94,8 @@ class NodeDoor:
         with tenant_context(self._live.tenant):
             try:
                 return self._first_answer(model_group, request, labels)
+            except ClaimLost:
+                raise
             except GroveError as error:
                 raise NodeFailed(error.code, error.sentence) from error
 
