@@ -91,7 +91,7 @@ BEGIN
                 tokens_in = tokens_in + coalesce(each.tokens_in, 0),
                 tokens_out = tokens_out + coalesce(each.tokens_out, 0),
                 cost_micros = cost_micros + coalesce(each.cost_micros, 0)
-            WHERE id = each.id;
+            WHERE id = each.id AND status IN ('queued', 'running', 'waiting');
         IF coalesce(jsonb_array_length(each.events), 0) > 0 THEN
             PERFORM grove_emit(each.id, each.events);
         END IF;

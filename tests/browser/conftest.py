@@ -26,7 +26,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bank(
     django_db_setup: None, live_stack: "LiveStack", django_db_blocker: Any
 ) -> Iterator["Bank"]:
@@ -37,9 +37,10 @@ def bank(
     live_stack.start_worker()
     with ScriptedModel(script, seconds=0.05) as model, django_db_blocker.unblock():
         yield open_bank(model)
+    live_stack.stop_all()  # its worker would take up the runs of other tests
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def origin(bank: "Bank", live_stack: "LiveStack") -> str:
     """Where the bank's pages are: Chromium itself resolves *.localhost."""
     return live_stack.start_web().replace("localhost", bank.host)

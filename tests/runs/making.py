@@ -12,7 +12,7 @@ from compliance import policies
 from compliance.labels import DataClass
 from runs import start
 from runs.executor import Executor
-from runs.models import NodeExecution, Run
+from runs.models import NodeExecution, Run, RunClaim
 from tenancy import actors
 from workflows import definitions, model_groups, versions
 from workflows.models import Deployment, WorkflowVersion
@@ -84,7 +84,13 @@ def running_executor(**options: int) -> Iterator[Executor]:
 
 def finish(run: Run, *, seconds: float = 20) -> Run:
     """Wait until the run has ended, with an executor of this process unless one runs already."""
-    wait_until(lambda: Run.objects.get(pk=run.pk).is_terminal, seconds)
+    deadline = time.monotonic() + seconds
+    while not Run.objects.get(pk=run.pk).is_terminal:
+        assert time.monotonic() < deadline, (
+            f"{Run.objects.get(pk=run.pk).status}, nodes {statuses(run)}, "
+            f"claim {RunClaim.objects.filter(run_id=run.pk).values()}"
+        )
+        time.sleep(0.01)
     return Run.objects.get(pk=run.pk)
 
 

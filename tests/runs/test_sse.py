@@ -22,7 +22,7 @@ from tenancy.access import may_still
 from tenancy.context import tenant_context
 from tenancy.models import Tenant, User
 from tenancy.permissions import Permission, Role
-from tests import factories
+from tests import event_loop, factories
 from tests.runs import definitions
 from tests.runs.making import (
     execute,
@@ -83,7 +83,7 @@ def follow(run: Run, after: int = 0, *, may_read: Callable[[], bool] = lambda: T
     async def collect() -> list[str]:
         return [text async for text in sse.stream(run.tenant, run.pk, after, may_read)]
 
-    return asyncio.run(asyncio.wait_for(collect(), 20))
+    return event_loop.run(asyncio.wait_for(collect(), 20))
 
 
 def respond(run: Run, query: str = "", last: str = "") -> Any:
@@ -128,11 +128,11 @@ def test_a_stream_goes_on_after_what_was_seen(done: Run) -> None:
     assert seqs(frames_of("".join(follow(done, 5)))) == list(range(6, done.event_seq + 1))
 
 
-@pytest.mark.parametrize("page", [1, 2, 3, 7])
+@pytest.mark.parametrize("rows", [1, 2, 3, 7])
 def test_a_stream_of_many_pages_ends_wherever_a_page_ends(
-    done: Run, page: int, monkeypatch: pytest.MonkeyPatch
+    done: Run, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sse, "PAGE", page)
+    monkeypatch.setattr(sse, "PAGE", rows)
     monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 1)
 
     yielded = follow(done)
@@ -181,7 +181,11 @@ def test_a_heartbeat_is_a_comment(in_acme: Tenant, monkeypatch: pytest.MonkeyPat
         async with aclosing(sse.stream(in_acme, run.pk, 0, lambda: True)) as stream:
             return [await anext(stream) for _ in range(3)]
 
-    assert asyncio.run(asyncio.wait_for(first_three(), 20)) == ["retry: 3000\n\n", ":\n\n", ":\n\n"]
+    assert event_loop.run(asyncio.wait_for(first_three(), 20)) == [
+        "retry: 3000\n\n",
+        ":\n\n",
+        ":\n\n",
+    ]
     assert not sse._listeners or all(not one._streams for one in sse._listeners.values())
 
 
@@ -202,7 +206,7 @@ def test_news_arrives_at_once(in_acme: Tenant) -> None:
             return yielded
 
     began = now()
-    yielded = asyncio.run(asyncio.wait_for(until_end(), 20))
+    yielded = event_loop.run(asyncio.wait_for(until_end(), 20))
 
     assert (now() - began).total_seconds() < 14
     assert ":\n\n" not in yielded
@@ -226,7 +230,7 @@ def test_news_arrive_after_the_listening_connection_broke(in_acme: Tenant) -> No
             await running
             return yielded
 
-    yielded = asyncio.run(asyncio.wait_for(until_end(), 20))
+    yielded = event_loop.run(asyncio.wait_for(until_end(), 20))
 
     run.refresh_from_db()
     assert ":\n\n" not in yielded

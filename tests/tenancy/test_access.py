@@ -1,6 +1,5 @@
 """The question "may this request do that?", asked of views, of async views, and again of streams."""
 
-import asyncio
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +15,7 @@ from tenancy.actors import SYSTEM, Actor
 from tenancy.errors import NotSignedIn, PermissionMissing
 from tenancy.models import Membership, Tenant
 from tenancy.permissions import Permission, Role
-from tests import factories
+from tests import event_loop, factories
 
 VIEW = Permission.RUN_VIEW
 
@@ -39,16 +38,16 @@ def test_async_view_is_held_to_its_permission() -> None:
     refused = request_with(permissions=frozenset(), actor=SYSTEM)
     nobody = request_with(signed_in=False)
 
-    assert asyncio.run(follow(allowed)).content == b"followed"
-    assert asyncio.run(follow(nobody)).status_code == 302
+    assert event_loop.run(follow(allowed)).content == b"followed"
+    assert event_loop.run(follow(nobody)).status_code == 302
     with pytest.raises(PermissionMissing):
-        asyncio.run(follow(refused))
+        event_loop.run(follow(refused))
     assert follow.required_permission == VIEW  # type: ignore[attr-defined]
 
 
 def test_nobody_is_told_to_sign_in_and_not_redirected_by_the_api() -> None:
     with pytest.raises(NotSignedIn):
-        asyncio.run(follow(request_with("/api/v1/runs", signed_in=False)))
+        event_loop.run(follow(request_with("/api/v1/runs", signed_in=False)))
 
 
 def test_without_a_membership_nothing_is_there() -> None:

@@ -13,7 +13,7 @@ from tenancy import hosts, tokens
 from tenancy.actors import Actor
 from tenancy.context import tenant_context
 from tenancy.models import Tenant
-from tests import factories
+from tests import event_loop, factories
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -53,7 +53,7 @@ def test_requests_of_two_tenants_do_not_mix(acme: Tenant, beta: Tenant) -> None:
             for (tenant, _), answer in zip(pairs, answers, strict=True)
         ]
 
-    seen = asyncio.run(all_at_once())
+    seen = event_loop.run(all_at_once())
 
     assert len(seen) == 2 * ROUNDS
     assert all(asked == answered for asked, answered in seen)
