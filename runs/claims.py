@@ -86,6 +86,11 @@ def free_unheld(*, worker: Worker, held: list[UUID]) -> None:
     )
 
 
+def give_back(claim: Claim) -> None:
+    """Let a claim go that was never used: nothing was lost with it."""
+    RunClaim.objects.filter(run_id=claim.run_id, token=claim.token).update(worker_id=None)
+
+
 def release_all(*, worker: Worker) -> None:
     """A worker that stops in good order gives its runs back at once."""
     RunClaim.objects.filter(worker_id=worker.pk).update(worker_id=None)

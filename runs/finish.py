@@ -6,9 +6,12 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import F
+from django.utils.timezone import now
 
+from runs import checkpoint
 from runs.live_run import LiveRun, Outcome, Settlement
-from runs.models import CallStatus, ModelCall, Run, RunFacts, RunStatus
+from runs.models import CallStatus, ModelCall, Run, RunClaim, RunFacts, RunStatus
+from runs.models.states import before
 from tenancy import actors, ledger
 from tenancy.context import tenant_context
 from tenancy.events import EventType
@@ -35,6 +38,37 @@ def record_end(ended: Sequence[LiveRun]) -> None:
         for live in ended
     ]
     ledger.append_all(entries)
+
+
+@transaction.atomic
+def fail_unreadable(*, run: Run, token: int) -> None:
+    """End a run that no worker can take up: its data key is gone, or what it stored cannot be opened."""
+    claims = RunClaim.objects.filter(run_id=run.pk, token=token)
+    if not claims.update(wanted=False, worker_id=None, token=token + 1):
+        return
+    at, code = now(), "run_unreadable"
+    moved = Run.objects.filter(pk=run.pk, status__in=before(RunStatus.FAILED)).update(
+        status=RunStatus.FAILED,
+        finished_at=at,
+        error_code=code,
+        error_sentence="What this run stored cannot be opened: its data key may have been destroyed.",
+    )
+    if not moved:
+        return
+    checkpoint.emit(
+        run.pk,
+        [
+            checkpoint.event("run.failed", at, code=code),
+            checkpoint.event("end", at, status=RunStatus.FAILED.value),
+        ],
+    )
+    ledger.append(
+        EventType.RUN_FAILED,
+        subject=run,
+        by=actors.SYSTEM,
+        status=RunStatus.FAILED.value,
+        digest=run_digest(run.pk),
+    )
 
 
 def run_digest(run_id: UUID) -> str:

@@ -10,12 +10,14 @@ from django.utils.timezone import now
 
 from compliance.labels import Labels
 from runs import manifest, payloads
-from runs.claims import Claim
+from runs.claims import Claim, give_back
+from runs.finish import fail_unreadable
 from runs.live_run import LiveRun
 from runs.models import CallStatus, ModelCall, NodeExecution, NodeStatus, Run, RunStatus
 from runs.planner import NodeState
 from tenancy import keys
 from tenancy.context import tenant_context
+from tenancy.errors import GroveError, KeyDestroyed
 from tenancy.keys import DataKeyRef
 from tenancy.models import Tenant
 from workflows.definition import Definition
@@ -25,15 +27,20 @@ logger = logging.getLogger(__name__)
 
 
 def take_up(won: Sequence[Claim], *, worker: str) -> list[LiveRun]:
-    """Live runs for these claims. One that cannot be read is logged and left to the sweep."""
+    """Live runs for these claims. One that can never be read again is failed; any other fault is tried again."""
     by_tenant: dict[UUID, list[Claim]] = defaultdict(list)
     for claim in won:
         by_tenant[claim.tenant_id].append(claim)
     taken: list[LiveRun] = []
     for tenant_id, group in by_tenant.items():
         tenant = Tenant.objects.get(pk=tenant_id)
-        with tenant_context(tenant):
-            taken.extend(_take_up_for(tenant, group, worker))
+        try:
+            with tenant_context(tenant):
+                taken.extend(_take_up_for(tenant, group, worker))
+        except Exception:
+            logger.exception("Runs could not be taken up; trying again")
+            for claim in group:
+                give_back(claim)
     return taken
 
 
@@ -46,21 +53,29 @@ def _take_up_for(tenant: Tenant, group: Sequence[Claim], worker: str) -> Iterabl
             left[row.run_id].append(row)
     data_keys = keys.open_data_keys([run.data_key_id for run in runs.values()])
     for claim in group:
-        run = runs[claim.run_id]
+        run, rows = runs[claim.run_id], left[claim.run_id]
         try:
-            yield _live(tenant, claim, run, data_keys[run.data_key_id], left[run.pk], worker)
+            yield _live(tenant, claim, run, data_keys.get(run.data_key_id), rows, worker)
+        except GroveError:
+            logger.exception("A run cannot be read any more", extra={"run": str(run.pk)})
+            fail_unreadable(run=run, token=claim.token)
         except Exception:
-            logger.exception("A run could not be taken up", extra={"run": str(run.pk)})
+            logger.exception(
+                "A run could not be taken up; trying again", extra={"run": str(run.pk)}
+            )
+            give_back(claim)
 
 
 def _live(
     tenant: Tenant,
     claim: Claim,
     run: Run,
-    key: DataKeyRef,
+    key: DataKeyRef | None,
     rows: Sequence[NodeExecution],
     worker: str,
 ) -> LiveRun:
+    if key is None:
+        raise KeyDestroyed
     definition, path = _definition(run.version_id)
     live = LiveRun(
         run_id=run.pk,

@@ -1,11 +1,14 @@
 """The executor, with real threads and real commits."""
 
+from uuid import UUID
+
 import pytest
+from django.db import OperationalError
 
 from runs import cancel, payloads, resume
 from runs.errors import RunNotCancellable, RunNotResumable
 from runs.models import Decision, ModelCall, NodeExecution, Run, RunClaim, RunEvent, RunFacts
-from tenancy import actors
+from tenancy import actors, keys
 from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, Tenant
 from tests.runs import definitions
@@ -211,3 +214,38 @@ def test_an_executor_that_stops_writes_what_its_nodes_were_doing(in_acme: Tenant
 
     assert Run.objects.get(pk=run.pk).status == "completed"
     assert [prompt.split()[0] for prompt in model.prompts] == ["ask", "again"]
+
+
+def test_a_run_whose_key_was_destroyed_fails_instead_of_being_tried_for_ever(
+    in_acme: Tenant,
+) -> None:
+    run = make_run(make_version(definitions.CHAIN))
+    keys.destroy_data_keys([run.data_key_id], by=actors.SYSTEM)
+
+    done = execute(run)
+
+    assert (done.status, done.error_code) == ("failed", "run_unreadable")
+    assert not RunClaim.objects.get(run_id=run.pk).wanted
+    assert list(RunEvent.objects.filter(run=run).values_list("name", flat=True)) == [
+        "run.failed",
+        "end",
+    ]
+
+
+def test_a_fault_while_a_run_is_taken_up_is_tried_again(
+    in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(make_version(definitions.CHAIN))
+    really, tries = keys.open_data_keys, []
+
+    def broken_at_first(key_ids: list[UUID]) -> dict[UUID, keys.DataKeyRef]:
+        tries.append(len(key_ids))
+        if len(tries) < 12:  # longer than a run may lose workers
+            raise OperationalError
+        return really(key_ids)
+
+    monkeypatch.setattr(keys, "open_data_keys", broken_at_first)
+
+    assert execute(run).status == "completed"
+    assert len(tries) >= 12
+    assert RunClaim.objects.get(run_id=run.pk).losses == 0
