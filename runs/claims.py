@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,11 +21,13 @@ from runs.models import RunClaim, Worker
 
 LOCK_CLASS = 0x67726F76  # "grov": the first half of our advisory lock numbers
 HUNG_AFTER_SECONDS = 15
+PAUSE = timedelta(seconds=5)
 
 CLAIM = """
 UPDATE runs_runclaim SET worker_id = %s, token = token + 1, heartbeat_at = clock_timestamp()
 WHERE run_id IN (
     SELECT run_id FROM runs_runclaim WHERE wanted AND worker_id IS NULL
+        AND (not_before IS NULL OR not_before <= clock_timestamp())
         AND tenant_id IN (SELECT id FROM tenancy_tenant WHERE status = 'active')
     ORDER BY run_id LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING run_id, tenant_id, token, losses
@@ -87,8 +90,10 @@ def free_unheld(*, worker: Worker, held: list[UUID]) -> None:
 
 
 def give_back(claim: Claim) -> None:
-    """Let a claim go that was never used: nothing was lost with it."""
-    RunClaim.objects.filter(run_id=claim.run_id, token=claim.token).update(worker_id=None)
+    """Let a claim go that could not be used. Nothing was lost with it; others come first for a while."""
+    RunClaim.objects.filter(run_id=claim.run_id, token=claim.token).update(
+        worker_id=None, not_before=now() + PAUSE
+    )
 
 
 def release_all(*, worker: Worker) -> None:

@@ -184,6 +184,7 @@ class Migration(migrations.Migration):
                 ('token', models.PositiveIntegerField(default=0)),
                 ('losses', models.PositiveSmallIntegerField(default=0)),
                 ('heartbeat_at', models.DateTimeField(null=True)),
+                ('not_before', models.DateTimeField(null=True)),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('wanted', True), ('worker_id', None)), fields=['run_id'], name='claim_waiting'), models.Index(condition=models.Q(('worker_id__isnull', False)), fields=['worker_id'], name='claim_held')],

@@ -34,6 +34,9 @@ class RunClaim(models.Model):
     token = models.PositiveIntegerField(default=0)
     losses = models.PositiveSmallIntegerField(default=0)  # workers lost since it last came forward
     heartbeat_at = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(
+        null=True
+    )  # could not be taken up just now: not at once again
 
     class Meta:
         indexes = (

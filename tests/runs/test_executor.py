@@ -1,15 +1,17 @@
 """The executor, with real threads and real commits."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from django.db import OperationalError
 
-from runs import cancel, payloads, resume
+from runs import cancel, claims, payloads, resume
 from runs.errors import RunNotCancellable, RunNotResumable
 from runs.models import Decision, ModelCall, NodeExecution, Run, RunClaim, RunEvent, RunFacts
 from tenancy import actors, keys
-from tenancy.context import tenant_context
+from tenancy.context import current_tenant, tenant_context
+from tenancy.errors import RootKeyUnknown
 from tenancy.models import LedgerEntry, Tenant
 from tests.runs import definitions
 from tests.runs.making import (
@@ -245,7 +247,31 @@ def test_a_fault_while_a_run_is_taken_up_is_tried_again(
         return really(key_ids)
 
     monkeypatch.setattr(keys, "open_data_keys", broken_at_first)
+    monkeypatch.setattr(claims, "PAUSE", timedelta(0))
 
     assert execute(run).status == "completed"
     assert len(tries) >= 12
     assert RunClaim.objects.get(run_id=run.pk).losses == 0
+
+
+def test_runs_that_cannot_be_taken_up_do_not_stand_in_the_way_of_others(
+    in_acme: Tenant, beta: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = make_version(definitions.CHAIN)
+    stuck = [make_run(version) for _ in range(25)]  # more than are claimed at once
+    with tenant_context(beta):
+        run = make_run(make_version(definitions.CHAIN))
+    really = keys.open_data_keys
+
+    def broken_in_acme(key_ids: list[UUID]) -> dict[UUID, keys.DataKeyRef]:
+        if current_tenant() == in_acme:
+            raise RootKeyUnknown
+        return really(key_ids)
+
+    monkeypatch.setattr(keys, "open_data_keys", broken_in_acme)
+    with tenant_context(beta):
+        assert execute(run).status == "completed"
+
+    RunClaim.objects.filter(run_id__in=[run.pk for run in stuck]).update(wanted=False)
+    claims_of = RunClaim.objects.filter(run_id__in=[run.pk for run in stuck])
+    assert set(claims_of.values_list("losses", flat=True)) == {0}
