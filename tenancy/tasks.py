@@ -3,6 +3,7 @@
 import logging
 
 from celery import shared_task
+from django.db import DatabaseError
 
 from tenancy import idempotency, sequencer
 from tenancy.context import tenant_context
@@ -20,7 +21,7 @@ def chore_sequence_ledgers() -> None:
             sequencer.sequence(tenant)
         except KeyDestroyed:  # a tenant that was erased signs nothing any more
             continue
-        except GroveError:
+        except (GroveError, DatabaseError):  # a ledger that was tampered with may refuse its next leaf
             logger.exception(
                 "A ledger could not be sequenced",
                 extra={"action": "ledger_not_sequenced", "tenant_slug": tenant.slug},

@@ -61,4 +61,5 @@ def test_an_erased_tenant_is_passed_over(acme, beta, caplog):
         chore_sequence_ledgers()
 
     assert (count_checkpoints(acme), count_checkpoints(beta)) == (0, 1)
-    assert not caplog.records
+    of_acme = [r for r in caplog.records if getattr(r, "tenant_slug", "") == acme.slug]
+    assert not of_acme  # others may be in trouble: tests leave ledgers that they tampered with
