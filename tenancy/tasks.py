@@ -21,7 +21,10 @@ def chore_sequence_ledgers() -> None:
             sequencer.sequence(tenant)
         except KeyDestroyed:  # a tenant that was erased signs nothing any more
             continue
-        except (GroveError, DatabaseError):  # a ledger that was tampered with may refuse its next leaf
+        except (
+            GroveError,
+            DatabaseError,
+        ):  # a ledger that was tampered with may refuse its next leaf
             logger.exception(
                 "A ledger could not be sequenced",
                 extra={"action": "ledger_not_sequenced", "tenant_slug": tenant.slug},
