@@ -178,9 +178,7 @@ def measure_single(
         executor.stop()
     total, bare_ms = statistics.median(ours), statistics.median(bares)
     ratio = statistics.median(o / b for o, b in zip(ours, bares, strict=True))
-    frame = (
-        3 if governed else 0
-    )  # commits of the input, the output and the claim are not the calls'
+    frame = 3 if governed else 0  # commits of the input, the output and the claim are not the calls
     commits = (counter.commits / repeat - frame) / nodes
     limit_commits = GOVERNED_COMMITS if governed else TRIVIAL_COMMITS
     holds = commits <= limit_commits and (governed or ratio <= RATIO_LIMIT)
