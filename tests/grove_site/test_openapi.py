@@ -27,8 +27,12 @@ OF_ITSELF = {"api:openapi", "api:docs", "api:problem"}  # the description and it
 
 
 @pytest.fixture
-def description(acme: Tenant) -> Any:
-    visitor = Client(headers={"host": f"{acme.slug}.localhost"})
+def visitor(acme: Tenant) -> Client:
+    return Client(headers={"host": f"{acme.slug}.localhost"})
+
+
+@pytest.fixture
+def description(visitor: Client) -> Any:
     return visitor.get("/api/v1/openapi.json").json()
 
 
@@ -54,7 +58,8 @@ def references(part: Any) -> Iterator[str]:
 
 
 def test_it_is_a_valid_openapi_3_1_document(description: Any) -> None:
-    assert description["openapi"].startswith("3.1")
+    assert description["openapi"] == "3.1.1"
+    assert description["jsonSchemaDialect"].endswith("2020-12/schema")
     validate_schema(description)
 
 
@@ -68,6 +73,21 @@ def test_its_references_lead_somewhere(description: Any) -> None:
         found = description
         for step in reference.removeprefix("#/").split("/"):
             found = found[step]
+
+
+def test_it_knows_problems_and_two_ways_to_sign_in(description: Any) -> None:
+    assert "Problem" in description["components"]["schemas"]
+    assert set(description["components"]["securitySchemes"]) == {"bearerAuth", "cookieAuth"}
+
+
+def test_its_page_has_no_inline_script_and_only_it_may_show_data_images(visitor: Client) -> None:
+    page, elsewhere = visitor.get("/api/"), visitor.get("/accounts/login/")
+
+    assert b"<style" not in page.content
+    assert b"<script>" not in page.content
+    assert "img-src 'self' data:" in page["Content-Security-Policy"]
+    assert "data:" not in elsewhere["Content-Security-Policy"]
+    assert visitor.get("/api/?script=").status_code == 200
 
 
 # -- complete -----------------------------------------------------------------------------------------
@@ -125,6 +145,12 @@ def test_every_parameter_of_a_path_is_declared(description: Any) -> None:
         declared = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
 
         assert declared == set(re.findall(r"{(\w+)}", path)), (method, path)
+
+
+def test_lists_name_cursor_and_limit(description: Any) -> None:
+    listed = description["paths"]["/api/v1/members"]["get"]
+
+    assert {"cursor", "limit"} <= {parameter["name"] for parameter in listed["parameters"]}
 
 
 def test_money_looks_the_same_everywhere(description: Any) -> None:
