@@ -75,9 +75,10 @@ def show_payloads(request: TenantRequest, run_id: UUID) -> HttpResponse:
 
 
 def get_run(run_id: UUID) -> Run:
+    """Its content, which may be large, is read where it is shown."""
     runs = Run.objects.select_related(
         "workflow", "version__revision", "version__workflow", "snapshot"
-    )
+    ).defer("input_sealed", "output_sealed")
     run: Run = get_object_or_404(runs, pk=run_id)
     return run
 

@@ -271,6 +271,9 @@ class RunReader:
         )
 
     def _exchanges(self, node: str) -> list[Exchange]:
+        calls = self.run.model_calls.filter(node_id=node)
+        if not self.may_read:
+            calls = calls.defer("request_sealed", "response_sealed")
         return [
             Exchange(
                 call=call,
@@ -278,7 +281,7 @@ class RunReader:
                 request=payloads.open_payload(call, "request_sealed") if self.may_read else None,
                 response=payloads.open_payload(call, "response_sealed") if self.may_read else None,
             )
-            for call in self.run.model_calls.filter(node_id=node).select_related("run")
+            for call in calls
         ]
 
     def _inputs(self, node: str) -> Any:
@@ -288,9 +291,7 @@ class RunReader:
         if self._kind(node) == "input":
             return payloads.open_payload(self.run, "input_sealed")
         read = self.definition.reads(node)
-        rows = self.run.node_executions.filter(
-            node_id__in=list(read), status=NodeStatus.COMPLETED
-        ).select_related("run")
+        rows = self.run.node_executions.filter(node_id__in=list(read), status=NodeStatus.COMPLETED)
         return {row.node_id: payloads.open_payload(row, "output_sealed") for row in rows}
 
     def _output(self, latest: NodeExecution | None) -> Any:

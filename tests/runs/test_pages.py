@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from compliance import disposal
 from runs.models import Run
@@ -64,6 +66,27 @@ def test_run_page_without_the_permission_shows_no_payload(done: Run) -> None:
         assert page.status_code == 200
         assert SECRET not in page.content.decode()
     assert client.get(f"/runs/{done.pk}/payloads/").status_code == 403
+
+
+def test_run_page_reads_only_the_content_that_it_shows(done: Run) -> None:
+    client = browser(done.tenant, Role.OPERATOR)
+
+    with CaptureQueriesContext(connection) as asked:
+        client.get(f"/runs/{done.pk}/?node=classify")
+
+    columns = ("input_sealed", "output_sealed", "request_sealed", "response_sealed")
+    read = [
+        (column, query["sql"].split(" FROM ")[1].split()[0])
+        for query in asked
+        for column in columns
+        if f'"{column}"' in query["sql"]
+    ]
+    assert sorted(read) == [
+        ("output_sealed", '"runs_nodeexecution"'),  # what the node was given
+        ("output_sealed", '"runs_nodeexecution"'),  # what it made
+        ("request_sealed", '"runs_modelcall"'),
+        ("response_sealed", '"runs_modelcall"'),
+    ]
 
 
 def test_payloads_page_shows_input_and_output(done: Run) -> None:
