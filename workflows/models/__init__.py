@@ -2,10 +2,12 @@
 
 from workflows.models.authored import Authored
 from workflows.models.definition import DefinitionRevision, RevisionContent
+from workflows.models.destination import Destination, Scheme
 from workflows.models.documentation import Documentation
 from workflows.models.model_group import ModelGroup, ModelGroupMember
 from workflows.models.provider import Auth, Deployment, Egress, Price, Provider, ProviderKind
 from workflows.models.register import RegisterEntry, RegisterKind
+from workflows.models.storage import StorageKind, StorageProfile, StoredObject
 from workflows.models.version import VersionState, VersionStatus, WorkflowVersion
 from workflows.models.workflow import Workflow
 
@@ -14,6 +16,7 @@ __all__ = [
     "Authored",
     "DefinitionRevision",
     "Deployment",
+    "Destination",
     "Documentation",
     "Egress",
     "ModelGroup",
@@ -24,6 +27,10 @@ __all__ = [
     "RegisterEntry",
     "RegisterKind",
     "RevisionContent",
+    "Scheme",
+    "StorageKind",
+    "StorageProfile",
+    "StoredObject",
     "VersionState",
     "VersionStatus",
     "Workflow",

@@ -14,6 +14,8 @@ class RegisterKind(models.TextChoices):
     PROVIDER = "provider"
     DEPLOYMENT = "deployment"
     MODEL_GROUP = "model_group"
+    DESTINATION = "destination"
+    STORAGE_PROFILE = "storage_profile"
 
 
 class RegisterEntry(Authored):
