@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +24,27 @@ class Operator(StrEnum):
     GREATER_OR_EQUAL = ">="
     IN = "in"
     CONTAINS = "contains"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A comparison as it is written: both sides are JSON values that may hold templates."""
+
+    left: Any
+    op: str
+    right: Any
+
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "left": {},
+        "op": {"enum": [op.value for op in Operator]},
+        "right": {},
+    },
+    "required": ["left", "op", "right"],
+    "additionalProperties": False,
+}
 
 
 class NotComparable(ValueError):

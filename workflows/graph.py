@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from workflows.errors import GraphHasCycle, GraphIsBroken
+from workflows.expressions import Comparison
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`target` comes after `source`; with a branch, only when the source took that branch."""
+    """`target` comes after `source`: with a branch, only when the source took that branch; with a
+    `when`, only when that holds."""
 
     source: str
     target: str
     branch: str | None = None
+    when: Comparison | None = field(default=None, hash=False)
 
     def __str__(self) -> str:
         return f"{self.source}:{self.branch}" if self.branch else self.source

@@ -10,7 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workflows import json_schemas
-from workflows.definition_schema import MAX_NODES, NODE_ID, TOP, node_schema
+from workflows.definition_schema import (
+    MAX_NESTING,
+    MAX_NODES,
+    NODE_ID,
+    ONLY_OUTSIDE,
+    TOP,
+    node_schema,
+)
 from workflows.json_schemas import SchemaFault, place_name
 from workflows.nodes import KINDS
 from workflows.problems import Problem, meant
@@ -26,21 +33,29 @@ _PATTERNS = {
 
 def check(source: Source) -> list[Problem]:
     """What keeps this source from being a definition at all."""
+    return [problem for _, problem in check_places(source)]
+
+
+def check_places(source: Source) -> list[tuple[Path, Problem]]:
+    """Like `check`, each problem with the path of the node it is in; the empty path for the top."""
     value = source.value
     if not isinstance(value, dict):
-        return [
-            problem_at(
-                source,
-                (),
-                code="not_a_definition",
-                sentence="A definition is a mapping that begins with “grove: 1”.",
-            )
-        ]
-    problems = [_top_problem(source, fault) for fault in json_schemas.faults(TOP, value)]
+        sentence = "A definition is a mapping that begins with “grove: 1”."
+        return [((), problem_at(source, (), code="not_a_definition", sentence=sentence))]
+    found: list[tuple[Path, Problem]] = [
+        ((), _top_problem(source, fault)) for fault in json_schemas.faults(TOP, value)
+    ]
     nodes = value.get("nodes")
     if isinstance(nodes, list) and len(nodes) <= MAX_NODES:
-        problems += _node_problems(source, nodes)
-    return problems
+        found += _node_problems(source, nodes, ("nodes",), {})
+    return found
+
+
+def listed(value: Any, *members: str) -> list[Any]:
+    """The list under these members, or an empty one where there is none."""
+    for member in members:
+        value = value.get(member) if isinstance(value, dict) else None
+    return value if isinstance(value, list) else []
 
 
 def node_name(node: Any, place: int) -> str:
@@ -78,27 +93,56 @@ def _top_problem(source: Source, fault: SchemaFault) -> Problem:
     )
 
 
-def _node_problems(source: Source, nodes: list[Any]) -> Iterator[Problem]:
-    seen: dict[str, int] = {}
+def _node_problems(
+    source: Source, nodes: list[Any], around: Path, seen: dict[str, Path]
+) -> Iterator[tuple[Path, Problem]]:
     for place, node in enumerate(nodes):
-        path: Path = ("nodes", place)
+        path: Path = (*around, place)
         name, node_id = node_name(node, place), readable_id(node)
         if not isinstance(node, dict):
-            yield problem_at(source, path, code="field_type", sentence=f"{name} must be a mapping.")
+            sentence = f"{name} must be a mapping."
+            yield path, problem_at(source, path, code="field_type", sentence=sentence)
             continue
         if node_id in seen:
-            first = source.place(("nodes", seen[node_id]))
-            where = f" on line {first.line}" if first else ""
-            yield problem_at(
-                source,
-                (*path, "id"),
-                node=node_id,
-                code="node_id_duplicate",
-                sentence=f"There is already a node “{node_id}”{where}. Give this one another id.",
-            )
+            yield path, _duplicate(source, path, node_id, seen[node_id])
         elif node_id:
-            seen[node_id] = place
-        yield from _one_node(source, path, node, name, node_id)
+            seen[node_id] = path
+        for problem in _one_node(source, path, node, name, node_id):
+            yield path, problem
+        inside = listed(node, "body", "nodes")
+        if inside and _is_container(node):
+            if len(path) // 3 >= MAX_NESTING:
+                yield path, _too_deep(source, path, name, node_id)
+            else:
+                yield from _node_problems(source, inside, (*path, "body", "nodes"), seen)
+
+
+def _is_container(node: Mapping[str, Any]) -> bool:
+    kind = node.get("kind")
+    return isinstance(kind, str) and kind in KINDS and KINDS[kind].body is not None
+
+
+def _duplicate(source: Source, path: Path, node_id: str, before: Path) -> Problem:
+    first = source.place(before)
+    where = f" on line {first.line}" if first else ""
+    return problem_at(
+        source,
+        (*path, "id"),
+        node=node_id,
+        code="node_id_duplicate",
+        sentence=f"There is already a node “{node_id}”{where}. Give this one another id.",
+    )
+
+
+def _too_deep(source: Source, path: Path, name: str, node_id: str | None) -> Problem:
+    return problem_at(
+        source,
+        (*path, "body"),
+        node=node_id,
+        code="nesting_too_deep",
+        sentence=f"{name} has a body inside of {MAX_NESTING} others. "
+        "Make a workflow of its own of it, and start that with a sub_workflow.",
+    )
 
 
 def _one_node(
@@ -108,6 +152,15 @@ def _one_node(
     if not isinstance(kind, str) or kind not in KINDS:
         yield _kind_unknown(source, path, name, node_id, kind)
         return
+    if kind in ONLY_OUTSIDE and len(path) > 2:
+        yield problem_at(
+            source,
+            (*path, "kind"),
+            node=node_id,
+            code="kind_only_outside",
+            sentence=f"{name} is of kind {kind}, which a body has not. A body reads by name what it "
+            "is given, and the `value` of its container says what it makes.",
+        )
     schema = node_schema(kind)
     for fault in json_schemas.faults(schema, dict(node)):
         yield problem_at(

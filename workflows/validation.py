@@ -53,8 +53,9 @@ def unreadable(error: SourceUnreadable) -> Problem:
 
 def check_source(read: Source, *, model_groups: Collection[str] | None = None) -> list[Problem]:
     """All problems of what was read, in the order of its lines."""
-    problems = shape.check(read)
-    draft = _Draft.of(read, problems)
+    found = shape.check_places(read)
+    problems = [problem for _, problem in found]
+    draft = _Draft.of(read, [path for path, _ in found])
     problems += _graph_problems(draft)
     if draft.graph is not None:
         problems += _reference_problems(draft, draft.graph)
@@ -75,15 +76,16 @@ class _Draft:
     graph: Graph | None = field(default=None)  # None while it is broken or has a cycle
 
     @classmethod
-    def of(cls, read: Source, problems: list[Problem]) -> _Draft:
+    def of(cls, read: Source, broken_paths: list[Path]) -> _Draft:
         nodes = _listed(read.value, "nodes")
         places: dict[str, int] = {}
         for place, node in enumerate(nodes):
             if node_id := shape.readable_id(node):
                 places.setdefault(node_id, place)
-        broken = {problem.node for problem in problems}
+        broken = {path[1] for path in broken_paths if path}
+        kinds = {node_id: str(nodes[place].get("kind")) for node_id, place in places.items()}
         edges = tuple(
-            (edge_of(written, node_id), ("nodes", place, "after", count))
+            (edge_of(written, node_id, kinds), ("nodes", place, "after", count))
             for node_id, place in places.items()
             for count, written in enumerate(_listed(nodes[place], "after"))
             if isinstance(written, str)
@@ -91,12 +93,12 @@ class _Draft:
         return cls(
             source=read,
             places=places,
-            kinds={node_id: str(nodes[place].get("kind")) for node_id, place in places.items()},
+            kinds=kinds,
             edges=edges,
             specs={
-                node_id: build_node(read, place)
+                node_id: build_node(read, ("nodes", place), kinds)
                 for node_id, place in places.items()
-                if node_id not in broken
+                if place not in broken
             },
             graph=_sound_graph(places, [edge for edge, _ in edges]),
         )

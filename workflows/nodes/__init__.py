@@ -1,7 +1,23 @@
 """The kinds of nodes. A new kind is one file and one line in this list."""
 
-from workflows.nodes import condition, input, llm, merge, output, redact, transform
+from workflows.nodes import (
+    approval,
+    callback,
+    condition,
+    delay,
+    for_each,
+    input,
+    llm,
+    merge,
+    output,
+    redact,
+    refine,
+    sub_workflow,
+    transform,
+)
 from workflows.nodes.contract import (
+    Answer,
+    BodyEnd,
     Inputs,
     Json,
     Kind,
@@ -9,7 +25,11 @@ from workflows.nodes.contract import (
     NodeContext,
     NodeFailed,
     NodeNote,
+    Pause,
     Result,
+    Step,
+    Template,
+    ToolAnswer,
 )
 
 KINDS: dict[str, Kind] = {
@@ -21,12 +41,20 @@ KINDS: dict[str, Kind] = {
         condition.KIND,
         transform.KIND,
         merge.KIND,
+        for_each.KIND,
+        refine.KIND,
+        sub_workflow.KIND,
+        delay.KIND,
+        callback.KIND,
+        approval.KIND,
         output.KIND,
     )
 }
 
 __all__ = [
     "KINDS",
+    "Answer",
+    "BodyEnd",
     "Inputs",
     "Json",
     "Kind",
@@ -34,5 +62,9 @@ __all__ = [
     "NodeContext",
     "NodeFailed",
     "NodeNote",
+    "Pause",
     "Result",
+    "Step",
+    "Template",
+    "ToolAnswer",
 ]

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workflows.expressions import NotComparable, Operator, compare
+from workflows import expressions
+from workflows.expressions import Comparison, NotComparable, compare
+from workflows.nodes.comparing import judge_into
 from workflows.nodes.contract import (
     Fault,
     Inputs,
@@ -18,9 +20,7 @@ from workflows.nodes.contract import (
     Result,
     Template,
 )
-from workflows.nodes.filling import fill
 
-MAX_RECORDED = 300
 _BRANCH = {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"}
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -34,16 +34,7 @@ SCHEMA: dict[str, Any] = {
                 "type": "object",
                 "properties": {
                     "branch": _BRANCH,
-                    "when": {
-                        "type": "object",
-                        "properties": {
-                            "left": {},
-                            "op": {"enum": [op.value for op in Operator]},
-                            "right": {},
-                        },
-                        "required": ["left", "op", "right"],
-                        "additionalProperties": False,
-                    },
+                    "when": expressions.SCHEMA,
                 },
                 "required": ["branch", "when"],
                 "additionalProperties": False,
@@ -58,9 +49,7 @@ SCHEMA: dict[str, Any] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     branch: str
-    left: Json
-    op: str
-    right: Json
+    when: Comparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +59,9 @@ class Config:
 
 
 def read(values: Mapping[str, Any]) -> Config:
-    cases = tuple(Case(branch=case["branch"], **case["when"]) for case in values["cases"])
+    cases = tuple(
+        Case(branch=case["branch"], when=Comparison(**case["when"])) for case in values["cases"]
+    )
     return Config(cases=cases, otherwise=values["otherwise"])
 
 
@@ -82,7 +73,7 @@ def run(ctx: NodeContext, config: Config, inputs: Inputs) -> Result:
     taken: str | None = None
     operands: list[dict[str, Json]] = []
     for case in config.cases:
-        record: dict[str, Json] = {"branch": case.branch, "op": case.op, "held": None}
+        record: dict[str, Json] = {"branch": case.branch, "op": case.when.op, "held": None}
         operands.append(record)
         try:
             _judge(case, inputs, record)
@@ -101,29 +92,19 @@ def run(ctx: NodeContext, config: Config, inputs: Inputs) -> Result:
 
 
 def _judge(case: Case, inputs: Inputs, record: dict[str, Json]) -> None:
-    left, right = fill(case.left, inputs), fill(case.right, inputs)
-    record["left"] = {"written": case.left, "value": _shortened(left)}
-    record["right"] = {"written": case.right, "value": _shortened(right)}
     try:
-        record["held"] = compare(left, case.op, right)
-    except NotComparable as error:
+        judge_into(record, case.when, inputs)
+    except NodeFailed as error:
+        if error.code != "not_comparable":
+            raise
         raise NodeFailed(
-            "not_comparable", f"The case for branch “{case.branch}” cannot be decided: {error}"
+            error.code, f"The case for branch “{case.branch}” cannot be decided: {error.sentence}"
         ) from None
-
-
-def _shortened(value: Json) -> Json:
-    # The record says what was compared; it is not a second copy of a long letter.
-    if isinstance(value, str) and len(value) > MAX_RECORDED:
-        return value[:MAX_RECORDED] + "…"
-    if isinstance(value, dict | list) and len(str(value)) > MAX_RECORDED:
-        return f"({'an object' if isinstance(value, dict) else 'a list'} of {len(value)})"
-    return value
 
 
 def templates(config: Config) -> list[Template]:
     return [
-        Template(path=("cases", place, "when", side), value=getattr(case, side))
+        Template(path=("cases", place, "when", side), value=getattr(case.when, side))
         for place, case in enumerate(config.cases)
         for side in ("left", "right")
     ]
@@ -137,10 +118,11 @@ def faults(config: Config) -> list[Fault]:
     """Cases whose written values can never be compared."""
     found = []
     for place, case in enumerate(config.cases):
-        if "{{" in str(case.left) or "{{" in str(case.right):
+        when = case.when
+        if "{{" in str(when.left) or "{{" in str(when.right):
             continue
         try:
-            compare(case.left, case.op, case.right)
+            compare(when.left, when.op, when.right)
         except NotComparable as error:
             found.append(
                 Fault(
@@ -167,6 +149,7 @@ KIND = Kind(
     schema=SCHEMA,
     read=read,
     run=run,
+    pure=True,
     templates=templates,
     branches=branches,
     faults=faults,

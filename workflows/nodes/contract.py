@@ -1,13 +1,15 @@
 """What a node kind is, what it is handed and what it gives back. Pure.
 
-A node cannot reach the world: `NodeContext` is all it gets.
+A node cannot reach the world: `NodeContext` is all it gets. A node that has to wait gives back a
+`Pause` and is resumed with an `Answer`; a container says by `Step` which bodies start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
 
 from compliance.labels import Labels
 
@@ -55,6 +57,61 @@ class ModelAnswer:
     labels: Labels | None = None  # what the filter added to those that went in
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolAnswer:
+    """What came back from a governed tool call."""
+
+    output: Json
+    labels: Labels | None = None  # what the tool added to those that went in
+
+
+WaitKind = Literal["delay", "callback", "approval", "child"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """The node waits: for a moment, for somebody, or for a child run. `about` holds names and ids, never content."""
+
+    kind: WaitKind
+    until: datetime | None = None
+    about: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What ended a pause. `about` is that of the pause; `verdict` and `by` are empty where nobody decided."""
+
+    kind: WaitKind
+    expired: bool = False
+    output: Json = None
+    labels: Labels | None = None
+    by: str = ""
+    verdict: Literal["", "approved", "refused", "completed", "failed", "cancelled"] = ""
+    code: str = ""
+    sentence: str = ""
+    about: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyEnd:
+    """How one body of a container ended: the outputs of its nodes by id, or the failure's code and sentence."""
+
+    given: Mapping[str, Json]
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+    code: str = ""
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What a container does next: bodies to start with what each is given, or its result. Neither: it waits."""
+
+    start: tuple[Mapping[str, Json], ...] = ()
+    result: Result | None = None
+    in_children: bool = False  # each body that starts is a run of its own
+    notes: tuple[NodeNote, ...] = ()  # written down together with what starts
+
+
 class NodeContext(Protocol):
     """All a node can see of its run and of the world."""
 
@@ -88,13 +145,61 @@ class NodeContext(Protocol):
         """One governed model call. Raises NodeFailed when refused or out of models."""
         ...
 
+    def tool(
+        self,
+        *,
+        name: str,
+        arguments: Mapping[str, Json],
+        idempotent: bool,
+        timeout_seconds: int,
+        labels: Labels,
+    ) -> ToolAnswer:
+        """One governed tool call. Raises NodeFailed when refused or without success."""
+        ...
+
+    def now(self) -> datetime:
+        """The moment of this attempt, with its time zone."""
+        ...
+
+    @property
+    def branches(self) -> frozenset[str]:
+        """The branches of this node that something comes after."""
+        ...
+
+    def ask(
+        self,
+        *,
+        kind: Literal["callback", "approval"],
+        question: Json,
+        schema: Mapping[str, Any] | None,
+        expires_at: datetime,
+        approver: str = "",
+    ) -> Pause:
+        """Put a question on record, sealed; the node waits for its answer with the pause it gets back."""
+        ...
+
+    @property
+    def callback_url(self) -> str:
+        """Where the callback that was asked for is answered, once; empty before `ask`."""
+        ...
+
+    def child(self, *, workflow: str, run_input: Json) -> Pause:
+        """Start a run of another workflow (“slug@3”); the node waits for its end."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A place in a node's configuration that may name other nodes: its path and what is there."""
+    """A place in a node's configuration that may name other nodes: its path and what is there.
+
+    `gives` are names that are no nodes and can be used there. `inside` marks what a container fills in once a
+    body ended, where the body's nodes and what it was given can be named, too.
+    """
 
     path: tuple[str | int, ...]
     value: Json
+    gives: frozenset[str] = frozenset()
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,19 +215,36 @@ def nothing(_config: Any) -> Iterable[Any]:
     return ()
 
 
+def is_driven_by_next(_ctx: NodeContext, _config: Any, _inputs: Inputs) -> Result:
+    """What a container has in place of a `run`."""
+    raise TypeError("A container has no run of its own; ask its `next`.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One kind of node. `schema` describes its own members, beside those every node has."""
+    """One kind of node. `schema` describes its own members, beside those every node has.
+
+    An ordinary kind has a `run`; one whose `run` may give back a Pause also has a `resume`. A container has a
+    `body`, which names what it gives to each, and a `next`: pure and deterministic, asked when the container opens
+    and whenever a body ended, with one entry for each body in the order of their start (None while under way).
+    """
 
     name: str
     title: str
     sentence: str
     schema: Mapping[str, Any]
     read: Callable[[Mapping[str, Any]], Any]
-    run: Callable[[NodeContext, Any, Inputs], Result]
+    run: Callable[[NodeContext, Any, Inputs], Result | Pause] = is_driven_by_next
+    resume: Callable[[NodeContext, Any, Inputs, Answer], Result | Pause] | None = None
+    next: Callable[[Any, Inputs, Sequence[BodyEnd | None]], Step] | None = None
+    body: Callable[[Any], frozenset[str]] | None = None
+    carries_over: bool = False  # a body is given what those before it made, and its labels
+    pure: bool = False  # without effects and quick: it may run on the spot
     templates: Callable[[Any], Iterable[Template]] = nothing
     names: Callable[[Any], Iterable[Template]] = nothing  # nodes named outside of templates
     reads_everything: Callable[[Any], bool] = lambda _config: False
     branches: Callable[[Any], Iterable[str]] = nothing
+    plain_branch: str | None = None  # the branch that an edge waits for which names none
+    tools: Callable[[Any], Iterable[Template]] = nothing  # tools it may call, by name
     faults: Callable[[Any], Iterable[Fault]] = nothing
     output_schema: Callable[[Any], Mapping[str, Any] | None] = lambda _config: None

@@ -92,6 +92,7 @@ KIND = Kind(
     schema=SCHEMA,
     read=read,
     run=run,
+    pure=True,
     faults=faults,
     output_schema=output_schema,
 )

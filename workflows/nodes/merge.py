@@ -36,7 +36,10 @@ class Config:
 
 
 def read(values: Mapping[str, Any]) -> Config:
-    sources = (entry.partition(":")[0] for entry in values.get("after", ()))
+    named = (
+        entry if isinstance(entry, str) else entry["node"] for entry in values.get("after", ())
+    )
+    sources = (entry.partition(":")[0] for entry in named)
     return Config(mode=values["mode"], sources=tuple(dict.fromkeys(sources)))
 
 
@@ -62,5 +65,6 @@ KIND = Kind(
     schema=SCHEMA,
     read=read,
     run=run,
+    pure=True,
     names=names,
 )

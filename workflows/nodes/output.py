@@ -45,5 +45,6 @@ KIND = Kind(
     schema=SCHEMA,
     read=read,
     run=run,
+    pure=True,
     templates=templates,
 )

@@ -101,6 +101,7 @@ KIND = Kind(
     schema=SCHEMA,
     read=read,
     run=run,
+    pure=True,
     templates=templates,
     output_schema=output_schema,
 )

@@ -70,6 +70,7 @@ KIND = Kind(
     schema=SCHEMA,
     read=read,
     run=run,
+    pure=True,
     names=names,
     reads_everything=reads_everything,
     faults=faults,

@@ -30,7 +30,18 @@ def test_every_kind_describes_itself(kind):
 
 
 def test_the_kinds_are_these():
-    assert set(KINDS) == {"input", "redact", "llm", "condition", "transform", "merge", "output"}
+    steps = {"input", "redact", "llm", "condition", "transform", "merge", "output"}
+    waiting = {"delay", "callback", "approval", "sub_workflow"}
+    containers = {"for_each", "refine"}
+
+    assert steps | waiting | containers <= set(KINDS)
+    assert {name for name, kind in KINDS.items() if kind.next} == containers
+    assert waiting <= {name for name, kind in KINDS.items() if kind.resume}
+
+
+def test_a_container_is_driven_by_its_next_alone():
+    with pytest.raises(TypeError, match="ask its `next`"):
+        KINDS["refine"].run(FakeContext(), None, {})
 
 
 # -- input
