@@ -81,14 +81,48 @@ class EnableRLS(Operation):
             f"USING (tenant_id = {CURRENT}) WITH CHECK (tenant_id = {CURRENT})"
         )
         yield f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_in_tenant" UNIQUE (tenant_id, id)'
-        for name in self.parents:
-            column = model._meta.get_field(name).column
-            parent = model._meta.get_field(name).related_model._meta.db_table
-            yield (
-                f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_{column}_in_tenant" '
-                f'FOREIGN KEY (tenant_id, "{column}") REFERENCES "{parent}" (tenant_id, id)'
-            )
+        yield from references(model, self.parents)
         yield from grants(table, self.refused)
+
+
+class AddTenantReferences(Operation):
+    """Guard TenantForeignKeys that were added to a model after its EnableRLS, as that would have done."""
+
+    reversible = True
+
+    def __init__(self, model_name: str, parents: Sequence[str]) -> None:
+        self.model_name, self.parents = model_name, tuple(parents)
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """The models do not change."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if self.allow_migrate_model(schema_editor.connection.alias, model):
+            for statement in references(model, self.parents):
+                schema_editor.execute(statement)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        """The constraint goes with its column."""
+
+    def describe(self) -> str:
+        return f"Guard references of {self.model_name}"
+
+
+def references(model: Any, parents: Sequence[str]) -> Iterable[str]:
+    """A foreign key on (tenant_id, parent_id) for each of these TenantForeignKeys."""
+    table = model._meta.db_table
+    for name in parents:
+        column = model._meta.get_field(name).column
+        parent = model._meta.get_field(name).related_model._meta.db_table
+        yield (
+            f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_{column}_in_tenant" '
+            f'FOREIGN KEY (tenant_id, "{column}") REFERENCES "{parent}" (tenant_id, id)'
+        )
 
 
 def grants(table: str, refused: Sequence[str] = ()) -> Iterable[str]:

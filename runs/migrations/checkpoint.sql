@@ -2,7 +2,7 @@
 -- Security invoker: row-level security holds in here as anywhere else.
 
 -- Number events of one run without a gap: the run's row is the counter, and its lock the order.
-CREATE FUNCTION grove_emit(for_run uuid, events jsonb) RETURNS integer LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION grove_emit(for_run uuid, events jsonb) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     last integer;
 BEGIN
@@ -22,18 +22,24 @@ BEGIN
     RETURN last;
 END $$;
 
--- Write a wave. `wave` holds arrays: runs, finished, started, calls, events; payloads are named by index.
--- Returns the runs whose claim still holds; nothing is written for the others.
-CREATE FUNCTION grove_checkpoint(wave jsonb, payloads bytea[]) RETURNS uuid[] LANGUAGE plpgsql AS $$
+-- Write a wave. `wave` holds arrays: runs (each with its events), finished, moved, started, calls; payloads are named
+-- by index. Returns the runs whose claim still holds; nothing is written for the others.
+--   started   new node executions, in whatever state they reached within this wave
+--   finished  executions of earlier waves that came to an end
+--   moved     executions that begin to wait, or go on after waiting
+CREATE OR REPLACE FUNCTION grove_checkpoint(wave jsonb, payloads bytea[]) RETURNS uuid[] LANGUAGE plpgsql AS $$
 DECLARE
     alive uuid[];
-    each record;
+    written_runs integer;
 BEGIN
     WITH held AS (
         UPDATE runs_runclaim c
             SET heartbeat_at = clock_timestamp(), losses = 0,
-                wanted = NOT r.ends, worker_id = CASE WHEN r.ends THEN NULL ELSE c.worker_id END
-            FROM jsonb_to_recordset(wave->'runs') AS r(id uuid, token integer, ends boolean)
+                wanted = NOT r.ends AND (NOT r.parks OR c.signalled OR r.due_at IS NOT NULL),
+                worker_id = CASE WHEN r.ends OR r.parks THEN NULL ELSE c.worker_id END,
+                not_before = CASE WHEN r.parks AND NOT c.signalled THEN r.due_at END
+            FROM jsonb_to_recordset(wave->'runs') AS r(
+                id uuid, token integer, ends boolean, parks boolean, due_at timestamptz)
             WHERE c.run_id = r.id AND c.token = r.token AND c.worker_id IS NOT NULL
             RETURNING c.run_id
     ) SELECT array_agg(run_id) INTO alive FROM held;
@@ -41,66 +47,94 @@ BEGIN
         RETURN '{}';
     END IF;
 
-    IF jsonb_array_length(wave->'finished') > 0 THEN
+    IF wave ? 'finished' THEN
         UPDATE runs_nodeexecution n
             SET status = f.status, finished_at = f.finished_at, output_sealed = payloads[f.payload],
                 output_commitment = coalesce(f.commitment, ''), labels = f.labels,
                 branch = coalesce(f.branch, ''), error_code = coalesce(f.error_code, ''),
                 error_sentence = coalesce(f.error_sentence, ''), model = coalesce(f.model, ''),
-                tokens_in = coalesce(f.tokens_in, 0), tokens_out = coalesce(f.tokens_out, 0),
-                cost_micros = coalesce(f.cost_micros, 0)
+                tokens_in = n.tokens_in + coalesce(f.tokens_in, 0),
+                tokens_out = n.tokens_out + coalesce(f.tokens_out, 0),
+                cost_micros = n.cost_micros + coalesce(f.cost_micros, 0), waits_for = NULL, due_at = NULL
             FROM jsonb_to_recordset(wave->'finished') AS f(
                 id uuid, run uuid, status text, finished_at timestamptz, payload integer, commitment text,
                 labels jsonb, branch text, error_code text, error_sentence text, model text,
                 tokens_in bigint, tokens_out bigint, cost_micros bigint)
-            WHERE n.id = f.id AND n.status = 'running' AND f.run = ANY (alive);
+            WHERE n.id = f.id AND n.status IN ('running', 'waiting') AND f.run = ANY (alive);
     END IF;
 
-    IF jsonb_array_length(wave->'started') > 0 THEN
+    IF wave ? 'moved' THEN
+        UPDATE runs_nodeexecution n
+            SET status = m.status, waits_for = m.waits_for, due_at = m.due_at,
+                started_at = coalesce(m.started_at, n.started_at), worker = m.worker, claim_token = m.token,
+                model = coalesce(m.model, n.model), tokens_in = n.tokens_in + coalesce(m.tokens_in, 0),
+                tokens_out = n.tokens_out + coalesce(m.tokens_out, 0),
+                cost_micros = n.cost_micros + coalesce(m.cost_micros, 0)
+            FROM jsonb_to_recordset(wave->'moved') AS m(
+                id uuid, run uuid, status text, waits_for jsonb, due_at timestamptz, started_at timestamptz,
+                worker text, token integer, model text, tokens_in bigint, tokens_out bigint, cost_micros bigint)
+            WHERE n.id = m.id AND n.status IN ('running', 'waiting') AND m.run = ANY (alive);
+    END IF;
+
+    IF wave ? 'started' THEN
         INSERT INTO runs_nodeexecution (
                 id, run_id, node_id, kind, attempt, status, started_at, finished_at, worker, claim_token,
-                skipped_because, output_commitment, branch, error_code, error_sentence, model,
-                tokens_in, tokens_out, cost_micros)
+                skipped_because, waits_for, due_at, output_sealed, output_commitment, labels, branch,
+                error_code, error_sentence, model, tokens_in, tokens_out, cost_micros)
             SELECT s.id, s.run, s.node_id, s.kind, s.attempt, s.status, s.started_at, s.finished_at,
-                   s.worker, s.token, s.skipped_because, '', '', '', '', '', 0, 0, 0
+                   s.worker, s.token, s.skipped_because, s.waits_for, s.due_at, payloads[s.payload],
+                   coalesce(s.commitment, ''), s.labels, coalesce(s.branch, ''), coalesce(s.error_code, ''),
+                   coalesce(s.error_sentence, ''), coalesce(s.model, ''), coalesce(s.tokens_in, 0),
+                   coalesce(s.tokens_out, 0), coalesce(s.cost_micros, 0)
             FROM jsonb_to_recordset(wave->'started') AS s(
                 id uuid, run uuid, node_id text, kind text, attempt smallint, status text,
                 started_at timestamptz, finished_at timestamptz, worker text, token integer,
-                skipped_because jsonb)
+                skipped_because jsonb, waits_for jsonb, due_at timestamptz, payload integer, commitment text,
+                labels jsonb, branch text, error_code text, error_sentence text, model text,
+                tokens_in bigint, tokens_out bigint, cost_micros bigint)
             WHERE s.run = ANY (alive);
     END IF;
 
-    IF jsonb_array_length(wave->'calls') > 0 THEN
+    IF wave ? 'calls' THEN
         PERFORM grove_settle(wave->'calls', payloads, alive);
     END IF;
 
-    FOR each IN
-        SELECT r.* FROM jsonb_to_recordset(wave->'runs') AS r(
-                id uuid, status text, started_at timestamptz, finished_at timestamptz, payload integer,
-                commitment text, error_code text, error_sentence text, error_node text, done integer,
-                tokens_in bigint, tokens_out bigint, cost_micros bigint, events jsonb)
-            WHERE r.id = ANY (alive)
-            ORDER BY r.id
-    LOOP
-        UPDATE runs_run
-            SET status = each.status, started_at = coalesce(started_at, each.started_at),
-                finished_at = each.finished_at, output_sealed = coalesce(payloads[each.payload], output_sealed),
-                output_commitment = coalesce(each.commitment, output_commitment),
-                error_code = coalesce(each.error_code, ''), error_sentence = coalesce(each.error_sentence, ''),
-                error_node = coalesce(each.error_node, ''), nodes_done = each.done,
-                tokens_in = tokens_in + coalesce(each.tokens_in, 0),
-                tokens_out = tokens_out + coalesce(each.tokens_out, 0),
-                cost_micros = cost_micros + coalesce(each.cost_micros, 0)
-            WHERE id = each.id AND status IN ('queued', 'running', 'waiting');
-        IF coalesce(jsonb_array_length(each.events), 0) > 0 THEN
-            PERFORM grove_emit(each.id, each.events);
-        END IF;
-    END LOOP;
+    WITH brought AS (
+        SELECT * FROM jsonb_to_recordset(wave->'runs') AS r(
+            id uuid, status text, started_at timestamptz, finished_at timestamptz, payload integer,
+            commitment text, error_code text, error_sentence text, error_node text, done integer,
+            response integer, response_node text, response_at timestamptz,
+            tokens_in bigint, tokens_out bigint, cost_micros bigint, events jsonb)
+        WHERE r.id = ANY (alive)
+    ), moved AS (
+        UPDATE runs_run r
+            SET status = b.status, started_at = coalesce(r.started_at, b.started_at),
+                finished_at = b.finished_at, output_sealed = coalesce(payloads[b.payload], r.output_sealed),
+                output_commitment = coalesce(b.commitment, r.output_commitment),
+                response_sealed = coalesce(r.response_sealed, payloads[b.response]),
+                response_node = CASE WHEN r.response_at IS NULL THEN coalesce(b.response_node, '') ELSE r.response_node END,
+                response_at = coalesce(r.response_at, b.response_at),
+                error_code = coalesce(b.error_code, ''), error_sentence = coalesce(b.error_sentence, ''),
+                error_node = coalesce(b.error_node, ''), nodes_done = b.done,
+                tokens_in = r.tokens_in + coalesce(b.tokens_in, 0),
+                tokens_out = r.tokens_out + coalesce(b.tokens_out, 0),
+                cost_micros = r.cost_micros + coalesce(b.cost_micros, 0),
+                event_seq = r.event_seq + jsonb_array_length(b.events)
+            FROM brought b
+            WHERE r.id = b.id AND r.status IN ('queued', 'running', 'waiting')
+            RETURNING r.id, r.event_seq AS last, b.events
+    ), written AS (
+        INSERT INTO runs_runevent (id, run_id, seq, name, node_id, body, at)
+            SELECT (e.v->>'id')::uuid, m.id, m.last - jsonb_array_length(m.events) + e.nth, e.v->>'name',
+                   coalesce(e.v->>'node_id', ''), coalesce(e.v->'body', '{}'), (e.v->>'at')::timestamptz
+            FROM moved m, jsonb_array_elements(m.events) WITH ORDINALITY AS e(v, nth)
+    )
+    SELECT count(pg_notify('grove_runs', id::text || ':' || last)) FROM moved INTO STRICT written_runs;
     RETURN alive;
 END $$;
 
 -- Settle model calls: what the provider answered, and the budget that was reserved for it.
-CREATE FUNCTION grove_settle(calls jsonb, payloads bytea[], alive uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION grove_settle(calls jsonb, payloads bytea[], alive uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     WITH settled AS (
         UPDATE runs_modelcall m
@@ -126,7 +160,7 @@ END $$;
 
 -- What a finished run commits to: all its node executions, decisions and calls, in an order that anybody can repeat.
 -- Only columns that outlive disposal go in.
-CREATE FUNCTION grove_run_digest(for_run uuid) RETURNS text LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION grove_run_digest(for_run uuid) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT encode(sha256(convert_to(string_agg(line, E'\n' ORDER BY line COLLATE "C"), 'UTF8')), 'hex') FROM (
         SELECT concat_ws('|', 'node', node_id, attempt, status, output_commitment, branch, error_code) AS line
             FROM runs_nodeexecution WHERE run_id = for_run

@@ -4,7 +4,8 @@ from runs.models.claim import RunClaim, Worker
 from runs.models.governed import Decision, ModelCall, RunFacts
 from runs.models.node_execution import NodeExecution, RunEvent
 from runs.models.run import Run
-from runs.models.states import TERMINAL, CallStatus, NodeStatus, RunStatus
+from runs.models.states import TERMINAL, CallStatus, NodeStatus, RunPurpose, RunStatus
+from runs.models.wait import Wait, WaitKind
 
 __all__ = [
     "TERMINAL",
@@ -17,6 +18,9 @@ __all__ = [
     "RunClaim",
     "RunEvent",
     "RunFacts",
+    "RunPurpose",
     "RunStatus",
+    "Wait",
+    "WaitKind",
     "Worker",
 ]

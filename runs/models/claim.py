@@ -34,6 +34,7 @@ class RunClaim(models.Model):
     token = models.PositiveIntegerField(default=0)
     losses = models.PositiveSmallIntegerField(default=0)  # workers lost since it last came forward
     heartbeat_at = models.DateTimeField(null=True)
+    signalled = models.BooleanField(default=False)  # something that it waits for has come
     not_before = models.DateTimeField(
         null=True
     )  # could not be taken up just now: not at once again

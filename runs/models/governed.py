@@ -10,7 +10,7 @@ class Decision(TenantOwned):
     """One answer of the policy, recorded before the action it is about. It can be replayed from here."""
 
     run = TenantForeignKey("runs.Run", related_name="decisions")
-    node_id = models.CharField(max_length=64)
+    node_id = models.CharField(max_length=200)
     attempt = models.PositiveSmallIntegerField()
     action_kind = models.CharField(max_length=32)
     resource_kind = models.CharField(max_length=32)
@@ -42,7 +42,7 @@ class ModelCall(TenantOwned):
     run = TenantForeignKey("runs.Run", related_name="model_calls")
     decision = TenantForeignKey("runs.Decision", related_name="model_calls")
     deployment = TenantForeignKey("workflows.Deployment", related_name="+")
-    node_id = models.CharField(max_length=64)
+    node_id = models.CharField(max_length=200)
     attempt = models.PositiveSmallIntegerField()
     model_group = models.CharField(max_length=100)
     status = models.CharField(

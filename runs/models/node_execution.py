@@ -10,7 +10,7 @@ class NodeExecution(TenantOwned):
     """One row per run, node and attempt; the highest attempt is the node's state."""
 
     run = TenantForeignKey("runs.Run", related_name="node_executions")
-    node_id = models.CharField(max_length=64)
+    node_id = models.CharField(max_length=200)  # the path of an instance: each_claim[3].draft
     kind = models.CharField(max_length=32)
     attempt = models.PositiveSmallIntegerField(default=1)
     status = models.CharField(max_length=16, choices=NodeStatus.choices)
@@ -22,6 +22,9 @@ class NodeExecution(TenantOwned):
     skipped_because = models.JSONField(null=True)
     error_code = models.CharField(max_length=64, blank=True)
     error_sentence = models.TextField(blank=True)
+
+    waits_for = models.JSONField(null=True)  # what a waiting node waits for: names, never content
+    due_at = models.DateTimeField(null=True)  # when it goes on by itself
 
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -49,7 +52,7 @@ class RunEvent(TenantOwned):
     run = TenantForeignKey("runs.Run", related_name="events")
     seq = models.PositiveIntegerField()
     name = models.CharField(max_length=40)
-    node_id = models.CharField(max_length=64, blank=True)
+    node_id = models.CharField(max_length=200, blank=True)
     body = models.JSONField(default=dict)
     at = models.DateTimeField()
 

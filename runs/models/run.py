@@ -3,7 +3,7 @@
 from django.db import models
 from django.urls import reverse
 
-from runs.models.states import TERMINAL, RunStatus
+from runs.models.states import TERMINAL, RunPurpose, RunStatus
 from tenancy.models import TenantForeignKey, TenantOwned
 
 
@@ -17,7 +17,13 @@ class Run(TenantOwned):
 
     root_run = TenantForeignKey("self", null=True, related_name="tree")
     parent_run = TenantForeignKey("self", null=True, related_name="children")
-    parent_node = models.CharField(max_length=64, blank=True)
+    parent_node = models.CharField(max_length=200, blank=True)
+    parent_attempt = models.PositiveSmallIntegerField(default=0)
+    forked_from = TenantForeignKey("self", null=True, related_name="forks", db_index=False)
+    forked_at = models.CharField(max_length=200, blank=True)  # the first node that runs anew
+    purpose = models.CharField(
+        max_length=16, choices=RunPurpose.choices, default=RunPurpose.WORK, blank=True
+    )
 
     owner_label = models.CharField(max_length=200, blank=True)
     subject_key = models.CharField(max_length=64, blank=True)  # keyed digest, never the identifier
@@ -37,9 +43,13 @@ class Run(TenantOwned):
     output_sealed = models.BinaryField(null=True)
     output_commitment = models.CharField(max_length=64, blank=True)
 
+    response_sealed = models.BinaryField(null=True)  # the early one, of a node that responds here
+    response_node = models.CharField(max_length=200, blank=True)
+    response_at = models.DateTimeField(null=True)
+
     error_code = models.CharField(max_length=64, blank=True)
     error_sentence = models.TextField(blank=True)
-    error_node = models.CharField(max_length=64, blank=True)
+    error_node = models.CharField(max_length=200, blank=True)
 
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
@@ -61,13 +71,22 @@ class Run(TenantOwned):
             models.UniqueConstraint(
                 fields=["tenant", "idempotency_key"], name="run_idempotency_key_is_unique"
             ),
+            models.UniqueConstraint(
+                fields=["tenant", "parent_run", "parent_node", "parent_attempt"],
+                name="one_child_an_attempt",
+                condition=models.Q(parent_run__isnull=False),
+            ),
             models.CheckConstraint(
                 name="run_status_is_known", condition=models.Q(status__in=RunStatus.values)
             ),
             models.CheckConstraint(
                 name="run_tombstone_has_no_content",
                 condition=~models.Q(status=RunStatus.DISPOSED)
-                | models.Q(input_sealed__isnull=True, output_sealed__isnull=True),
+                | models.Q(
+                    input_sealed__isnull=True,
+                    output_sealed__isnull=True,
+                    response_sealed__isnull=True,
+                ),
             ),
         )
         indexes = (
@@ -76,6 +95,11 @@ class Run(TenantOwned):
             models.Index(fields=["tenant", "workflow", "-id"], name="run_by_workflow"),
             models.Index(fields=["tenant", "owner_label", "-id"], name="run_by_owner"),
             models.Index(fields=["tenant", "subject_key"], name="run_by_subject"),
+            models.Index(
+                fields=["tenant", "forked_from"],
+                name="run_forks",
+                condition=models.Q(forked_from__isnull=False),
+            ),
         )
 
     def __str__(self) -> str:

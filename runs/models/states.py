@@ -17,6 +17,14 @@ class RunStatus(models.TextChoices):
     DISPOSED = "disposed"
 
 
+class RunPurpose(models.TextChoices):
+    """What a run is for. A replay acts on nothing: it only reads what another run recorded."""
+
+    WORK = "", "Work"
+    REPLAY = "replay"
+    WHAT_IF = "what_if"
+
+
 class NodeStatus(models.TextChoices):
     QUEUED = "queued"
     RUNNING = "running"
