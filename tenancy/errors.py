@@ -64,6 +64,13 @@ class SlugInvalid(GroveError):
     status = 422
 
 
+class QuotaInvalid(GroveError):
+    """A limit is a whole number from 0 up, or nothing; money names a currency and a period; a change has a reason."""
+
+    code = "quota_invalid"
+    status = 422
+
+
 class AlreadyMember(GroveError):
     """This person is already a member."""
 

@@ -12,6 +12,7 @@ class EventType(StrEnum):
     TENANT_RESTORED = "tenant.restored"
     TENANT_EXPORTED = "tenant.exported"
     TENANT_DELETED = "tenant.deleted"
+    QUOTA_SET = "quota.set"
     MEMBER_ADDED = "member.added"
     MEMBER_INVITED = "member.invited"
     MEMBER_JOINED = "member.joined"

@@ -17,6 +17,7 @@ from tenancy.models.owned import (
     TenantOwned,
     new_id,
 )
+from tenancy.models.quota import RUNS, MoneyPeriod, Quota, QuotaUse, WhenFull
 from tenancy.models.secrets import Secret, SecretVersion
 from tenancy.models.service_keys import ServiceKey, ServiceNonce
 from tenancy.models.tenant import PLATFORM_SLUG, Domain, Tenant, TenantStatus
@@ -25,6 +26,7 @@ from tenancy.models.user import User
 
 __all__ = [
     "PLATFORM_SLUG",
+    "RUNS",
     "ApiToken",
     "CurrentTenant",
     "DataKey",
@@ -35,7 +37,10 @@ __all__ = [
     "LedgerLeaf",
     "LedgerNode",
     "Membership",
+    "MoneyPeriod",
     "OwnerKey",
+    "Quota",
+    "QuotaUse",
     "Secret",
     "SecretVersion",
     "ServiceKey",
@@ -48,5 +53,6 @@ __all__ = [
     "TenantOwned",
     "TenantStatus",
     "User",
+    "WhenFull",
     "new_id",
 ]

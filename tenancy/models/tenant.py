@@ -23,6 +23,8 @@ class Tenant(TenantMixin):
         max_length=16, choices=TenantStatus.choices, default=TenantStatus.ACTIVE
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    # From the quota in force: claims of runs are given out where no tenant, and so no quota, can be read.
+    concurrent_runs = models.PositiveIntegerField(null=True, editable=False)
 
     auto_create_schema = False
     auto_drop_schema = False
