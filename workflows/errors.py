@@ -118,3 +118,38 @@ class ProviderInvalid(GroveError):
 
     code = "provider_invalid"
     status = 422
+
+
+class DestinationInvalid(GroveError):
+    """This destination cannot be used as described."""
+
+    code = "destination_invalid"
+    status = 422
+
+
+class StorageProfileInvalid(GroveError):
+    """This storage profile cannot be used as described."""
+
+    code = "storage_profile_invalid"
+    status = 422
+
+
+class StoreFull(GroveError):
+    """The store is full: nothing more can be kept until somebody makes room."""
+
+    code = "store_full"
+    status = 507
+
+
+class StoreBroken(GroveError):
+    """The store cannot be used."""
+
+    code = "store_broken"
+    status = 503
+
+
+class ObjectGone(GroveError):
+    """What was kept here is gone: it was disposed of, or never there."""
+
+    code = "object_gone"
+    status = 410

@@ -132,20 +132,35 @@ def tool(
     *,
     id: str,
     tenant: str,
+    tool: str = "",
+    destination: str = "",
+    effect: str = "write",
     clearance: int = 0,
     egress: str = Egress.EXTERNAL,
     region: str = "",
     side_effect: bool = True,
     reversible: bool = False,
     min_integrity: int = 0,
+    baa: bool = False,
+    dpa: bool = False,
+    zero_retention: bool = False,
+    papers_expire_on: date | None = None,
 ) -> Resource:
+    """A tool and the place where it would act. What is not said is taken at its worst."""
     attributes: dict[str, Attribute] = {
+        "tool": tool or id,
+        "destination": destination or id,
+        "effect": str(effect),
         "clearance": clearance,
         "egress": str(egress),
         "region": region,
         "side_effect": side_effect,
         "reversible": reversible,
         "min_integrity": min_integrity,
+        "baa": baa,
+        "dpa": dpa,
+        "zero_retention": zero_retention,
+        "papers_expire_on": papers_expire_on.isoformat() if papers_expire_on else None,
     }
     return Resource(kind=ResourceKind.TOOL, id=id, tenant=tenant, attributes=attributes)
 

@@ -21,6 +21,7 @@ PLACEHOLDERS: Mapping[str, Callable[[Action, Facts], str]] = {
     "resource": lambda action, _: action.resource.id,
     "principal": lambda action, _: action.principal,
     "provider": lambda action, _: _attribute(action, "provider", action.resource.id),
+    "destination": lambda action, _: _attribute(action, "destination", action.resource.id),
     "region": lambda action, _: _attribute(action, "region", "an unknown place"),
     "clearance": lambda action, _: _word(CLASS_WORDS, action.resource.attributes.get("clearance")),
     "min_integrity": lambda action, _: _word(

@@ -8,17 +8,10 @@ from uuid import UUID
 
 from compliance.labels import Labels
 from compliance.policy import actions
+from workflows.permits import Permit
 from workflows.providers.errors import FailureKind, ProviderError
 
 __all__ = ["FailureKind", "ModelRequest", "ModelResponse", "Permit", "ProviderError", "Target"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permit:
-    """Proof that a decision was recorded before the act. Made in runs/governed.py and nowhere else."""
-
-    decision_id: UUID
-    call_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

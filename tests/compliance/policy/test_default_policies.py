@@ -71,7 +71,7 @@ def test_model_calls(
 
 TOOL_CALLS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {}, "allowed"),
-    ({}, {"declared": False}, "no_policy_permits"),
+    ({}, {"declared": False}, "destination_undeclared"),
     ({"clearance": 1}, {}, "data_class_too_high"),
     ({"min_integrity": 1}, {"integrity": 0}, "integrity_too_low"),
     ({}, {"integrity": 0}, "require_approval"),
@@ -79,6 +79,15 @@ TOOL_CALLS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     # an approval by another role is none
     ({}, {"integrity": 0, "approvals": frozenset({"author"})}, "require_approval"),
     ({"side_effect": False}, {"integrity": 0}, "allowed"),
+    # a version that is added can be taken back
+    ({"reversible": True}, {"integrity": 0}, "allowed"),
+    ({"papers_expire_on": date(2020, 1, 1)}, {}, "papers_expired"),
+    ({"papers_expire_on": date(2099, 1, 1)}, {}, "allowed"),
+    ({}, {"tags": frozenset({"PHI"})}, "phi_without_papers"),
+    ({"baa": True}, {"tags": frozenset({"PHI"})}, "phi_without_papers"),
+    ({"baa": True, "zero_retention": True}, {"tags": frozenset({"PHI"})}, "allowed"),
+    ({"egress": "internal"}, {"tags": frozenset({"PHI"})}, "allowed"),
+    ({"region": "US"}, {"residency": frozenset({"EU"})}, "residency"),
     ({}, {"tags": frozenset({"PII"})}, "modify"),
     # the order of things: sending is refused after restricted data was read, not before
     ({}, {"run_max_class": 3}, "restricted_external_send"),
