@@ -106,17 +106,22 @@ EVERY_NODE: dict[str, Any] = {
         "description": "Its output is the run's early response; the run goes on.",
     },
 }
+# An input does no work: there is nothing to try again, to bound or to answer early.
+FOR_INPUT = frozenset({"id", "kind", "title", "description", "after"})
 
 
 @lru_cache(maxsize=64)
 def node_schema(kind: str) -> dict[str, Any]:
     """The schema of a whole node of this kind."""
     own = KINDS[kind].schema
+    every = {
+        name: rule for name, rule in EVERY_NODE.items() if kind != "input" or name in FOR_INPUT
+    }
     return {
         "type": "object",
         "title": KINDS[kind].title,
         "description": KINDS[kind].sentence,
-        "properties": {**EVERY_NODE, "kind": {"const": kind}, **own["properties"]},
+        "properties": {**every, "kind": {"const": kind}, **own["properties"]},
         "required": ["id", "kind", *own.get("required", ())],
         "additionalProperties": False,
     }

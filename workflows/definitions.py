@@ -12,6 +12,7 @@ from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
 from workflows import documentation, model_groups, source, validation
+from workflows.checks.known import Known
 from workflows.definition import Definition, build, digest
 from workflows.errors import (
     DefinitionInvalid,
@@ -102,7 +103,7 @@ def read(text: str | bytes, *, media: Media = "yaml") -> Reading:
 
 
 def _definition_and_problems(found: Source) -> tuple[Definition | None, tuple[Problem, ...]]:
-    problems = tuple(validation.check_source(found, model_groups=model_groups.names()))
+    problems = tuple(validation.check_source(found, Known(model_groups=model_groups.names())))
     try:
         return build(found), problems
     except DefinitionInvalid as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 from workflows import json_schemas
 from workflows.definition_schema import (
+    EVERY_NODE,
     MAX_NESTING,
     MAX_NODES,
     NODE_ID,
@@ -56,6 +57,11 @@ def listed(value: Any, *members: str) -> list[Any]:
     for member in members:
         value = value.get(member) if isinstance(value, dict) else None
     return value if isinstance(value, list) else []
+
+
+def is_edge(entry: Any) -> bool:
+    """Whether an entry of `after` has the form of one."""
+    return not json_schemas.faults(EVERY_NODE["after"]["items"], entry)
 
 
 def node_name(node: Any, place: int) -> str:
