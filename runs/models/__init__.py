@@ -5,6 +5,7 @@ from runs.models.governed import Decision, ModelCall, RunFacts
 from runs.models.node_execution import NodeExecution, RunEvent
 from runs.models.run import Run
 from runs.models.states import TERMINAL, CallStatus, NodeStatus, RunPurpose, RunStatus
+from runs.models.tool_call import ToolCall
 from runs.models.wait import Wait, WaitKind
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "RunFacts",
     "RunPurpose",
     "RunStatus",
+    "ToolCall",
     "Wait",
     "WaitKind",
     "Worker",
