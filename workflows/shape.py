@@ -21,6 +21,7 @@ from workflows.definition_schema import (
 )
 from workflows.json_schemas import SchemaFault, place_name
 from workflows.nodes import KINDS
+from workflows.nodes.sub_workflow import PINNED
 from workflows.problems import Problem, meant
 from workflows.source import Path, Source
 
@@ -29,6 +30,7 @@ _PATTERNS = {
     r"^[a-z][a-z0-9-]{0,62}$": "must be small letters, digits and hyphens, a letter first",
     rf"^{NODE_ID}$": "must be small letters, digits and underscores, a letter first",
     rf"^{NODE_ID}(:{NODE_ID})?$": "must be the id of a node, or node:branch",
+    PINNED: "must be a workflow and the number of its version, slug@number",
 }
 
 

@@ -143,12 +143,9 @@ def _one_reference(
         if reference.path and named in found.scope.specs:
             yield from _field_problems(scope, node, path, reference, found)
     elif found.what == "self":
-        around = node != named
-        told = (
-            "the body it is in is not over yet" if around else "a node cannot read its own output"
-        )
-        sentence = f"{told}."
-        yield scope.problem(node, path, "reference_not_upstream", f"{says}, but {sentence}")
+        itself = node == named
+        told = "a node cannot read its own output" if itself else "it is in the body of that"
+        yield scope.problem(node, path, "reference_not_upstream", f"{says}, but {told}.")
     elif found.what == "later":
         yield scope.problem(
             node,

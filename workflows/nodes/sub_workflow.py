@@ -19,12 +19,13 @@ from workflows.nodes.contract import (
 )
 from workflows.nodes.filling import fill
 
+PINNED = "^[a-z][a-z0-9-]{0,62}@[1-9][0-9]{0,5}$"
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "workflow": {
             "type": "string",
-            "pattern": "^[a-z][a-z0-9-]{0,62}@[1-9][0-9]{0,5}$",
+            "pattern": PINNED,
             "description": "The workflow and the number of its version: complaint-handling@3.",
         },
         "input": {"description": "What the run is started with, with {{ references }}."},

@@ -1,0 +1,432 @@
+"""Bodies, waits, failures and pinned versions: each mistake with its node, its line and a sentence (rows A2 to A6)."""
+
+from pathlib import Path
+
+import pytest
+
+from workflows import definition
+from workflows.problems import Severity, has_errors
+from workflows.validation import check
+
+GOOD = (Path(__file__).parent / "nested.yaml").read_text()
+KNOWN = {
+    "model_groups": {"default"},
+    "tools": {"http_request"},
+    "versions": {"scoring@3": "published", "scoring@2": "retired"},
+}
+
+
+def line_of(part):
+    (line,) = [place for place, text in enumerate(GOOD.split("\n"), start=1) if part in text]
+    return line
+
+
+def test_a_good_definition_has_no_problems():
+    assert check(GOOD, **KNOWN) == []
+
+
+def test_every_node_of_every_body_is_walked():
+    read = definition.parse(GOOD)
+
+    assert [node.id for node in read.walk()][1:6] == [
+        "each_claim",
+        "read_claim",
+        "improve",
+        "draft",
+        "critic",
+    ]
+    assert read.model_groups == {"default"}
+    assert read.sub_workflows == {"scoring@3"}
+
+
+# What is written instead of what; the code; the node; a part of the line it stands on; what the sentence says.
+MISTAKES = [
+    # Ids are unique over all bodies.
+    (
+        "- id: draft",
+        "- id: bank",
+        "node_id_duplicate",
+        "bank",
+        "- id: bank",
+        "already a node “bank”",
+    ),
+    # No edge leads into a body, and none out of it.
+    (
+        "after: [draft]",
+        "after: [draft, read_claim]",
+        "edge_into_body",
+        "critic",
+        "after: [draft]",
+        "outside of the body of “improve”. No edge leads into a body",
+    ),
+    (
+        "after: [pause]",
+        "after: [draft]",
+        "edge_out_of_body",
+        "score",
+        "after: [pause]",
+        "inside the body of “improve”. No edge leads out of a body: come after “improve”",
+    ),
+    # What is in a body cannot be read from outside.
+    (
+        '"{told: each_claim.sentence}"',
+        '"{told: critic.good}"',
+        "reference_into_body",
+        "sorry",
+        "told:",
+        "critic is inside the body of “improve”. Read “improve”",
+    ),
+    # A body has no input and no output.
+    (
+        "- id: draft\n                kind: llm",
+        "- id: draft\n                kind: output\n                value: 1\n              - id: other\n"
+        "                kind: llm",
+        "kind_only_outside",
+        "draft",
+        None,
+        "which a body has not",
+    ),
+    # What a body is given has names of its own.
+    ("- id: pause", "- id: round", "name_taken", "round", "- id: pause", "is given “round”"),
+    ("as: claim", "as: batch", "name_taken", "batch", "- id: batch", "write another `as`"),
+    # A reference inside reads what is around only as far as that is upstream.
+    (
+        "by {{ batch.rules }}",
+        "by {{ score.points }}",
+        "reference_not_upstream",
+        "read_claim",
+        "by {{ batch.rules }}",
+        "score is not upstream of it",
+    ),
+    (
+        "by {{ batch.rules }}",
+        "by {{ each_claim.items }}",
+        "reference_not_upstream",
+        "read_claim",
+        "by {{ batch.rules }}",
+        "it is in the body of that",
+    ),
+    (
+        "by {{ batch.rules }}",
+        "by {{ cliam.text }}",
+        "reference_unknown",
+        "read_claim",
+        "by {{ batch.rules }}",
+        "Did you mean “claim”?",
+    ),
+    (
+        'feedback: "{{ critic.wanting }}"',
+        'feedback: "{{ critic.wnting }}"',
+        "reference_field_unknown",
+        "improve",
+        "feedback: ",
+        "Did you mean “wanting”?",
+    ),
+    (
+        'feedback: "{{ critic.wanting }}"',
+        'feedback: "{{ pause.until }}"',
+        "reference_not_upstream",
+        "improve",
+        "feedback: ",
+        "pause is not upstream",
+    ),
+    # The address of a callback is known to its request only.
+    (
+        "Pay {{ score.points }} points?",
+        "Pay {{ callback_url }}?",
+        "reference_unknown",
+        "check",
+        "Pay {{ score",
+        "only the `request` of a callback can",
+    ),
+    # Conditions on edges.
+    (
+        'left: "{{ read_claim.amount }}"',
+        'left: "{{ improve.value }}"',
+        "reference_not_upstream",
+        "improve",
+        'left: "{{ read_claim.amount }}"',
+        "",
+    ),
+    (
+        'left: "{{ read_claim.amount }}"',
+        'left: "{{ read_claim.amont }}"',
+        "reference_field_unknown",
+        "improve",
+        'left: "{{ read_claim.amount }}"',
+        "Did you mean “amount”?",
+    ),
+    (
+        'left: "{{ read_claim.amount }}"',
+        'left: "ten"',
+        "not_comparable",
+        "improve",
+        'left: "{{ read_claim.amount }}"',
+        "an edge to node “improve” can never hold",
+    ),
+    (
+        'left: "{{ read_claim.amount }}"',
+        'left: "{{ read_claim"',
+        "template_unreadable",
+        "improve",
+        'left: "{{ read_claim.amount }}"',
+        "never closes",
+    ),
+    # Trying again.
+    (
+        "on: [model_rate_limited]",
+        "on: [model_rate_limit]",
+        "retry_code_unknown",
+        "read_claim",
+        "on: [model_rate",
+        "Did you mean “model_rate_limited”?",
+    ),
+    (
+        "{attempts: 3}",
+        "{attempts: 300}",
+        "field_invalid",
+        "read_claim",
+        "{attempts: 3}",
+        "at most 20",
+    ),
+    # Failing.
+    (
+        "failures: 2\n    on_failure: route",
+        "failures: 2\n    on_failure: fail",
+        "failed_without_route",
+        "sorry",
+        "each_claim:failed",
+        "Give it “on_failure: route”",
+    ),
+    (
+        '["each_claim:failed"]',
+        "[each_claim]",
+        "route_without_edge",
+        "each_claim",
+        "on_failure: route",
+        "Write “each_claim:failed”",
+    ),
+    (
+        "    respond_here: true\n",
+        "    on_failure: continue\n",
+        "continue_without_branch",
+        "check",
+        "respond_here",
+        "when it failed, none is chosen",
+    ),
+    # Answering early.
+    (
+        "- id: critic\n",
+        "- id: critic\n                respond_here: true\n",
+        "respond_in_body",
+        "critic",
+        None,
+        "a run responds once",
+    ),
+    # Bounds.
+    ("rounds: 4", "rounds: 21", "field_invalid", "improve", "rounds: 4", "at most 20"),
+    ("width: 8", "width: 0", "field_invalid", "each_claim", "width: 8", "at least 1"),
+    ("width: 8", "at_most: 10001", "field_invalid", "each_claim", "width: 8", "at most 10000"),
+    (
+        '"{{ batch.claims }}"',
+        '"All {{ batch.claims }}"',
+        "items_not_a_list",
+        "each_claim",
+        'items: "{{ batch',
+        "exactly one {{ reference }}",
+    ),
+    (
+        'items: "{{ batch.claims }}"',
+        "items: [1, 2, 3]\n    at_most: 2",
+        "too_many_items",
+        "each_claim",
+        'items: "{{ batch',
+        "3 entries",
+    ),
+    (
+        'accept: {left: "{{ critic.good }}"',
+        "accept: {left: true",
+        "accept_is_fixed",
+        "improve",
+        "accept:",
+        "names nothing of the body",
+    ),
+    (
+        'accept: {left: "{{ critic.good }}"',
+        "accept: {left: 1",
+        "not_comparable",
+        "improve",
+        "accept:",
+        "can never hold",
+    ),
+    (
+        'until: "{{ batch.due }}"',
+        "seconds: 5\n    until: tomorrow",
+        "delay_unclear",
+        "pause",
+        "- id: pause",
+        "not both",
+    ),
+    (
+        'until: "{{ batch.due }}"',
+        "until: tomorrow",
+        "moment_unreadable",
+        "pause",
+        "until: ",
+        "2026-11-02T12:00:00Z",
+    ),
+    (
+        "approver: reviewer",
+        "approver: auditor",
+        "field_invalid",
+        "check",
+        "approver:",
+        "must be one of",
+    ),
+    (
+        '"check:refused"',
+        '"check:denied"',
+        "branch_unknown",
+        "declined",
+        "check:refused",
+        "only approved, refused",
+    ),
+    # Versions of other workflows.
+    ("scoring@3", "scoring", "field_invalid", "score", "workflow: ", "slug@number"),
+    ("scoring@3", "scoring@4", "version_unknown", "score", "workflow: ", "no such version"),
+    ("scoring@3", "scoring@2", "version_not_published", "score", "workflow: ", "which is retired"),
+    # Tools.
+    (
+        "expires_in_seconds: 3600\n",
+        "expires_in_seconds: 3600\n    request: {tool: http_requets, arguments: {}}\n",
+        "tool_unknown",
+        "bank",
+        None,
+        "Did you mean “http_request”?",
+    ),
+    ("currency: EUR", "currency: euro", "field_invalid", None, "budget:", "budget.currency"),
+]
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "code", "node", "part", "says"),
+    MISTAKES,
+    ids=lambda value: str(value)[:20],
+)
+def test_a_mistake_is_told_with_its_node_and_line(written, instead, code, node, part, says):
+    assert GOOD.count(written) == 1
+
+    problems = check(GOOD.replace(written, instead), **KNOWN)
+
+    found = next((problem for problem in problems if problem.code == code), None)
+    assert found is not None, problems
+    assert found.node == node
+    assert says in found.sentence
+    assert has_errors(problems)
+    if part is not None:
+        assert found.line == line_of(part)
+
+
+WARNINGS = [
+    # A reader of what may go on after a failure needs a fallback that has what it reads.
+    ("fallback: {points: 0}", "fallback: {}", "reference_after_failure", "check"),
+    ("    fallback: {points: 0}\n", "", "reference_after_failure", "check"),
+    ("on_failure: continue", "on_failure: fail", "fallback_unused", "score"),
+    # What a refine compares must be there in every round.
+    (
+        "after: [draft]\n",
+        'after: [{node: draft, when: {left: "{{ draft.text }}", op: "!=", right: ""}}]\n',
+        "reference_maybe_skipped",
+        "improve",
+    ),
+    # An early response that never is the first.
+    ("- id: result\n", "- id: result\n    respond_here: true\n", None, None),
+    ("- id: bank\n", "- id: bank\n    respond_here: true\n", "respond_too_late", "bank"),
+    # A node of a body whose work nobody takes.
+    ('feedback: "{{ critic.wanting }}"', 'feedback: ""', None, None),
+    (
+        "- id: critic\n",
+        "- id: lone\n                kind: transform\n                after: [draft]\n"
+        "                expression: draft.text\n              - id: critic\n",
+        "node_unused",
+        "lone",
+    ),
+]
+
+
+@pytest.mark.parametrize(("written", "instead", "code", "node"), WARNINGS)
+def test_a_doubt_is_told_and_refuses_nothing(written, instead, code, node):
+    assert GOOD.count(written) == 1
+
+    problems = check(GOOD.replace(written, instead), **KNOWN)
+
+    assert not has_errors(problems)
+    assert [(problem.code, problem.node) for problem in problems] == [(code, node)] * bool(code)
+    assert all(problem.severity is Severity.WARNING for problem in problems)
+
+
+def test_bodies_are_nested_at_most_twice():
+    inner = "{id: d, kind: delay, seconds: 1}"
+    for depth in range(3):
+        inner = f"{{id: n{depth}, kind: for_each, items: [], value: 1, body: {{nodes: [{inner}]}}}}"
+    text = f"grove: 1\nname: deep\ndata_class: public\nnodes: [{inner}]"
+
+    problems = check(text)
+
+    (found,) = [problem for problem in problems if problem.code == "nesting_too_deep"]
+    assert found.node == "n0"
+    assert "sub_workflow" in found.sentence
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{}",
+        "[]",
+        "{nodes: 1}",
+        "{nodes: []}",
+        "{nodes: [1, {id: x}, {kind: llm}]}",
+        "{nodes: [{id: [], kind: {}}]}",
+    ],
+)
+def test_whatever_stands_in_a_body_is_answered_with_problems(body):
+    text = (
+        f"grove: 1\nname: odd\ndata_class: public\nnodes: [{{id: a, kind: refine, body: {body}}}]"
+    )
+
+    assert has_errors(check(text))
+
+
+def test_the_path_of_a_node_in_bodies_is_kept_short():
+    text = GOOD
+    for name in ("each_claim", "improve", "draft"):
+        text = text.replace(name, name + "x" * (63 - len(name)))
+
+    (found,) = [problem for problem in check(text, **KNOWN) if problem.code == "ids_too_long"]
+
+    assert found.node == "draft" + "x" * 58
+
+
+def test_a_condition_may_keep_a_branch_called_failed():
+    text = """
+grove: 1
+name: old
+data_class: public
+nodes:
+  - {id: a, kind: input, schema: {}}
+  - {id: b, kind: condition, after: [a], cases: [{branch: failed, when: {left: "{{ a }}", op: "==", right: 1}}], otherwise: done}
+  - {id: c, kind: output, after: ["b:failed"], value: 1}
+"""
+
+    assert check(text) == []
+    (found,) = check(text.replace("after: [a],", "after: [a], on_failure: route,"))
+    assert found.code == "branch_is_reserved"
+
+
+def test_an_input_has_nothing_to_try_again():
+    (found,) = check(
+        GOOD.replace("    kind: input\n", "    kind: input\n    retry: {attempts: 2}\n")
+    )
+
+    assert (found.code, found.node) == ("field_unknown", "batch")
