@@ -25,10 +25,12 @@ ANSWER = (
 
 
 class Stage:
-    """A PostgreSQL with full durability and everything on; gone afterwards."""
+    """A PostgreSQL with full durability and everything on; gone afterwards, unless a folder to keep it in is given."""
 
-    def __init__(self) -> None:
-        self.state = Path(tempfile.mkdtemp(prefix="grove-bench-"))
+    def __init__(self, *, keep: Path | None = None) -> None:
+        self.kept = keep is not None
+        self.state = keep.resolve() if keep else Path(tempfile.mkdtemp(prefix="grove-bench-"))
+        self.state.mkdir(parents=True, exist_ok=True)
         self.state.chmod(0o755)
 
     def __enter__(self) -> Self:
@@ -71,8 +73,9 @@ class Stage:
             connection.close()
             connection.close_pool()
         self.postgres.stop()
-        shutil.rmtree(self.postgres.home, ignore_errors=True)
-        shutil.rmtree(self.state, ignore_errors=True)
+        if not self.kept:
+            shutil.rmtree(self.postgres.home, ignore_errors=True)
+            shutil.rmtree(self.state, ignore_errors=True)
 
     @property
     def owner_url(self) -> str:
