@@ -11,7 +11,7 @@ from tenancy import keys, ledger, sealing
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
-from workflows import documentation, model_groups, source, validation
+from workflows import documentation, model_groups, pinned, source, validation
 from workflows.checks.known import Known
 from workflows.definition import Definition, build, digest
 from workflows.errors import (
@@ -26,6 +26,7 @@ from workflows.models import DefinitionRevision, RevisionContent, Workflow
 from workflows.models.definition import content_place
 from workflows.problems import Problem, Severity, has_errors
 from workflows.source import Media, Source
+from workflows.tools import registry
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
@@ -81,7 +82,7 @@ def import_definition(
 
 
 def read(text: str | bytes, *, media: Media = "yaml") -> Reading:
-    """Read a text and list what is wrong with it. Never raises for what the text says."""
+    """Read a text and list what is wrong with it as things stand now. Never raises for what the text says."""
     written = text if isinstance(text, str) else text.decode("utf-8", "replace")
     try:
         found = source.read(text, media=media)
@@ -103,7 +104,12 @@ def read(text: str | bytes, *, media: Media = "yaml") -> Reading:
 
 
 def _definition_and_problems(found: Source) -> tuple[Definition | None, tuple[Problem, ...]]:
-    problems = tuple(validation.check_source(found, Known(model_groups=model_groups.names())))
+    known = Known(
+        model_groups=model_groups.names(),
+        tools=registry.TOOLS.keys(),
+        versions=pinned.states(validation.pinned_in(found)),
+    )
+    problems = tuple(validation.check_source(found, known))
     try:
         return build(found), problems
     except DefinitionInvalid as error:

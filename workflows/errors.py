@@ -85,6 +85,13 @@ class NotPublishable(GroveError):
     status = 422
 
 
+class PinnedVersionMissing(GroveError):
+    """A version that a definition starts runs of does not exist."""
+
+    code = "pinned_version_missing"
+    status = 409
+
+
 class TransitionRefused(GroveError):
     """A version in this state cannot go there."""
 

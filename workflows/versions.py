@@ -7,8 +7,14 @@ from django.db import transaction
 from tenancy import ledger
 from tenancy.actors import SYSTEM, Actor
 from tenancy.events import EventType
-from workflows import definitions
-from workflows.errors import DefinitionInvalid, NotPublishable, TransitionRefused, WorkflowDisposed
+from workflows import definitions, pinned
+from workflows.errors import (
+    DefinitionInvalid,
+    NotPublishable,
+    PinnedVersionMissing,
+    TransitionRefused,
+    WorkflowDisposed,
+)
 from workflows.models import (
     DefinitionRevision,
     VersionState,
@@ -109,7 +115,10 @@ def end_with_workflow(*, version: WorkflowVersion) -> None:
 
 
 def check_publishable(version: WorkflowVersion) -> None:
-    """Check the definition as things stand now: a model group may be missing. Raises NotPublishable."""
+    """Check the definition as things stand now: a model group may be missing, or a version that it starts.
+
+    Raises NotPublishable.
+    """
     revision = version.revision
     reading = definitions.read(revision.source, media=revision.media)
     errors = reading.errors
@@ -119,6 +128,32 @@ def check_publishable(version: WorkflowVersion) -> None:
             f"Version {version.number} cannot be published: {errors[0]}{more}",
             problems=[problem.to_json() for problem in errors],
         )
+    for name in sorted(revision.definition.sub_workflows):
+        slug, number = pinned.parts(name)
+        if slug == version.workflow.slug and number >= version.number:
+            raise NotPublishable(
+                f"Version {version.number} cannot be published: it starts “{name}”, which is not before it.",
+                problems=[],
+            )
+
+
+def closure(*, version: WorkflowVersion) -> dict[str, str]:
+    """The digest of every version that runs of this one may start, at any depth: {"scoring@3": "5f7c…"}.
+
+    Without the version itself. Raises PinnedVersionMissing, ContentDisposed.
+    """
+    found: dict[str, str] = {}
+    pending = version.revision.definition.sub_workflows
+    while pending:
+        known = pinned.find(pending)
+        for name in sorted(pending - known.keys()):
+            raise PinnedVersionMissing(
+                f"There is no version “{name}” any more, or there never was."
+            )
+        found |= {name: each.digest for name, each in known.items()}
+        named = (each.revision.definition.sub_workflows for each in known.values())
+        pending = frozenset().union(*named) - found.keys()
+    return dict(sorted(found.items()))
 
 
 def _lock(workflow_id: UUID) -> Workflow:

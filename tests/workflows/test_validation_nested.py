@@ -79,8 +79,10 @@ MISTAKES = [
     # A body has no input and no output.
     (
         "- id: draft\n                kind: llm",
-        "- id: draft\n                kind: output\n                value: 1\n              - id: other\n"
-        "                kind: llm",
+        (
+            "- id: draft\n                kind: output\n                value: 1\n              - id: other\n"
+            "                kind: llm"
+        ),
         "kind_only_outside",
         "draft",
         None,
@@ -346,8 +348,10 @@ WARNINGS = [
     ('feedback: "{{ critic.wanting }}"', 'feedback: ""', None, None),
     (
         "- id: critic\n",
-        "- id: lone\n                kind: transform\n                after: [draft]\n"
-        "                expression: draft.text\n              - id: critic\n",
+        (
+            "- id: lone\n                kind: transform\n                after: [draft]\n"
+            "                expression: draft.text\n              - id: critic\n"
+        ),
         "node_unused",
         "lone",
     ),
@@ -415,7 +419,8 @@ name: old
 data_class: public
 nodes:
   - {id: a, kind: input, schema: {}}
-  - {id: b, kind: condition, after: [a], cases: [{branch: failed, when: {left: "{{ a }}", op: "==", right: 1}}], otherwise: done}
+  - {id: b, kind: condition, after: [a], otherwise: done,
+     cases: [{branch: failed, when: {left: "{{ a }}", op: "==", right: 1}}]}
   - {id: c, kind: output, after: ["b:failed"], value: 1}
 """
 
