@@ -1,0 +1,261 @@
+"""Calls as values, and the records they leave: what the governed door decides about, whichever kind it is."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, ClassVar, TypeAlias
+from uuid import UUID
+
+import orjson
+from django.utils.timezone import now
+
+from compliance import transforms
+from compliance.labels import Labels
+from compliance.policy.actions import Action, ActionKind, Resource
+from compliance.policy.facts import Facts
+from compliance.policy.verdicts import Verdict, VerdictKind
+from runs import facts_of_runs, payloads
+from runs.live_run import LiveRun
+from runs.models import Decision, ModelCall, Run, ToolCall
+from tenancy.models import new_id
+from workflows.providers import prices
+from workflows.providers.contract import ModelRequest, Target
+from workflows.providers.errors import PriceUnknown
+from workflows.tools import registry
+from workflows.tools.contract import Refusal, ToolRequest, ToolTarget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls: one attempt of one node of a run."""
+
+    live: LiveRun
+    node_id: str
+    attempt: int
+
+    def seal(self, table: str, row: UUID, column: str, value: Any) -> bytes:
+        return payloads.seal(
+            self.live.key,
+            value,
+            tenant_id=self.live.tenant.pk,
+            table=table,
+            row=row,
+            column=column,
+        ).payload
+
+    def digest_of(self, value: Any) -> str:
+        """Keyed with the run's data key: a plain hash of a short prompt would not be anonymous."""
+        shown = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return hashlib.blake2b(shown, key=self.live.key.secret, digest_size=32).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAct:
+    """A request to a deployment of a model group."""
+
+    kind: ClassVar[ActionKind] = ActionKind.MODEL_CALL
+    refusal: ClassVar[Refusal | None] = (
+        None  # the graph is fixed: a node calls what its definition names
+    )
+
+    group: str
+    target: Target
+    request: ModelRequest
+
+    @property
+    def tool(self) -> str:
+        return ""
+
+    def resource(self, *, tenant: str) -> Resource:
+        return self.target.resource(tenant=tenant)
+
+    def estimate(self, at: datetime) -> int:
+        """Micro-units of money. Raises PriceUnknown."""
+        return prices.estimate(self.target, self.request, at=at).micros
+
+    def transformed(self, owed: Sequence[str]) -> "ModelAct":
+        messages = tuple(
+            {**message, "content": transforms.apply_all(owed, message["content"])}
+            for message in self.request.messages
+        )
+        return replace(self, request=replace(self.request, messages=messages))
+
+    def write_intent(self, caller: Caller, decision: Decision, reserved_micros: int) -> UUID:
+        call_id = new_id()
+        ModelCall.objects.create(
+            id=call_id,
+            run_id=caller.live.run_id,
+            decision=decision,
+            deployment_id=self.target.deployment_id,
+            node_id=caller.node_id,
+            attempt=caller.attempt,
+            model_group=self.group,
+            model_requested=self.target.model,
+            request_sealed=caller.seal(
+                "runs_modelcall", call_id, "request_sealed", self.request.to_json()
+            ),
+            reserved_micros=reserved_micros,
+            started_at=now(),
+        )
+        return call_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolAct:
+    """A tool and the place where it would act. `asked_digest` is of what the node asked, before any masking."""
+
+    kind: ClassVar[ActionKind] = ActionKind.TOOL_CALL
+
+    target: ToolTarget
+    request: ToolRequest
+    asked_digest: str
+
+    @property
+    def tool(self) -> str:
+        return self.request.tool
+
+    @property
+    def refusal(self) -> Refusal | None:
+        return self.target.refusal
+
+    def resource(self, *, tenant: str) -> Resource:
+        return self.target.resource(tenant=tenant)
+
+    def estimate(self, at: datetime) -> int:
+        """Tools cost nothing that Grove knows of."""
+        return 0
+
+    def transformed(self, owed: Sequence[str]) -> "ToolAct":
+        """Masked, and aimed anew: what is masked in an address may lead elsewhere."""
+        content = registry.get_tool(self.tool).declaration.content
+        arguments = {
+            name: _masked(owed, value) if name in content else value
+            for name, value in self.request.arguments.items()
+        }
+        target = registry.find_target(self.tool, arguments)
+        return replace(self, target=target, request=replace(self.request, arguments=arguments))
+
+    def write_intent(self, caller: Caller, decision: Decision, reserved_micros: int) -> UUID:
+        call_id = new_id()
+        ToolCall.objects.create(
+            id=call_id,
+            run_id=caller.live.run_id,
+            decision=decision,
+            node_id=caller.node_id,
+            attempt=caller.attempt,
+            tool=self.tool,
+            destination=self.target.name,
+            effect=str(self.target.effect),
+            idempotent=self.request.idempotent,
+            idempotency_key=self.request.idempotency_key,
+            request_sealed=caller.seal(
+                "runs_toolcall", call_id, "request_sealed", self.request.to_json()
+            ),
+            request_digest=self.asked_digest,
+            started_at=now(),
+        )
+        return call_id
+
+
+Act: TypeAlias = ModelAct | ToolAct
+
+
+def tool_act(
+    caller: Caller,
+    *,
+    ordinal: int,
+    name: str,
+    arguments: Mapping[str, Any],
+    idempotent: bool,
+    timeout_seconds: float,
+    labels: Labels,
+) -> ToolAct:
+    """The n-th tool call of an attempt. Raises ToolUnknown, ArgumentsInvalid, ToolError."""
+    target = registry.find_target(name, arguments)
+    live = caller.live
+    owner_label = Run.objects.values_list("owner_label", flat=True).get(pk=live.run_id)
+    # The same for every attempt of a node's n-th call, and for no other call of any run.
+    key = caller.digest_of(["tool call", str(live.run_id), caller.node_id, ordinal])
+    request = ToolRequest(
+        tool=name,
+        arguments=arguments,
+        idempotent=idempotent or registry.get_tool(name).declaration.repeatable,
+        timeout_seconds=timeout_seconds,
+        idempotency_key=key,
+        labels=labels,
+        run_id=live.run_id,
+        node_id=caller.node_id,
+        owner_label=owner_label,
+    )
+    return ToolAct(target=target, request=request, asked_digest=caller.digest_of(request.to_json()))
+
+
+def to_action(act: Act, caller: Caller) -> Action:
+    live = caller.live
+    return Action(
+        kind=act.kind,
+        principal=f"{live.path}/{caller.node_id}",
+        tenant=str(live.tenant.pk),
+        resource=act.resource(tenant=str(live.tenant.pk)),
+        on_behalf_of=live.on_behalf_of,
+        arguments_digest=caller.digest_of(act.request.to_json()),
+    )
+
+
+def estimate(act: Act) -> tuple[int, Verdict | None]:
+    """What it may cost and, where nobody knows, more than anything costs: with the denial that follows from it."""
+    try:
+        return act.estimate(now()), None
+    except PriceUnknown as error:
+        denial = Verdict(kind=VerdictKind.DENY, code=error.code, reason=error.sentence)
+        return facts_of_runs.MORE_THAN_ANYTHING_MICROS, denial
+
+
+def without_leave(act: Act, verdict: Verdict) -> Verdict:
+    """What leads to no declared place is denied, whatever a tenant's own policies permit."""
+    if act.refusal is None or verdict.kind is VerdictKind.DENY:
+        return verdict
+    return Verdict(
+        kind=VerdictKind.DENY,
+        code=act.refusal.code,
+        reason="This call leads to no place that is declared for it, so nothing is sent.",
+        engine_us=verdict.engine_us,
+    )
+
+
+def write_decision(
+    caller: Caller, act: Act, action: Action, facts: Facts, verdict: Verdict
+) -> Decision:
+    shown = action.to_json()
+    decision: Decision = Decision.objects.create(
+        run_id=caller.live.run_id,
+        node_id=caller.node_id,
+        attempt=caller.attempt,
+        action_kind=str(action.kind),
+        resource_kind=str(action.resource.kind),
+        resource_id=action.resource.id,
+        resource_name=act.target.name,
+        verdict=str(verdict.kind),
+        code=verdict.code,
+        reason=verdict.reason,
+        policies=list(verdict.policies),
+        obligations=[obligation.to_json() for obligation in verdict.obligations],
+        action=shown,
+        action_digest=hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).hexdigest(),
+        facts=facts.to_json(),
+        snapshot_id=caller.live.snapshot_id,
+        engine_us=verdict.engine_us,
+        at=now(),
+    )
+    return decision
+
+
+def _masked(owed: Sequence[str], value: Any) -> Any:
+    if isinstance(value, str):
+        return transforms.apply_all(owed, value)
+    if isinstance(value, dict):
+        return {_masked(owed, name): _masked(owed, inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(owed, inner) for inner in value]
+    return value

@@ -1,0 +1,129 @@
+"""Effects that may have happened: calls that were under way when their worker was lost, or that left no clear answer.
+
+None of them is ever repeated silently. A tool that is declared idempotent is asked again with the same key; any
+other waits for a person, whose resume is the word that it may be repeated.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+from django.utils.timezone import now
+
+from runs.checkpoint import Row
+from runs.models import CallStatus, RunFacts, ToolCall
+from runs.tool_settlements import ToolSettlement
+from tenancy.events import EventType
+from tenancy.models import LedgerEntry
+from workflows.tools.contract import ToolFailure
+
+CODE = "interrupted"
+
+
+def lost_tools(run_id: UUID) -> list[Row]:
+    """Rows for a wave: the tool calls of a run that a lost worker left under way. Nobody knows what became of them."""
+    return [
+        {
+            "id": call.pk,
+            "run": run_id,
+            "status": CallStatus.INTERRUPTED.value,
+            "finished_at": now(),
+            "error_kind": "worker_lost",
+            "error_sentence": "The worker was lost while this call was under way.",
+        }
+        for call in _under_way(run_id)
+    ]
+
+
+def interrupted_effects(run_id: UUID) -> Mapping[str, ToolCall]:
+    """By node: the call under way that had an effect and may not be repeated without a person's word."""
+    return {
+        call.node_id: call for call in _under_way(run_id) if call.has_effect and not call.idempotent
+    }
+
+
+def sentence(call: ToolCall) -> str:
+    """For people: what may have happened, and what to do about it."""
+    happened = (
+        "was done by an earlier attempt, with other arguments"
+        if call.status == CallStatus.COMPLETED
+        else "was under way and left no clear answer, so it may have been done"
+    )
+    return (
+        f"“{call.tool}” at “{call.destination}” {happened}. Look there; resuming the run repeats it with the same "
+        "idempotency key."
+    )
+
+
+def find_done(earlier: list[ToolCall], *, request_digest: str) -> ToolCall | None:
+    """The call of an earlier attempt that did just this, where one did."""
+    return next(
+        (
+            call
+            for call in reversed(earlier)
+            if call.response_sealed is not None and call.request_digest == request_digest
+        ),
+        None,
+    )
+
+
+def find_open(earlier: list[ToolCall]) -> ToolCall | None:
+    """The last earlier call that may have done something, unless a person has said since that it may be repeated."""
+    call = next((call for call in reversed(earlier) if _may_have_happened(call)), None)
+    return None if call is None or _was_resumed_since(call) else call
+
+
+def earlier_calls(run_id: UUID, *, idempotency_key: str) -> list[ToolCall]:
+    """Calls of earlier attempts with this key, in their order."""
+    calls = ToolCall.objects.filter(run_id=run_id, idempotency_key=idempotency_key)
+    return list(calls.order_by("id"))
+
+
+def settle_late(root_run_id: UUID, settlements: Sequence[ToolSettlement]) -> int:
+    """Record what came too late, in the caller's transaction. What the tool did is kept, and not used by this attempt.
+
+    Gives how many had not been settled yet.
+    """
+    late = 0
+    for settled in settlements:
+        open_calls = ToolCall.objects.select_for_update().filter(
+            pk=settled.call_id, status__in=(CallStatus.INTENDED, CallStatus.INTERRUPTED)
+        )
+        call = open_calls.first()
+        if call is None:
+            continue
+        ToolCall.objects.filter(pk=call.pk).update(
+            status=CallStatus.LATE,
+            finished_at=settled.finished_at,
+            response_sealed=settled.response,
+            result_digest=settled.digest,
+            labels=settled.labels,
+            error_kind=settled.error_kind,
+            error_sentence=settled.error_sentence,
+        )
+        if call.status == CallStatus.INTENDED:
+            RunFacts.objects.filter(root_run_id=root_run_id).update(in_flight=F("in_flight") - 1)
+        late += 1
+    return late
+
+
+def _may_have_happened(call: ToolCall) -> bool:
+    if call.status in (CallStatus.FAILED, CallStatus.LATE) and call.error_kind:
+        return call.error_kind in (ToolFailure.OUTCOME_UNKNOWN, "internal_error")
+    return True
+
+
+def _was_resumed_since(call: ToolCall) -> bool:
+    entries: Any = LedgerEntry.objects.filter(
+        subject_kind="run",
+        subject_id__in={str(call.run_id), str(call.run.root_run_id or call.run_id)},
+        event=EventType.RUN_RESUMED,
+        at__gt=call.started_at,
+    )
+    return bool(entries.exists())
+
+
+def _under_way(run_id: UUID) -> list[ToolCall]:
+    under_way = ToolCall.objects.filter(run_id=run_id, status=CallStatus.INTENDED)
+    return list(under_way.defer("request_sealed", "response_sealed").order_by("id"))
