@@ -25,6 +25,7 @@ ROOT_KEYS_OLD = env.names("GROVE_ROOT_KEYS_OLD")
 DEBUG = False
 ALLOWED_HOSTS = env.names("GROVE_HOSTS", ".localhost,127.0.0.1,[::1]")
 PORT = env.integer("GROVE_PORT", 8000, 1, 65535)
+PUBLIC_ADDRESS = env.text("GROVE_PUBLIC_ADDRESS").rstrip("/")  # in links that leave the house
 STYLEGUIDE = env.flag("GROVE_STYLEGUIDE")
 BEHIND_TLS = env.flag("GROVE_BEHIND_TLS")
 

@@ -1,47 +1,103 @@
-"""Cancel a run. The claim's token moves on, so whatever its worker still brings is late."""
+"""End a run from outside: a person cancels it, or nobody can read it any more.
+
+The claim's token moves on, so whatever its worker still brings is late. Child runs are cancelled with it, and what it
+asked is withdrawn.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
 from django.utils.timezone import now
 
-from runs import checkpoint
+from runs import checkpoint, children
 from runs.errors import RunNotCancellable
-from runs.finish import run_digest
-from runs.models import NodeExecution, NodeStatus, Run, RunClaim, RunStatus
+from runs.models import TERMINAL, NodeExecution, NodeStatus, Run, RunClaim, RunStatus, Wait
 from runs.models.states import before
-from tenancy import ledger
+from runs.records import run_digest
+from tenancy import actors, ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
+
+UNDER_WAY = (NodeStatus.RUNNING, NodeStatus.QUEUED, NodeStatus.WAITING)
 
 
 @transaction.atomic
 def cancel(*, run: Run, by: Actor) -> None:
-    """End a run that has not ended. Running nodes are marked cancelled, and no later call of theirs leaves."""
+    """End a run that has not ended, and its children. No later call of theirs leaves. Raises RunNotCancellable."""
+    end = _End(status=RunStatus.CANCELLED, event=EventType.RUN_CANCELLED, code="", sentence="")
+    if not _end(run, end, by):
+        run.refresh_from_db(fields=["status"])
+        raise RunNotCancellable(f"This run is {run.get_status_display().lower()} already.")
+    if run.parent_run_id:
+        children.tell_parent(run.parent_run_id)
+    run.status = RunStatus.CANCELLED
+
+
+@transaction.atomic
+def fail_unreadable(*, run: Run, token: int) -> None:
+    """End a run that no worker can take up: its data key is gone, or what it stored cannot be opened."""
+    if not RunClaim.objects.select_for_update().filter(run_id=run.pk, token=token).exists():
+        return
+    end = _End(
+        status=RunStatus.FAILED,
+        event=EventType.RUN_FAILED,
+        code="run_unreadable",
+        sentence="What this run stored cannot be opened: its data key may have been destroyed.",
+    )
+    if _end(run, end, actors.SYSTEM) and run.parent_run_id:
+        children.tell_parent(run.parent_run_id)
+
+
+def cancel_what_is_left(run_id: UUID, *, by: Actor) -> None:
+    """Of a run that ended in the caller's transaction: withdraw what it asked, cancel its children."""
+    Wait.objects.filter(run_id=run_id, answered_at=None, withdrawn_at=None).update(
+        withdrawn_at=now()
+    )
+    end = _End(status=RunStatus.CANCELLED, event=EventType.RUN_CANCELLED, code="", sentence="")
+    for child in Run.objects.filter(parent_run_id=run_id).exclude(status__in=TERMINAL):
+        _end(child, end, by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    """How a run ends."""
+
+    status: RunStatus
+    event: EventType
+    code: str
+    sentence: str
+
+
+def _end(run: Run, end: _End, by: Actor) -> bool:
+    """False when it had ended already. The claim goes first: that is the order in which all lock."""
     at = now()
     RunClaim.objects.filter(run_id=run.pk).update(
         wanted=False, worker_id=None, token=F("token") + 1
     )
-    won = Run.objects.filter(
-        pk=run.pk, status__in=[s for s in before(RunStatus.CANCELLED) if s != RunStatus.FAILED]
-    ).update(status=RunStatus.CANCELLED, finished_at=at)
-    if won != 1:
-        run.refresh_from_db(fields=["status"])
-        raise RunNotCancellable(f"This run is {run.get_status_display().lower()} already.")
-    under_way = NodeExecution.objects.filter(
-        run=run, status__in=(NodeStatus.RUNNING, NodeStatus.QUEUED, NodeStatus.WAITING)
+    standing = [status for status in before(end.status) if status not in TERMINAL]
+    moved = Run.objects.filter(pk=run.pk, status__in=standing).update(
+        status=end.status, finished_at=at, error_code=end.code, error_sentence=end.sentence
     )
-    under_way.update(
+    if not moved:
+        return False
+    NodeExecution.objects.filter(run=run, status__in=UNDER_WAY).update(
         status=NodeStatus.CANCELLED,
         finished_at=at,
         error_code="cancelled",
-        error_sentence="The run was cancelled while this node was under way.",
+        error_sentence="The run was ended while this node was under way.",
     )
+    told = {"code": end.code} if end.code else {"by": by.kind}
     checkpoint.emit(
         run.pk,
         [
-            checkpoint.event("run.cancelled", at, by=by.kind),
-            checkpoint.event("end", at, status=RunStatus.CANCELLED.value),
+            checkpoint.event(f"run.{end.status.value}", at, **told),
+            checkpoint.event("end", at, status=end.status.value),
         ],
     )
-    ledger.append(EventType.RUN_CANCELLED, subject=run, by=by, digest=run_digest(run.pk))
-    run.status = RunStatus.CANCELLED
+    ledger.append(
+        end.event, subject=run, by=by, status=end.status.value, digest=run_digest(run.pk)
+    )
+    cancel_what_is_left(run.pk, by=by)
+    return True

@@ -22,14 +22,22 @@ EMIT = "SELECT grove_emit(%s, %s::text::jsonb)"
 Row = dict[str, Any]
 
 
+LISTS = ("started", "finished", "moved", "calls", "tools")
+
+
 @dataclass(slots=True)
 class RunWave:
-    """What one run brings to a wave. A payload is named by its place in `payloads`, counted from 1 on writing."""
+    """What one run brings to a wave. A payload is named by its place in `payloads`, counted from 1 on writing.
+
+    An execution that starts and ends within the wave is one row in `started`.
+    """
 
     run: Row
-    finished: list[Row] = field(default_factory=list)
     started: list[Row] = field(default_factory=list)
+    finished: list[Row] = field(default_factory=list)
+    moved: list[Row] = field(default_factory=list)
     calls: list[Row] = field(default_factory=list)
+    tools: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
 
@@ -48,15 +56,15 @@ def event(name: str, at: datetime, node_id: str = "", **body: Any) -> Row:
 
 def write(waves: Sequence[RunWave]) -> set[UUID]:
     """Write these waves (all of the current tenant) in one statement. Returns the runs whose claim still holds."""
-    merged: dict[str, Any] = {"runs": [], "finished": [], "started": [], "calls": []}
+    merged: dict[str, list[Row]] = {"runs": []}
     payloads: list[bytes] = []
     for wave in waves:
         offset = len(payloads)
         payloads.extend(wave.payloads)
         merged["runs"].append(_moved(wave.run | {"events": wave.events}, offset))
-        merged["started"].extend(wave.started)
-        for name in ("finished", "calls"):
-            merged[name].extend(_moved(row, offset) for row in getattr(wave, name))
+        for name in LISTS:
+            if rows := getattr(wave, name):
+                merged.setdefault(name, []).extend(_moved(row, offset) for row in rows)
     alive = _call(CHECKPOINT, orjson.dumps(merged).decode(), payloads)
     return set(alive)
 
@@ -76,8 +84,10 @@ def emit(run_id: UUID, events: Iterable[Row]) -> int | None:
 
 
 def _moved(row: Row, offset: int) -> Row:
-    payload = row.get("payload")
-    return row | {"payload": payload + offset} if payload else row
+    """The row with its payloads named by their places in the whole wave."""
+    if not offset:
+        return row
+    return row | {name: row[name] + offset for name in ("payload", "response") if row.get(name)}
 
 
 def _call(statement: str, *params: Any) -> Any:

@@ -24,7 +24,8 @@ HUNG_AFTER_SECONDS = 15
 PAUSE = timedelta(seconds=5)
 
 CLAIM = """
-UPDATE runs_runclaim SET worker_id = %s, token = token + 1, heartbeat_at = clock_timestamp()
+UPDATE runs_runclaim SET worker_id = %s, token = token + 1, signalled = false,
+    heartbeat_at = clock_timestamp()
 WHERE run_id IN (
     SELECT run_id FROM runs_runclaim WHERE wanted AND worker_id IS NULL
         AND (not_before IS NULL OR not_before <= clock_timestamp())
@@ -47,6 +48,11 @@ FREE = """
 UPDATE runs_runclaim c SET worker_id = NULL, losses = losses + 1
 WHERE worker_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM runs_worker w WHERE w.id = c.worker_id)
 RETURNING run_id, tenant_id
+"""
+
+
+TAKE_SIGNALS = """
+UPDATE runs_runclaim SET signalled = false WHERE worker_id = %s AND signalled RETURNING run_id
 """
 
 
@@ -74,6 +80,18 @@ def claim_waiting(*, worker: Worker, limit: int) -> list[Claim]:
     ]
 
 
+def signal(run_id: UUID) -> None:
+    """Something that this run waits for has come: its worker is told, or one takes it up."""
+    RunClaim.objects.filter(run_id=run_id).update(wanted=True, signalled=True, not_before=None)
+
+
+def take_signals(*, worker: Worker) -> list[UUID]:
+    """The runs of this worker for which something has come since it asked last."""
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_SIGNALS, [worker.pk])
+        return [run_id for (run_id,) in cursor.fetchall()]
+
+
 def free_lost() -> list[tuple[UUID, UUID]]:
     """Bury workers that are gone or hung, and free what they held. Returns (run, tenant) of each freed claim."""
     with connection.cursor() as cursor:
@@ -93,6 +111,13 @@ def give_back(claim: Claim) -> None:
     """Let a claim go that could not be used. Nothing was lost with it; others come first for a while."""
     RunClaim.objects.filter(run_id=claim.run_id, token=claim.token).update(
         worker_id=None, not_before=now() + PAUSE
+    )
+
+
+def let_rest(claim: Claim) -> None:
+    """Let go of a run that has ended: nothing in it is wanted any more."""
+    RunClaim.objects.filter(run_id=claim.run_id, token=claim.token).update(
+        worker_id=None, wanted=False
     )
 
 

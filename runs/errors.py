@@ -24,6 +24,20 @@ class VersionNotPublished(GroveError):
     status = 409
 
 
+class QuotaExceeded(GroveError):
+    """This tenant has used up a quota. Nothing was started."""
+
+    code = "quota_exceeded"
+    status = 429
+
+
+class BudgetInvalid(GroveError):
+    """This budget cannot be held."""
+
+    code = "budget_invalid"
+    status = 422
+
+
 class RunNotResumable(GroveError):
     """Only a failed run can be resumed."""
 
@@ -57,3 +71,24 @@ class FilterInvalid(GroveError):
 
     code = "filter_invalid"
     status = 400
+
+
+class CallbackUnknown(GroveError):
+    """There is no such callback. Its address is signed; a changed or invented one leads nowhere."""
+
+    code = "callback_unknown"
+    status = 404
+
+
+class AnswerRefused(GroveError):
+    """This cannot be answered any more, or not by you."""
+
+    code = "answer_refused"
+    status = 409
+
+
+class AnswerInvalid(GroveError):
+    """The answer does not have the form that is waited for."""
+
+    code = "answer_invalid"
+    status = 422

@@ -2,18 +2,24 @@
 
     wake       a message says that runs wait (a hint: it may be lost, late or doubled)
     claim      PostgreSQL gives each waiting run to one worker, with a fencing token
-    drive      one thread per worker process: takes what nodes brought back, plans, and writes ONE wave for all its runs
-    start      the nodes that are ready, on the node pool, only after that commit
+    drive      one thread per worker process: takes what nodes brought back, plans, and writes ONE wave for all its runs;
+               what is pure and small it runs on the spot, within the wave
+    start      the other nodes that are ready, on the node pool, only after that commit
+    park       a run of which everything left waits is given back, until something comes or is due
     tend       another thread: heartbeat, and a sweep for runs of lost workers
 
 PostgreSQL is the memory. Whatever is in this process may vanish at any instant.
 """
 
+import heapq
+import itertools
 import logging
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
 from queue import Empty, SimpleQueue
 from uuid import UUID
 
@@ -21,14 +27,16 @@ from django.conf import settings
 from django.db import DatabaseError, connections, transaction
 from django.utils.timezone import now
 
-from runs import checkpoint, claims, payloads, taking_up
+from runs import checkpoint, claims, taking_up, waits
+from runs.door import NodeDoor
 from runs.errors import ClaimLost
 from runs.finish import record_end, settle_late
-from runs.governed import NodeDoor
-from runs.live_run import LiveRun, Outcome
-from runs.models import RunStatus, Worker
+from runs.kinds import KINDS
+from runs.live_run import LiveRun, Start
+from runs.models import Worker
+from runs.outcomes import Outcome
 from tenancy.context import tenant_context
-from workflows.nodes import KINDS, NodeFailed
+from workflows.nodes import NodeFailed, Pause
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +44,17 @@ TEND_EVERY_SECONDS = 0.25
 CLAIM_AT_ONCE = 20
 STOP_WITHIN_SECONDS = 10
 
-News = tuple[LiveRun, Outcome | None]  # None: the run has just been taken up
+
+
+class Call(Enum):
+    """Why a run is looked at, beside what its nodes bring."""
+
+    BEGIN = "it has just been taken up"
+    SIGNAL = "something that it waits for has come"
+    ALARM = "something is due"
+
+
+News = tuple[LiveRun, Outcome | Call]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +64,7 @@ class Step:
     live: LiveRun
     outcomes: list[Outcome]
     wave: checkpoint.RunWave
-    starting: list[str]
+    starting: list[Start]
 
 
 class Executor:
@@ -56,6 +74,8 @@ class Executor:
         self._slots = run_slots or settings.RUN_SLOTS
         self._pool = ThreadPoolExecutor(node_threads or settings.NODE_THREADS, "node")
         self._inbox: SimpleQueue[News | None] = SimpleQueue()
+        self._alarms: list[tuple[datetime, int, LiveRun]] = []
+        self._counter = itertools.count()
         self._held: dict[UUID, LiveRun] = {}
         self._running: set[Future[None]] = set()
         self._claiming = threading.Lock()
@@ -95,15 +115,19 @@ class Executor:
         taken = 0
         with self._claiming:
             while not self._stopping.is_set():
-                room = min(CLAIM_AT_ONCE, self._slots - len(self._held))
+                room = min(CLAIM_AT_ONCE, self._room())
                 won = claims.claim_waiting(worker=self.worker, limit=room) if room > 0 else []
                 for live in taking_up.take_up(won, worker=str(self.worker.pk)):
                     self._held[live.run_id] = live
-                    self._inbox.put((live, None))
+                    self._inbox.put((live, Call.BEGIN))
                 taken += len(won)
                 if len(won) < CLAIM_AT_ONCE:
                     return taken
         return taken
+
+    def _room(self) -> int:
+        """Free slots. A run that waits for its children takes none, or they might never get one."""
+        return self._slots - sum(1 for live in list(self._held.values()) if not live.is_waiting)
 
     # -- drive --------------------------------------------------------------------------------------------------------
 
@@ -124,14 +148,23 @@ class Executor:
         connections.close_all()
 
     def _take_news(self) -> tuple[list[News], bool]:
-        """Everything there is, at least one, and whether to go on after it."""
-        taken = [self._inbox.get()]
+        """Everything there is, at least one or an alarm, and whether to go on after it."""
+        taken: list[News | None] = []
         try:
+            taken.append(self._inbox.get(timeout=self._until_alarm()))
             while True:
                 taken.append(self._inbox.get_nowait())
         except Empty:
             pass
+        while self._alarms and self._alarms[0][0] <= now():
+            taken.append((heapq.heappop(self._alarms)[2], Call.ALARM))
         return [item for item in taken if item is not None], None not in taken
+
+    def _until_alarm(self) -> float | None:
+        """Seconds until something is due; None: nothing is."""
+        if not self._alarms:
+            return None
+        return max(0.0, (self._alarms[0][0] - now()).total_seconds())
 
     def _advance(self, news: list[list[News]]) -> None:
         """One wave of one tenant: take in, plan, write once, then start what follows."""
@@ -152,28 +185,50 @@ class Executor:
             self.wake()
 
     def _step(self, items: list[News]) -> Step | None:
-        """What one run brings to the wave; nothing when it is no longer held."""
+        """What one run brings to the wave; nothing when it is no longer held, or nothing came of a look at it."""
         live = items[0][0]
-        outcomes = [outcome for _, outcome in items if outcome is not None]
-        if not self._holds(live):
-            settle_late(live, outcomes)
+        calls = {call for _, call in items if isinstance(call, Call)}
+        brought = [outcome for _, outcome in items if isinstance(outcome, Outcome)]
+        outcomes = [outcome for outcome in brought if self._holds(live) and live.is_current(outcome)]
+        if late := [outcome for outcome in brought if outcome not in outcomes]:
+            settle_late(live, late)
+        if not self._holds(live) or live.is_over:
             return None
         at = now()
-        wave, starting = live.next_wave(outcomes, at) if outcomes else live.first_wave(at)
-        if live.status == RunStatus.COMPLETED:
-            _seal_output(live, wave)
+        answered: set[str] = set()
+        if calls - {Call.ALARM} and not live.is_new:
+            answered = waits.find_answered(live)
+        if Call.BEGIN in calls:
+            wave, starting = live.first_wave(at, self._work, answered)
+        elif outcomes or answered or live.is_due(at):
+            wave, starting = live.next_wave(outcomes, at, self._work, answered)
+        else:
+            self._set_alarm(live)
+            return None
         return Step(live=live, outcomes=outcomes, wave=wave, starting=starting)
 
     def _follow(self, step: Step) -> None:
-        """After the commit: what follows may start, and a run that is over is let go."""
+        """After the commit: what follows may start, and a run that is over or rests is let go."""
         live = step.live
-        if live.is_over:
+        if live.is_over or step.wave.run["parks"]:
             self._let_go([live])
+            self._tell_parent(live)
         elif not self._stopping.is_set():
-            for node_id in step.starting:
-                running = self._pool.submit(self._run_node, live, node_id, live.running[node_id])
+            for start in step.starting:
+                running = self._pool.submit(self._run_node, live, start)
                 self._running.add(running)
                 running.add_done_callback(self._running.discard)
+            self._set_alarm(live)
+
+    def _set_alarm(self, live: LiveRun) -> None:
+        if alarm := live.next_alarm:
+            heapq.heappush(self._alarms, (alarm, next(self._counter), live))
+
+    def _tell_parent(self, live: LiveRun) -> None:
+        """A parent that this process holds need not wait for the tender to see the signal."""
+        parent = self._held.get(live.parent_run_id) if live.is_over and live.parent_run_id else None
+        if parent is not None:
+            self._inbox.put((parent, Call.SIGNAL))
 
     def _write(self, steps: list[Step]) -> set[UUID]:
         """One commit. While the database is away nothing is lost: the wave waits here for it."""
@@ -193,25 +248,34 @@ class Executor:
 
     # -- start: on a thread of the node pool, outside any transaction -------------------------------------------------
 
-    def _run_node(self, live: LiveRun, node_id: str, execution_id: UUID) -> None:
+    def _run_node(self, live: LiveRun, start: Start) -> None:
         if not self._holds(live) or self._stopping.is_set():
             return
-        node = live.definition.node(node_id)
-        door = NodeDoor(live=live, node_id=node_id, labels=live.labels_into(node_id))
         try:
-            result = KINDS[node.kind].run(door, node.config, live.inputs_of(node_id))
-            outcome = door.completed(execution_id, result)
-        except ClaimLost as lost:  # its wave will find that out, too, and let the run go
-            outcome = door.failed(execution_id, lost.code, lost.sentence)
-        except NodeFailed as failure:
-            outcome = door.failed(execution_id, failure.code, failure.sentence, failure.notes)
-        except Exception as error:
-            logger.exception("A node raised", extra={"node_kind": node.kind})
-            sentence = f"Node “{node_id}” failed unexpectedly ({type(error).__name__})."
-            outcome = door.failed(execution_id, "internal_error", sentence)
+            outcome = self._work(start, live)
         finally:
             connections.close_all()
         self._inbox.put((live, outcome))
+
+    def _work(self, start: Start, live: LiveRun) -> Outcome:
+        """One attempt of a node, or what follows its pause. Whatever happens in it comes back as an outcome."""
+        door = NodeDoor(live=live, start=start)
+        kind, config = KINDS[start.spec.kind], start.spec.config
+        inputs = start.scope.inputs_of(start.node)
+        try:
+            if start.pause is None:
+                made = kind.run(door, config, inputs)
+            else:
+                made = door.resume(kind, config, inputs)
+            return door.paused(made) if isinstance(made, Pause) else door.completed(made)
+        except ClaimLost as lost:  # its wave will find that out, too, and let the run go
+            return door.failed(lost.code, lost.sentence)
+        except NodeFailed as failure:
+            return door.failed(failure.code, failure.sentence, failure.notes)
+        except Exception as error:
+            logger.exception("A node raised", extra={"node_kind": kind.name})
+            sentence = f"Node “{start.node}” failed unexpectedly ({type(error).__name__})."
+            return door.failed("internal_error", sentence)
 
     # -- tend ---------------------------------------------------------------------------------------------------------
 
@@ -224,12 +288,18 @@ class Executor:
                 claims.free_lost()
                 with self._claiming:
                     claims.free_unheld(worker=self.worker, held=list(self._held))
+                self._pass_on_signals()
                 self.wake()
             except Exception:
                 logger.exception("Tending failed; trying again")
                 connections.close_all()
             self._stopping.wait(TEND_EVERY_SECONDS)
         connections.close_all()
+
+    def _pass_on_signals(self) -> None:
+        for run_id in claims.take_signals(worker=self.worker):
+            if live := self._held.get(run_id):
+                self._inbox.put((live, Call.SIGNAL))
 
     def _register_anew(self) -> None:
         """This worker was taken for dead (it hung, or its lock's connection broke): its runs are no longer its own."""
@@ -256,18 +326,6 @@ def _write_once(waves: list[checkpoint.RunWave], ending: list[LiveRun]) -> set[U
         alive = checkpoint.write(waves)
         record_end([live for live in ending if live.run_id in alive])
     return alive
-
-
-def _seal_output(live: LiveRun, wave: checkpoint.RunWave) -> None:
-    sealed = payloads.seal(
-        live.key,
-        live.output(),
-        tenant_id=live.tenant.pk,
-        table="runs_run",
-        row=live.run_id,
-        column="output_sealed",
-    )
-    wave.run |= {"payload": wave.keep(sealed.payload), "commitment": sealed.commitment}
 
 
 def _is_away(error: DatabaseError) -> bool:

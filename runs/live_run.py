@@ -1,197 +1,689 @@
-"""A run while a worker holds it: what is known of its nodes, and the rows of its next wave. No database in here."""
+"""A run while a worker holds it: where its nodes stand, and the rows of its next wave. No database in here.
 
-from collections.abc import Iterable, Mapping, Sequence
+    absorb     what nodes brought: an output, a pause, a failure with what is to follow from it
+    plan       what may start in each scope that changed, until nothing more follows
+    run here   what is pure and small, on the spot: it needs no wave of its own
+    end        or park, when everything that is left waits
+"""
+
+import random
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from compliance.labels import Labels, join
+from compliance.labels import Labels
+from runs import payloads
 from runs.checkpoint import Row, RunWave, event
 from runs.models.states import NodeStatus, RunStatus
+from runs.outcomes import Outcome, Settlement, used
 from runs.payloads import Sealed
-from runs.planner import NodeState, plan
+from runs.planner import Judge, plan
+from runs.recorded import Recorded
+from runs.kinds import KINDS
+from runs.scopes import Container, Failure, Running, Scope, Waiting, as_child, outputs_of
+from runs.tool_settlements import to_row
 from tenancy.keys import DataKeyRef
 from tenancy.models import Tenant, new_id
-from workflows.definition import Definition
+from workflows import retries
+from workflows.definition import NodeGraph, NodeSpec
+from workflows.graph import Edge
+from workflows.nodes import BodyEnd, NodeFailed, NodeNote, Pause, Result, comparing
 
 MAX_LOSSES = 5
+HERE_AT_MOST_BYTES = 32_768
+HERE_AT_MOST_SECONDS = 0.02
+HELD_FOR = timedelta(seconds=1)  # a shorter wait is not worth giving the run back for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """What became of a model call, for the wave's commit."""
+class Start:
+    """A node to put to work once its wave is written; with a pause, it goes on after that."""
 
-    call_id: UUID
-    status: str
-    finished_at: datetime
-    model: str = ""
-    response: bytes | None = None
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost_micros: int = 0
-    error_kind: str = ""
-    error_sentence: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a node brought back: an output, or an error with a code and a sentence."""
-
-    node_id: str
+    scope: Scope
+    node: str
     execution_id: UUID
-    finished_at: datetime
-    output: Any = None
-    sealed: Sealed | None = None
-    labels: Labels | None = None
-    branch: str | None = None
-    error_code: str = ""
-    error_sentence: str = ""
-    settlements: tuple[Settlement, ...] = ()
-    events: tuple[Row, ...] = ()
+    pause: Pause | None = None
+    expired: bool = False
 
     @property
-    def failed(self) -> bool:
-        return bool(self.error_code)
+    def path(self) -> str:
+        return self.scope.path_of(self.node)
+
+    @property
+    def spec(self) -> NodeSpec:
+        return self.scope.node(self.node)
 
 
-@dataclass(slots=True, kw_only=True)
+Work = Callable[[Start, "LiveRun"], Outcome]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class LiveRun:
     """The state of one claimed run. Only the executor's driver changes it; nodes on other threads read it."""
 
     run_id: UUID
     root_run_id: UUID
+    parent_run_id: UUID | None = None
     tenant: Tenant
     token: int
     worker: str
     path: str  # "complaint-handling@3"
-    definition: Definition
+    nodes: NodeGraph  # of the definition, or of the body that this child run is
+    on_worker_loss: str = "resume"
     model_groups: Mapping[str, Sequence[str]]  # as the manifest froze them: group -> deployments
     key: DataKeyRef
     snapshot_id: UUID
     on_behalf_of: str
     run_input: Any
     input_labels: Labels
+    given: Mapping[str, Any] = field(default_factory=dict)
+    outer: Mapping[str, Any] = field(default_factory=dict)
     is_new: bool
-    status: str = RunStatus.QUEUED
-    states: dict[str, NodeState] = field(default_factory=dict)
-    outputs: dict[str, Any] = field(default_factory=dict)
-    labels: dict[str, Labels] = field(default_factory=dict)
-    attempts: dict[str, int] = field(default_factory=dict)
-    running: dict[str, UUID] = field(default_factory=dict)
-    lost: list[Row] = field(default_factory=list)  # attempts that a lost worker left behind
-    lost_calls: list[Row] = field(default_factory=list)
-    failure: tuple[str, str, str] | None = None  # code, sentence, node
+    is_resumed: bool = False
+    comes_back: bool = False  # from a wait
+    has_responded: bool = False
     takeovers: int = 0
     losses: int = 0
+    recorded: dict[str, Recorded] = field(default_factory=dict)
+    lost_calls: list[Row] = field(default_factory=list)
+    lost_tools: list[Row] = field(default_factory=list)
+
+    status: str = RunStatus.QUEUED
+    top: Scope = field(init=False)
+    attempts: dict[str, int] = field(default_factory=dict)
+    running: dict[str, Running] = field(default_factory=dict)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    open: dict[str, Container] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    failure: Failure | None = None
+    went_on: bool = False  # after a failure that the definition allows for
+    _dirty: list[tuple[Scope, list[str] | None]] = field(default_factory=list)
+    _ready: list[Start] = field(default_factory=list)
+    _fresh: dict[UUID, Row] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for node in self.definition.graph.nodes:
-            self.states.setdefault(node, NodeState())
+        self.top = Scope(
+            nodes=self.nodes, given=self.given, outer=self.outer, outer_labels=self.input_labels
+        )
 
     @property
     def is_over(self) -> bool:
-        return self.status not in (RunStatus.QUEUED, RunStatus.RUNNING)
+        return self.status not in (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING)
 
-    def inputs_of(self, node_id: str) -> dict[str, Any]:
-        """The outputs that a node declared it reads, and no others."""
-        reads = self.definition.reads(node_id)
-        return {node: self.outputs[node] for node in reads if node in self.outputs}
+    @property
+    def is_waiting(self) -> bool:
+        return self.status == RunStatus.WAITING
 
-    def labels_into(self, node_id: str) -> Labels:
-        """The joined labels of all that a node reads; an input node reads the run's input."""
-        if self.definition.kinds[node_id] == "input":
-            return self.input_labels
-        reads = self.definition.reads(node_id)
-        return join(*(self.labels[node] for node in reads if node in self.labels))
+    def is_due(self, at: datetime) -> bool:
+        alarm = self.next_alarm
+        return alarm is not None and alarm <= at
 
-    # -- from outcomes to the rows of a wave ----------------------------------------------------------------------
+    @property
+    def next_alarm(self) -> datetime | None:
+        """When something is due by itself: a wait that ends, an attempt that has taken too long."""
+        moments = [each.due_at for each in self.waiting.values() if each.due_at]
+        moments += [each.deadline for each in self.running.values() if each.deadline]
+        return min(moments, default=None)
 
-    def first_wave(self, at: datetime) -> tuple[RunWave, list[str]]:
-        """The wave that follows a claim: a new run, or one whose last worker was lost or that somebody resumed."""
+    def waiting_or_recorded(self) -> Iterable[tuple[str, Waiting | Recorded]]:
+        """All that waits, also where the record was read and nothing is restored yet."""
+        yield from self.waiting.items()
+        for path, found in self.recorded.items():
+            if found.status == NodeStatus.WAITING:
+                yield path, found
+
+    def is_current(self, outcome: Outcome) -> bool:
+        """False for what an attempt brings that was given up."""
+        running = self.running.get(outcome.node_id)
+        return running is not None and running.execution_id == outcome.execution_id
+
+    # -- from news to the rows of a wave --------------------------------------------------------------------------
+
+    def first_wave(
+        self, at: datetime, work: Work, answered: Collection[str] = ()
+    ) -> tuple[RunWave, list[Start]]:
+        """The wave that follows a claim: a new run, or one that comes back after a wait, a resume or a loss."""
         wave = self._wave()
         if self.is_new:
             wave.run["started_at"] = at
             wave.events.append(event("run.started", at))
-        else:
+        elif not self.comes_back:
             wave.events.append(event("run.started", at, taken_up=self.takeovers))
-        for row in self.lost:
-            wave.finished.append(row | {"run": self.run_id})
-            wave.events.append(
-                event("node.failed", at, row["node_id"], code="worker_lost", attempt=row["attempt"])
-            )
         wave.calls.extend(row | {"run": self.run_id} for row in self.lost_calls)
+        wave.tools.extend(self.lost_tools)
         self._refuse_if_lost_too_often()
-        return wave, self._move_on(wave, at, changed=None)
+        self._restore(self.top, wave, at)
+        self.failure = self.failure or self.top.failure
+        self._go_on_with(answered, wave, at)
+        return wave, self._move_on(wave, at, work)
 
-    def next_wave(self, outcomes: Iterable[Outcome], at: datetime) -> tuple[RunWave, list[str]]:
-        """Take in what nodes brought back; returns the rows to write and the nodes to start once they are written."""
+    def next_wave(
+        self, outcomes: Iterable[Outcome], at: datetime, work: Work, answered: Collection[str] = ()
+    ) -> tuple[RunWave, list[Start]]:
+        """Take in what nodes brought, what is due and what was answered; the rows to write, the nodes to start then."""
         wave = self._wave()
-        changed = []
         for outcome in outcomes:
             self._absorb(outcome, wave)
-            changed.append(outcome.node_id)
-        return wave, self._move_on(wave, at, changed=changed)
+        for outcome in self._overdue(at):
+            self._absorb(outcome, wave)
+        self._go_on_with(answered, wave, at)
+        return wave, self._move_on(wave, at, work)
 
     def _wave(self) -> RunWave:
-        return RunWave(run={"id": self.run_id, "token": self.token, "ends": False})
+        self._fresh = {}
+        return RunWave(run={"id": self.run_id, "token": self.token, "ends": False, "parks": False})
 
     def _refuse_if_lost_too_often(self) -> None:
-        if self.losses and self.definition.on_worker_loss == "fail":
+        if self.losses and self.on_worker_loss == "fail":
             sentence = "The worker was lost, and this workflow says on_worker_loss: fail."
             self.failure = ("worker_lost", sentence, "")
         elif self.losses > MAX_LOSSES:
             sentence = f"{self.losses} workers were lost one after the other on this run."
             self.failure = ("worker_lost", sentence, "")
 
-    def _absorb(self, outcome: Outcome, wave: RunWave) -> None:
-        node, state = outcome.node_id, self.states[outcome.node_id]
-        self.running.pop(node, None)
-        state.status = NodeStatus.FAILED if outcome.failed else NodeStatus.COMPLETED
-        state.branch = outcome.branch
-        if outcome.failed:
-            self.failure = self.failure or (outcome.error_code, outcome.error_sentence, node)
-        else:
-            self.outputs[node] = outcome.output
-            self.labels[node] = outcome.labels or Labels()
-        wave.finished.append(self._finished_row(outcome, wave))
-        wave.calls.extend(self._call_row(settled, wave) for settled in outcome.settlements)
-        wave.events.extend(outcome.events)
-        if outcome.branch is not None:
-            wave.events.append(
-                event("branch.taken", outcome.finished_at, node, branch=outcome.branch)
-            )
-        wave.events.append(self._end_of_node(outcome))
+    # -- restore: what the record says of a scope -----------------------------------------------------------------
 
-    def _finished_row(self, outcome: Outcome, wave: RunWave) -> Row:
-        settled = outcome.settlements
-        tokens_in = sum(call.tokens_in for call in settled)
-        tokens_out = sum(call.tokens_out for call in settled)
-        cost = sum(call.cost_micros for call in settled)
-        for name, amount in (
-            ("tokens_in", tokens_in),
-            ("tokens_out", tokens_out),
-            ("cost_micros", cost),
-        ):
-            wave.run[name] = wave.run.get(name, 0) + amount
+    def _restore(self, scope: Scope, wave: RunWave, at: datetime) -> None:
+        opened = []
+        for node in scope.nodes.graph.order:
+            found = self.recorded.pop(scope.path_of(node), None)
+            if found is None:
+                continue
+            self.attempts[scope.path_of(node)] = found.attempt
+            if found.status == NodeStatus.COMPLETED:
+                scope.settle(node, found.output, found.labels, found.branch)
+                self.sizes[scope.path_of(node)] = found.size
+            elif found.status == NodeStatus.SKIPPED:
+                scope.states[node].status = NodeStatus.SKIPPED
+            elif found.status == NodeStatus.WAITING:
+                self._wait(scope, node, found.execution_id, found.due_at, found.pause)
+            elif found.status == NodeStatus.RUNNING and scope.node(node).body is not None:
+                opened.append((node, found.execution_id))
+            elif found.status == NodeStatus.RUNNING:
+                self._lose(scope, node, found, wave, at)
+            elif found.status == NodeStatus.FAILED and not self.is_resumed:
+                self.went_on |= scope.give_up(node, found.error_code, found.error_sentence)
+        self._dirty.append((scope, None))
+        for node, execution_id in opened:
+            self._open(scope, node, execution_id, wave, at)
+
+    def _lose(
+        self, scope: Scope, node: str, found: Recorded, wave: RunWave, at: datetime
+    ) -> None:
+        """An attempt that a lost worker left behind. One with an interrupted effect is not simply repeated."""
+        code, sentence = "worker_lost", "The worker was lost in the middle of this attempt."
+        if found.interrupted:
+            code, sentence = "interrupted", found.interrupted
+        path = scope.path_of(node)
+        wave.finished.append(
+            {
+                "id": found.execution_id,
+                "run": self.run_id,
+                "status": NodeStatus.FAILED.value,
+                "finished_at": at,
+                "error_code": code,
+                "error_sentence": sentence,
+            }
+        )
+        wave.events.append(event("node.failed", at, path, code=code, attempt=found.attempt))
+        if found.interrupted:
+            self.went_on |= scope.give_up(node, code, sentence)
+
+    # -- absorb: what an attempt brought --------------------------------------------------------------------------
+
+    def _absorb(self, outcome: Outcome, wave: RunWave) -> None:
+        scope, node = self._leave(outcome.node_id)
+        wave.calls.extend(self._settled_row(each, wave) for each in outcome.settlements)
+        wave.tools.extend(to_row(each, self.run_id, wave) for each in outcome.tool_settlements)
+        wave.events.extend(outcome.events)
+        spent = used(outcome.settlements)
+        for name in ("tokens_in", "tokens_out", "cost_micros"):
+            wave.run[name] = wave.run.get(name, 0) + spent[name]
+        if outcome.pause is not None:
+            self._wait(scope, node, outcome.execution_id, outcome.pause.until, outcome.pause)
+            self._write_wait(scope, node, wave, outcome.finished_at, spent)
+        elif outcome.failed:
+            self._fail(scope, node, outcome, spent, wave)
+        else:
+            self._complete(scope, node, outcome, spent, wave)
+
+    def _leave(self, path: str) -> tuple[Scope, str]:
+        """The place that this attempt is done with."""
+        place = self.running.pop(path, None) or self.open.pop(path)
+        place.scope.active.discard(place.node)
+        return place.scope, place.node
+
+    def _complete(
+        self, scope: Scope, node: str, outcome: Outcome, spent: Row, wave: RunWave
+    ) -> None:
+        scope.settle(node, outcome.output, outcome.labels or Labels(), outcome.branch)
+        self.sizes[outcome.node_id] = outcome.sealed.size if outcome.sealed else 0
+        self._write_end(outcome, NodeStatus.COMPLETED, spent, wave)
+        at, path = outcome.finished_at, outcome.node_id
+        if outcome.branch is not None:
+            wave.events.append(event("branch.taken", at, path, branch=outcome.branch))
+        wave.events.append(event("node.completed", at, path, attempt=self.attempts[path]))
+        if scope.node(node).respond_here and not self.has_responded:
+            self._respond(outcome, wave)
+        self._dirty.append((scope, [node]))
+
+    def _respond(self, outcome: Outcome, wave: RunWave) -> None:
+        self.has_responded = True
+        sealed = self._seal("runs_run", self.run_id, "response_sealed", outcome.output)
+        wave.run |= {
+            "response": wave.keep(sealed.payload),
+            "response_node": outcome.node_id,
+            "response_at": outcome.finished_at,
+        }
+        wave.events.append(event("response.ready", outcome.finished_at, outcome.node_id))
+
+    def _fail(self, scope: Scope, node: str, outcome: Outcome, spent: Row, wave: RunWave) -> None:
+        path, at = outcome.node_id, outcome.finished_at
+        self._write_end(outcome, NodeStatus.FAILED, spent, wave)
+        attempt = self.attempts[path]
+        wave.events.append(event("node.failed", at, path, code=outcome.error_code, attempt=attempt))
+        pause = retries.wait_before_next(
+            scope.node(node).retry,
+            code=outcome.error_code,
+            attempt=attempt,
+            chance=random.random(),  # noqa: S311 - jitter
+        )
+        if pause is not None and not self._is_stopping(scope):
+            self.attempts[path] = attempt + 1
+            self._wait(scope, node, new_id(), at + timedelta(seconds=pause), None)
+            self._write_wait(scope, node, wave, at, {})
+            return
+        self.went_on |= scope.give_up(node, outcome.error_code, outcome.error_sentence)
+        if scope is self.top:
+            self.failure = self.failure or scope.failure
+        self._dirty.append((scope, [node]))
+
+    def _overdue(self, at: datetime) -> list[Outcome]:
+        """Attempts past their deadline are given up; what they bring later is late."""
+        return [
+            Outcome(
+                node_id=path,
+                execution_id=each.execution_id,
+                finished_at=at,
+                error_code="timeout",
+                error_sentence=f"Node “{each.node}” took longer than "
+                f"{each.scope.node(each.node).timeout_seconds} seconds.",
+            )
+            for path, each in self.running.items()
+            if each.deadline and each.deadline <= at
+        ]
+
+    # -- wait, and go on ------------------------------------------------------------------------------------------
+
+    def _wait(
+        self,
+        scope: Scope,
+        node: str,
+        execution_id: UUID,
+        due_at: datetime | None,
+        pause: Pause | None,
+    ) -> None:
+        scope.states[node].status = NodeStatus.WAITING
+        scope.active.add(node)
+        self.waiting[scope.path_of(node)] = Waiting(
+            scope=scope, node=node, execution_id=execution_id, due_at=due_at, pause=pause
+        )
+
+    def _write_wait(
+        self, scope: Scope, node: str, wave: RunWave, at: datetime, spent: Row
+    ) -> None:
+        path = scope.path_of(node)
+        waiting = self.waiting[path]
+        told = {
+            "status": NodeStatus.WAITING.value,
+            "waits_for": waiting.waits_for,
+            "due_at": waiting.due_at,
+        }
+        if waiting.pause is None:
+            row = self._new_row(waiting.execution_id, scope, node, NodeStatus.WAITING, None) | told
+            self._fresh[waiting.execution_id] = row
+            wave.started.append(row)
+        else:
+            self._change(waiting.execution_id, told | spent, wave.moved)
+        wave.events.append(
+            event(
+                "node.waiting",
+                at,
+                path,
+                attempt=self.attempts[path],
+                kind=waiting.waits_for["kind"],
+                **({"until": waiting.due_at} if waiting.due_at else {}),
+            )
+        )
+
+    def _go_on_with(self, answered: Collection[str], wave: RunWave, at: datetime) -> None:
+        """Waits that are over: answered, or due by now."""
+        for path, waiting in list(self.waiting.items()):
+            due = waiting.due_at is not None and waiting.due_at <= at
+            if (path in answered or due) and not self._is_stopping(waiting.scope):
+                self._go_on(path, waiting, wave, at, expired=path not in answered)
+
+    def _go_on(
+        self, path: str, waiting: Waiting, wave: RunWave, at: datetime, *, expired: bool
+    ) -> None:
+        del self.waiting[path]
+        row: Row = {"status": NodeStatus.RUNNING.value, "worker": self.worker, "token": self.token}
+        name = "node.resumed"
+        if waiting.pause is None:
+            row["started_at"], name = at, "node.started"
+        self._change(waiting.execution_id, row, wave.moved)
+        wave.events.append(event(name, at, path, attempt=self.attempts[path]))
+        self._put_to_work(
+            Start(
+                scope=waiting.scope,
+                node=waiting.node,
+                execution_id=waiting.execution_id,
+                pause=waiting.pause,
+                expired=expired,
+            ),
+            at,
+        )
+
+    def _put_to_work(self, start: Start, at: datetime) -> None:
+        start.scope.states[start.node].status = NodeStatus.RUNNING
+        start.scope.active.add(start.node)
+        limit = start.spec.timeout_seconds
+        self.running[start.path] = Running(
+            scope=start.scope,
+            node=start.node,
+            execution_id=start.execution_id,
+            deadline=at + timedelta(seconds=limit) if limit else None,
+        )
+        self._ready.append(start)
+
+    # -- plan: what follows ---------------------------------------------------------------------------------------
+
+    def _move_on(self, wave: RunWave, at: datetime, work: Work) -> list[Start]:
+        """Plan until nothing more follows, run on the spot what is small, and see whether this was the end."""
+        until = time.monotonic() + HERE_AT_MOST_SECONDS
+        self._plan_all(wave, at)
+        while here := [each for each in self._ready if self._runs_here(each)]:
+            if time.monotonic() > until:
+                break
+            self._ready = [each for each in self._ready if each not in here]
+            for each in here:
+                self._absorb(work(each, self), wave)
+            self._plan_all(wave, at)
+        starting, self._ready = self._ready, []
+        self._see_where_it_stands(wave, at)
+        wave.run["status"] = str(self.status)
+        wave.run["done"] = sum(1 for state in self.top.states.values() if state.is_settled)
+        return starting
+
+    def _runs_here(self, start: Start) -> bool:
+        """Pure and small: running it again after a crash costs nothing, so it needs no commit of its own."""
+        if start.pause is not None or not KINDS[start.spec.kind].pure:
+            return False
+        reads = start.scope.nodes.reads(start.node)
+        size = sum(self.sizes.get(start.scope.path_of(name), 0) for name in reads)
+        return size <= HERE_AT_MOST_BYTES
+
+    def _plan_all(self, wave: RunWave, at: datetime) -> None:
+        while self._dirty:
+            scope, changed = self._dirty.pop(0)
+            if scope.is_over:
+                continue
+            if not self._is_stopping(scope):
+                self._plan(scope, changed, wave, at)
+            if not scope.active and all(other is not scope for other, _ in self._dirty):
+                self._end_scope(scope, wave, at)
+
+    def _is_stopping(self, scope: Scope) -> bool:
+        """Nothing more starts in a scope that failed, or inside of anything that did."""
+        if self.failure or scope.failure:
+            return True
+        box = scope.container
+        return box is not None and (box.failure is not None or self._is_stopping(box.scope))
+
+    def _plan(
+        self, scope: Scope, changed: list[str] | None, wave: RunWave, at: datetime
+    ) -> None:
+        nodes = scope.nodes
+        following = plan(nodes.graph, nodes.kinds, scope.states, changed, _judge_in(scope))
+        for node, because in following.skipped.items():
+            self._skip(scope, node, because, wave, at)
+        for node in (*following.ready, *following.undecidable):
+            execution_id = self._begin(scope, node, wave, at)
+            if node in following.undecidable:
+                failure = following.undecidable[node]
+                self._put_to_work(Start(scope=scope, node=node, execution_id=execution_id), at)
+                self._ready.pop()
+                self._absorb(
+                    _failed(scope.path_of(node), execution_id, at, failure.code, failure.sentence),
+                    wave,
+                )
+            elif scope.node(node).body is not None:
+                self._open(scope, node, execution_id, wave, at)
+            else:
+                self._put_to_work(Start(scope=scope, node=node, execution_id=execution_id), at)
+
+    def _begin(self, scope: Scope, node: str, wave: RunWave, at: datetime) -> UUID:
+        """A new attempt of a node, on record with this wave."""
+        path, execution_id = scope.path_of(node), new_id()
+        self.attempts[path] = self.attempts.get(path, 0) + 1
+        row = self._new_row(execution_id, scope, node, NodeStatus.RUNNING, at)
+        self._fresh[execution_id] = row
+        wave.started.append(row)
+        wave.events.append(event("node.started", at, path, attempt=self.attempts[path]))
+        return execution_id
+
+    def _skip(
+        self, scope: Scope, node: str, because: Row, wave: RunWave, at: datetime
+    ) -> None:
+        path, execution_id = scope.path_of(node), new_id()
+        self.attempts[path] = self.attempts.get(path, 0) + 1
+        scope.states[node].status = NodeStatus.SKIPPED
+        row = self._new_row(execution_id, scope, node, NodeStatus.SKIPPED, at)
+        row |= {"finished_at": at, "skipped_because": because}
+        if (compared := because.pop("record", None)) is not None:
+            sealed = self._seal_output(execution_id, {"compared": compared})
+            row |= {"payload": wave.keep(sealed.payload), "commitment": sealed.commitment}
+        wave.started.append(row)
+        wave.events.append(event("node.skipped", at, path, **because))
+
+    # -- containers -----------------------------------------------------------------------------------------------
+
+    def _open(
+        self, scope: Scope, node: str, execution_id: UUID, wave: RunWave, at: datetime
+    ) -> None:
+        scope.states[node].status = NodeStatus.RUNNING
+        scope.active.add(node)
+        box = Container(
+            scope=scope,
+            node=node,
+            execution_id=execution_id,
+            inputs=scope.inputs_of(node),
+            labels=scope.labels_into(node),
+        )
+        self.open[box.path] = box
+        self._drive(box, wave, at)
+
+    def _drive(self, box: Container, wave: RunWave, at: datetime) -> None:
+        """Ask a container what follows from the bodies that ended: more of them, or its own end."""
+        spec = box.scope.node(box.node)
+        following, result = KINDS[spec.kind].next, None
+        assert following is not None  # noqa: S101 - whatever has a body has a next
+        if box.failure is None:
+            try:
+                step = following(spec.config, box.inputs, tuple(box.ends))
+                result = step.result
+                self._tell(step.notes, box.path, wave, at)
+                for given in step.start:
+                    self._open_body(box, given, wave, at, in_children=step.in_children)
+            except NodeFailed as failure:
+                self._tell(failure.notes, box.path, wave, at)
+                box.failure = (failure.code, failure.sentence)
+        if box.failure is not None and box.is_idle:
+            self._absorb(_failed(box.path, box.execution_id, at, *box.failure), wave)
+        elif result is not None:
+            self._absorb(self._outcome_of(box, result, at), wave)
+
+    def _open_body(
+        self, box: Container, given: Mapping[str, Any], wave: RunWave, at: datetime, *, in_children: bool
+    ) -> None:
+        spec = box.scope.node(box.node)
+        assert spec.body is not None  # noqa: S101 - see _drive
+        carried = box.labels_now() if KINDS[spec.kind].carries_over else box.labels
+        body = Scope(
+            nodes=as_child(spec.body) if in_children else spec.body,
+            path=f"{box.path}[{len(box.bodies)}]",
+            given=given,
+            outer=box.inputs,
+            outer_labels=carried,
+            container=box,
+            place=len(box.bodies),
+        )
+        box.bodies.append(body)
+        box.ends.append(None)
+        self._restore(body, wave, at)
+
+    def _end_scope(self, scope: Scope, wave: RunWave, at: datetime) -> None:
+        scope.is_over = True
+        box = scope.container
+        if box is None or self.failure:
+            return
+        code, sentence, _ = scope.failure or ("", "", "")
+        self.went_on |= bool(code)
+        box.ends[scope.place] = BodyEnd(
+            given=scope.given, outputs=outputs_of(scope), code=code, sentence=sentence
+        )
+        self._drive(box, wave, at)
+
+    def _outcome_of(self, box: Container, result: Result, at: datetime) -> Outcome:
+        return Outcome(
+            node_id=box.path,
+            execution_id=box.execution_id,
+            finished_at=at,
+            output=result.output,
+            sealed=self._seal_output(box.execution_id, result.output),
+            labels=result.labels or box.labels_now(),
+            branch=result.branch,
+        )
+
+    def _tell(
+        self, notes: Iterable[NodeNote], path: str, wave: RunWave, at: datetime
+    ) -> None:
+        wave.events.extend(event(note.event, at, path, **note.body) for note in notes)
+
+    # -- the end, or a rest ---------------------------------------------------------------------------------------
+
+    def _see_where_it_stands(self, wave: RunWave, at: datetime) -> None:
+        if self.running:
+            self.status = RunStatus.RUNNING
+        elif self.failure:
+            self._end_failed(wave, at)
+        elif self.top.is_over:
+            self._end(wave, at)
+        else:
+            self.status = RunStatus.WAITING
+            self._park(wave, at)
+
+    def _park(self, wave: RunWave, at: datetime) -> None:
+        """Give the run back while it waits, unless that is over soon; child runs are waited for at hand."""
+        alarm = self.next_alarm
+        at_hand = any(each.pause and each.pause.kind == "child" for each in self.waiting.values())
+        if not at_hand and (alarm is None or alarm > at + HELD_FOR):
+            wave.run |= {"parks": True, "due_at": alarm}
+
+    def _end(self, wave: RunWave, at: datetime) -> None:
+        went_on = RunStatus.COMPLETED_WITH_NON_CRITICAL_ERRORS
+        self.status = went_on if self.went_on else RunStatus.COMPLETED
+        sealed = self._seal("runs_run", self.run_id, "output_sealed", self.output())
+        wave.run |= {
+            "ends": True,
+            "finished_at": at,
+            "payload": wave.keep(sealed.payload),
+            "commitment": sealed.commitment,
+        }
+        wave.events.append(event("run.completed", at))
+        wave.events.append(event("end", at, status=str(self.status)))
+
+    def _end_failed(self, wave: RunWave, at: datetime) -> None:
+        code, sentence, node = self.failure or ("", "", "")
+        self.status = RunStatus.FAILED
+        left = {path: each.execution_id for path, each in (*self.waiting.items(), *self.open.items())}
+        for path, execution_id in left.items():
+            row = {
+                "status": NodeStatus.CANCELLED.value,
+                "finished_at": at,
+                "error_code": "run_failed",
+                "error_sentence": "The run failed before this node came to an end.",
+            }
+            self._change(execution_id, row, wave.finished)
+            wave.events.append(
+                event("node.failed", at, path, code="run_failed", attempt=self.attempts[path])
+            )
+        wave.run |= {
+            "ends": True,
+            "finished_at": at,
+            "error_code": code,
+            "error_sentence": sentence,
+            "error_node": node,
+        }
+        wave.events.append(event("run.failed", at, node, code=code))
+        wave.events.append(event("end", at, status=str(self.status)))
+
+    def output(self) -> Any:
+        """The value of the run: that of its output node, or of each that was reached, by name.
+
+        A child run that is one body of a container gives the outputs of all nodes that were reached.
+        """
+        kinds, outputs = self.nodes.kinds, self.top.outputs
+        if "output" not in kinds.values():
+            return outputs
+        reached = {node: value for node, value in outputs.items() if kinds[node] == "output"}
+        return next(iter(reached.values())) if len(reached) == 1 else reached
+
+    # -- rows -----------------------------------------------------------------------------------------------------
+
+    def _new_row(
+        self, execution_id: UUID, scope: Scope, node: str, status: str, at: datetime | None
+    ) -> Row:
         return {
-            "id": outcome.execution_id,
+            "id": execution_id,
             "run": self.run_id,
-            "status": str(self.states[outcome.node_id].status),
+            "node_id": scope.path_of(node),
+            "kind": scope.nodes.kinds[node],
+            "attempt": self.attempts[scope.path_of(node)],
+            "status": str(status),
+            "started_at": at,
+            "worker": self.worker,
+            "token": self.token,
+        }
+
+    def _change(self, execution_id: UUID, changes: Row, rows: list[Row]) -> None:
+        """Change an execution: its row of this very wave, or one on record."""
+        if (row := self._fresh.get(execution_id)) is not None:
+            row |= changes
+        else:
+            defaults = {"worker": self.worker, "token": self.token} if "waits_for" in changes else {}
+            rows.append({"id": execution_id, "run": self.run_id, **defaults, **changes})
+
+    def _write_end(
+        self, outcome: Outcome, status: NodeStatus, spent: Row, wave: RunWave
+    ) -> None:
+        sealed = outcome.sealed
+        row: Row = {
+            "status": status.value,
             "finished_at": outcome.finished_at,
-            "payload": wave.keep(outcome.sealed.payload if outcome.sealed else None),
-            "commitment": outcome.sealed.commitment if outcome.sealed else None,
+            "payload": wave.keep(sealed.payload if sealed else None),
+            "commitment": sealed.commitment if sealed else None,
             "labels": outcome.labels.to_json() if outcome.labels else None,
             "branch": outcome.branch,
             "error_code": outcome.error_code,
             "error_sentence": outcome.error_sentence,
-            "model": next((call.model for call in reversed(settled) if call.model), ""),
-            "tokens_in": tokens_in,
-            "tokens_out": tokens_out,
-            "cost_micros": cost,
         }
+        self._change(outcome.execution_id, row | spent, wave.finished)
 
-    def _call_row(self, settled: Settlement, wave: RunWave) -> Row:
+    def _settled_row(self, settled: Settlement, wave: RunWave) -> Row:
         return {
             "id": settled.call_id,
             "run": self.run_id,
@@ -206,80 +698,26 @@ class LiveRun:
             "error_sentence": settled.error_sentence,
         }
 
-    def _end_of_node(self, outcome: Outcome) -> Row:
-        body: dict[str, Any] = {"attempt": self.attempts[outcome.node_id]}
-        if outcome.failed:
-            body["code"] = outcome.error_code
-        name = "node.failed" if outcome.failed else "node.completed"
-        return event(name, outcome.finished_at, outcome.node_id, **body)
+    def _seal_output(self, execution_id: UUID, value: Any) -> Sealed:
+        return self._seal("runs_nodeexecution", execution_id, "output_sealed", value)
 
-    def _move_on(self, wave: RunWave, at: datetime, changed: list[str] | None) -> list[str]:
-        """Plan, and write down what starts, what is skipped, and whether this was the end."""
-        starting: list[str] = []
-        if self.failure is None:
-            following = plan(self.definition.graph, self.definition.kinds, self.states, changed)
-            for node, because in following.skipped.items():
-                self.states[node].status = NodeStatus.SKIPPED
-                wave.started.append(self._skipped_row(node, because, at))
-                wave.events.append(event("node.skipped", at, node, **because))
-            for node in following.ready:
-                wave.started.append(self._started_row(node, at))
-                wave.events.append(event("node.started", at, node, attempt=self.attempts[node]))
-                starting.append(node)
-        self.status = RunStatus.RUNNING
-        if not self.running:
-            self._end(wave, at)
-        wave.run["status"] = str(self.status)
-        wave.run["done"] = sum(1 for state in self.states.values() if state.is_settled)
-        return starting
+    def _seal(self, table: str, row: UUID, column: str, value: Any) -> Sealed:
+        return payloads.seal(
+            self.key, value, tenant_id=self.tenant.pk, table=table, row=row, column=column
+        )
 
-    def _started_row(self, node: str, at: datetime) -> Row:
-        self.attempts[node] = self.attempts.get(node, 0) + 1
-        self.states[node].status = NodeStatus.RUNNING
-        self.running[node] = new_id()
-        return self._execution_row(self.running[node], node, "running", at, None, None)
 
-    def _skipped_row(self, node: str, because: Row, at: datetime) -> Row:
-        self.attempts[node] = self.attempts.get(node, 0) + 1
-        return self._execution_row(new_id(), node, "skipped", at, at, because)
+def _judge_in(scope: Scope) -> Judge:
+    """Decide the comparison on an edge by the values at hand in its scope."""
 
-    def _execution_row(
-        self,
-        execution_id: UUID,
-        node: str,
-        status: str,
-        started_at: datetime,
-        finished_at: datetime | None,
-        because: Row | None,
-    ) -> Row:
-        return {
-            "id": execution_id,
-            "run": self.run_id,
-            "node_id": node,
-            "kind": self.definition.kinds[node],
-            "attempt": self.attempts[node],
-            "status": status,
-            "started_at": started_at,
-            "finished_at": finished_at,
-            "worker": self.worker,
-            "token": self.token,
-            "skipped_because": because,
-        }
+    def judge(edge: Edge) -> comparing.Judgement:
+        assert edge.when is not None  # noqa: S101 - asked only of edges that have one
+        return comparing.judge(edge.when, {**scope.outer, **scope.given, **scope.outputs})
 
-    def _end(self, wave: RunWave, at: datetime) -> None:
-        wave.run |= {"ends": True, "finished_at": at}
-        if self.failure:
-            code, sentence, node = self.failure
-            self.status = RunStatus.FAILED
-            wave.run |= {"error_code": code, "error_sentence": sentence, "error_node": node}
-            wave.events.append(event("run.failed", at, node, code=code))
-        else:
-            self.status = RunStatus.COMPLETED
-            wave.events.append(event("run.completed", at))
-        wave.events.append(event("end", at, status=str(self.status)))
+    return judge
 
-    def output(self) -> Any:
-        """The value of the run: that of its output node, or of each that was reached, by name."""
-        kinds = self.definition.kinds
-        reached = {node: value for node, value in self.outputs.items() if kinds[node] == "output"}
-        return next(iter(reached.values())) if len(reached) == 1 else reached
+
+def _failed(path: str, execution_id: UUID, at: datetime, code: str, sentence: str) -> Outcome:
+    return Outcome(
+        node_id=path, execution_id=execution_id, finished_at=at, error_code=code, error_sentence=sentence
+    )

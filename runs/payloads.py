@@ -19,10 +19,11 @@ SALT_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """Ciphertext, and the hex commitment to what is in it."""
+    """Ciphertext, the hex commitment to what is in it, and the size of that in bytes."""
 
     payload: bytes
     commitment: str
+    size: int
 
 
 def seal(
@@ -32,7 +33,11 @@ def seal(
     plain = orjson.dumps(value)
     salt, digest = commitments.commit(plain)
     place = sealing.Place(tenant_id=tenant_id, table=table, row=row, column=column)
-    return Sealed(payload=sealing.seal(key, salt + plain, place=place), commitment=digest.hex())
+    return Sealed(
+        payload=sealing.seal(key, salt + plain, place=place),
+        commitment=digest.hex(),
+        size=len(plain),
+    )
 
 
 def unseal(

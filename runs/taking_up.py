@@ -3,27 +3,31 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from uuid import UUID
 
 from django.utils.timezone import now
 
 from compliance.labels import Labels
-from runs import manifest, payloads
-from runs.claims import Claim, give_back
-from runs.finish import fail_unreadable
+from runs import interrupted, manifest, payloads
+from runs.cancel import fail_unreadable
+from runs.claims import Claim, give_back, let_rest
 from runs.live_run import LiveRun
 from runs.models import CallStatus, ModelCall, NodeExecution, NodeStatus, Run, RunStatus
-from runs.planner import NodeState
+from runs.recorded import Recorded
 from tenancy import keys
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError, KeyDestroyed
 from tenancy.keys import DataKeyRef
 from tenancy.models import Tenant
-from workflows.definition import Definition
+from workflows.definition import Definition, NodeGraph
 from workflows.models import WorkflowVersion
+from workflows.nodes import Pause
 
 logger = logging.getLogger(__name__)
+
+PLAIN_FOR_SEALED = 4  # text shrinks to about a quarter before it is sealed
 
 
 def take_up(won: Sequence[Claim], *, worker: str) -> list[LiveRun]:
@@ -54,6 +58,9 @@ def _take_up_for(tenant: Tenant, group: Sequence[Claim], worker: str) -> Iterabl
     data_keys = keys.open_data_keys([run.data_key_id for run in runs.values()])
     for claim in group:
         run, rows = runs[claim.run_id], left[claim.run_id]
+        if run.is_terminal:  # a signal that came too late
+            let_rest(claim)
+            continue
         try:
             yield _live(tenant, claim, run, data_keys.get(run.data_key_id), rows, worker)
         except GroveError:
@@ -77,53 +84,70 @@ def _live(
     if key is None:
         raise KeyDestroyed
     definition, path = _definition(run.version_id)
+    content = _open(key, run, "input_sealed")
+    is_body = "body" in run.manifest
+    nodes = find_body(definition, run.manifest["body"]) if is_body else definition
     live = LiveRun(
         run_id=run.pk,
         root_run_id=run.root_run_id or run.pk,
+        parent_run_id=run.parent_run_id,
         tenant=tenant,
         token=claim.token,
         worker=worker,
         path=path,
-        definition=definition,
+        nodes=nodes,
+        on_worker_loss=definition.on_worker_loss,
         model_groups=manifest.deployments_of(run.manifest),
         key=key,
         snapshot_id=run.snapshot_id,
         on_behalf_of=f"{run.started_by_kind}:{run.started_by_id}",
-        run_input=_open(key, run, "input_sealed"),
+        run_input=content,
         input_labels=Labels.from_json(run.labels),
+        outer=content if is_body else {},
         is_new=run.started_at is None,
+        is_resumed=run.status == RunStatus.QUEUED,
+        comes_back=run.status == RunStatus.WAITING and not claim.losses,
+        has_responded=run.response_at is not None,
         takeovers=run.takeovers + 1,
         losses=claim.losses,
     )
-    for row in rows:
-        _remember(live, row)
-    if rows:
+    for row in rows:  # by attempt: the last one counts
+        live.recorded[row.node_id] = _recorded(key, row)
+    if rows and not live.comes_back:
         _find_lost_calls(live)
         Run.objects.filter(pk=run.pk).update(takeovers=live.takeovers)
     return live
 
 
-def _remember(live: LiveRun, row: NodeExecution) -> None:
-    """Rows come by attempt: the last one counts. What was running belongs to a lost worker, what failed is resumed."""
-    node = row.node_id
-    live.attempts[node] = row.attempt
-    if row.status == NodeStatus.RUNNING:
-        live.lost.append(
-            {
-                "id": row.pk,
-                "node_id": node,
-                "attempt": row.attempt,
-                "status": "failed",
-                "finished_at": now(),
-                "error_code": "worker_lost",
-                "error_sentence": "The worker was lost in the middle of this attempt.",
-            }
-        )
-    elif row.status in (NodeStatus.COMPLETED, NodeStatus.SKIPPED):
-        live.states[node] = NodeState(status=row.status, branch=row.branch or None)
-        if row.status == NodeStatus.COMPLETED:
-            live.outputs[node] = _open(live.key, row, "output_sealed")
-            live.labels[node] = Labels.from_json(row.labels or {})
+def find_body(definition: Definition, container: str) -> NodeGraph:
+    """The body of a container, wherever in the definition it stands."""
+    body = next(node.body for node in definition.walk() if node.id == container)
+    assert body is not None  # noqa: S101 - the manifest names a container of this very version
+    return body
+
+
+def _recorded(key: DataKeyRef, row: NodeExecution) -> Recorded:
+    completed = row.status == NodeStatus.COMPLETED
+    return Recorded(
+        execution_id=row.pk,
+        attempt=row.attempt,
+        status=row.status,
+        output=_open(key, row, "output_sealed") if completed else None,
+        size=len(row.output_sealed or b"") * PLAIN_FOR_SEALED,
+        labels=Labels.from_json(row.labels) if row.labels else Labels(),
+        branch=row.branch or None,
+        error_code=row.error_code,
+        error_sentence=row.error_sentence,
+        due_at=row.due_at,
+        pause=_pause(row),
+    )
+
+
+def _pause(row: NodeExecution) -> Pause | None:
+    """What a waiting node waits for; None where it waits to be tried again."""
+    told = dict(row.waits_for or {})
+    kind = told.pop("kind", "retry")
+    return None if kind == "retry" else Pause(kind=kind, until=row.due_at, about=told)
 
 
 def _find_lost_calls(live: LiveRun) -> None:
@@ -140,6 +164,11 @@ def _find_lost_calls(live: LiveRun) -> None:
         }
         for call in intended
     ]
+    live.lost_tools = interrupted.lost_tools(live.run_id)
+    for path, tool_call in interrupted.interrupted_effects(live.run_id).items():
+        found = live.recorded.get(path)
+        if found is not None:
+            live.recorded[path] = replace(found, interrupted=interrupted.sentence(tool_call))
 
 
 def _open(key: DataKeyRef, record: Run | NodeExecution, column: str) -> object:

@@ -57,6 +57,8 @@ class EventType(StrEnum):
     RUN_FAILED = "run.failed"
     RUN_RESUMED = "run.resumed"
     RUN_CANCELLED = "run.cancelled"
+    RUN_FORKED = "run.forked"
+    WAIT_ANSWERED = "wait.answered"  # a callback came, or a person approved or refused
     RUN_SETTLED = "run.settled"  # calls were answered after the run had ended
 
     # policies and disposal

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from runs import cancel, finish, payloads, resume, sse, start
+from runs import cancel, payloads, records, resume, sse, start
 from runs.api.serializers import (
     DecisionShown,
     EventShown,
@@ -31,6 +31,7 @@ from tenancy.access import may_still, permission_required
 from tenancy.api.idempotency import fingerprint_of, idempotent
 from tenancy.api.pages import page_of
 from tenancy.api.shapes import page_shape
+from tenancy.money import to_micros
 from tenancy.permissions import Permission
 from workflows.models import WorkflowVersion
 
@@ -63,6 +64,7 @@ class Runs(APIView):
         asked = StartRun(data=request.data)
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
+        budget = wanted.get("budget")
         run = start.start(
             version=_version(wanted["workflow"], wanted.get("version")),
             run_input=wanted["input"],
@@ -70,6 +72,8 @@ class Runs(APIView):
             owner_label=wanted["owner_label"],
             subject=wanted["subject"],
             idempotency_key=fingerprint_of(request),
+            budget_micros=to_micros(budget["amount"]) if budget else None,
+            budget_currency=budget["currency"] if budget else "",
         )
         return _accepted(run)
 
@@ -103,7 +107,7 @@ class RunRecord(APIView):
     @extend_schema(operation_id="runs_record", responses=RecordShown)
     def get(self, request: Request, run_id: UUID) -> Response:
         """Whether the run's rows are still what the ledger committed to when it ended."""
-        check = finish.check_record(get_object_or_404(Run, pk=run_id))
+        check = records.check_record(get_object_or_404(Run, pk=run_id))
         if check is None:
             return Response({"holds": None, "recorded": "", "recomputed": "", "entry": None})
         return Response(

@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import now
 
 from compliance import disposal
-from runs import cancel, finish
+from runs import cancel, records
 from runs.models import ModelCall, NodeExecution, Run, RunFacts
 from tenancy import actors
 from tenancy.models import LedgerEntry, Tenant
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys
 def test_a_run_is_as_it_was_recorded(in_acme: Tenant) -> None:
     run = execute(make_run(make_version(definitions.BRANCHES)))
 
-    check = finish.check_record(run)
+    check = records.check_record(run)
 
     assert check is not None
     assert check.holds
@@ -39,7 +39,7 @@ def test_a_changed_node_execution_is_noticed(in_acme: Tenant) -> None:
     run = execute(make_run(make_version(definitions.CHAIN)))
     NodeExecution.objects.filter(run=run, node_id="one").update(output_commitment="0" * 64)
 
-    check = finish.check_record(run)
+    check = records.check_record(run)
 
     assert check is not None
     assert not check.holds
@@ -52,7 +52,7 @@ def test_the_record_outlives_disposal(in_acme: Tenant) -> None:
         plan_id=plan.pk, by=actors.SYSTEM, legal_basis="retention_ended", reason="A test."
     )
 
-    check = finish.check_record(Run.objects.get(pk=run.pk))
+    check = records.check_record(Run.objects.get(pk=run.pk))
 
     assert check is not None
     assert check.holds
@@ -61,7 +61,7 @@ def test_the_record_outlives_disposal(in_acme: Tenant) -> None:
 def test_a_run_that_goes_on_has_no_record_yet(in_acme: Tenant) -> None:
     run = make_run(make_version(definitions.CHAIN))
 
-    assert finish.check_record(run) is None
+    assert records.check_record(run) is None
     assert run.created_at > now() - timedelta(minutes=1)
     execute(run)
 
@@ -83,7 +83,7 @@ def test_an_answer_after_the_end_is_settled_and_committed_to(in_acme: Tenant) ->
             late = ModelCall.objects.filter(run=run, status="late")
             wait_until(late.exists)
 
-    check = finish.check_record(Run.objects.get(pk=run.pk))
+    check = records.check_record(Run.objects.get(pk=run.pk))
     assert check is not None
     assert check.holds
     facts = RunFacts.objects.get(root_run=run)

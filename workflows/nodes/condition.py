@@ -16,7 +16,6 @@ from workflows.nodes.contract import (
     Kind,
     NodeContext,
     NodeFailed,
-    NodeNote,
     Result,
     Template,
 )
@@ -84,11 +83,7 @@ def run(ctx: NodeContext, config: Config, inputs: Inputs) -> Result:
         if taken is None and record["held"]:
             taken = case.branch
     branch = config.otherwise if taken is None else taken
-    return Result(
-        output={"branch": branch, "operands": operands},
-        branch=branch,
-        notes=(NodeNote(event="branch.taken", body={"branch": branch}),),
-    )
+    return Result(output={"branch": branch, "operands": operands}, branch=branch)
 
 
 def _judge(case: Case, inputs: Inputs, record: dict[str, Json]) -> None:

@@ -1,0 +1,154 @@
+"""What a node is handed as `ctx`: one attempt of one node, and what its outcome must settle.
+
+Calls to the world go through the governed door (runs/governed.py); questions and child runs are rows of our own.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from django.utils.timezone import now
+
+from compliance.labels import Labels
+from runs import children, payloads, waits
+from runs.governed import GovernedDoor
+from runs.live_run import LiveRun, Start
+from runs.outcomes import Outcome
+from tenancy.context import tenant_context
+from tenancy.errors import GroveError
+from workflows.nodes import Inputs, Json, Kind, NodeFailed, NodeNote, Pause, Result
+
+
+class NodeDoor(GovernedDoor):
+    """Made for one attempt, or for what follows its pause."""
+
+    def __init__(self, *, live: LiveRun, start: Start) -> None:
+        super().__init__(live=live, node_id=start.path, labels=_labels_into(live, start))
+        self._start = start
+        self._at = now()
+        self.callback_url = ""
+
+    @property
+    def run_input(self) -> Any:
+        return self._live.run_input
+
+    @property
+    def branches(self) -> frozenset[str]:
+        graph = self._start.scope.nodes.graph
+        return frozenset(edge.branch for edge in graph.edges_out_of(self._start.node) if edge.branch)
+
+    def now(self) -> datetime:
+        return self._at
+
+    # -- questions and child runs -------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        *,
+        kind: Literal["callback", "approval"],
+        question: Json,
+        schema: Mapping[str, Any] | None,
+        expires_at: datetime,
+        approver: str = "",
+    ) -> Pause:
+        with tenant_context(self._live.tenant):
+            pause, token = waits.ask(
+                self._live,
+                path=self.node_id,
+                attempt=self.attempt,
+                kind=kind,
+                question=question,
+                schema=schema,
+                expires_at=expires_at,
+                approver=approver,
+            )
+            if token:
+                self.callback_url = waits.address_of(token)
+        if kind == "approval":
+            self._note("approval.requested", approver=approver, until=expires_at)
+        return pause
+
+    def child(self, *, workflow: str, run_input: Json) -> Pause:
+        with tenant_context(self._live.tenant):
+            try:
+                return children.start_workflow(
+                    self._live,
+                    path=self.node_id,
+                    attempt=self.attempt,
+                    workflow=workflow,
+                    run_input=run_input,
+                    labels=self.labels,
+                )
+            except GroveError as error:
+                raise NodeFailed(error.code, error.sentence) from error
+
+    def child_of_body(self, inputs: Inputs) -> Pause:
+        box = self._start.scope.container
+        body = box.scope.node(box.node).body if box else None
+        assert body is not None  # noqa: S101 - only a body of a container runs as a child
+        with tenant_context(self._live.tenant):
+            return children.start_body(
+                self._live,
+                path=self.node_id,
+                attempt=self.attempt,
+                body=body,
+                values=inputs,
+                labels=self.labels,
+            )
+
+    def resume(self, kind: Kind, config: Any, inputs: Inputs) -> Result | Pause:
+        """Hand the node what ended its pause."""
+        assert kind.resume is not None  # noqa: S101 - whatever pauses can go on
+        assert self._start.pause is not None  # noqa: S101
+        with tenant_context(self._live.tenant):
+            answer = waits.answer_of(self._live, self._start.pause, expired=self._start.expired)
+        return kind.resume(self, config, inputs, answer)
+
+    # -- the outcome --------------------------------------------------------------------------------------------------
+
+    def completed(self, result: Result) -> Outcome:
+        """An attempt that ended well: its output sealed, its labels never looser than its inputs'."""
+        self._note_all(result.notes)
+        sealed = payloads.seal(
+            self._live.key,
+            result.output,
+            tenant_id=self._live.tenant.pk,
+            table="runs_nodeexecution",
+            row=self._start.execution_id,
+            column="output_sealed",
+        )
+        return self._outcome(
+            output=result.output,
+            sealed=sealed,
+            labels=result.labels or self.labels,
+            branch=result.branch,
+        )
+
+    def paused(self, pause: Pause) -> Outcome:
+        return self._outcome(pause=pause)
+
+    def failed(self, code: str, sentence: str, notes: Sequence[NodeNote] = ()) -> Outcome:
+        self._note_all(notes)
+        return self._outcome(error_code=code, error_sentence=sentence)
+
+    def _outcome(self, **what: Any) -> Outcome:
+        return Outcome(
+            node_id=self.node_id,
+            execution_id=self._start.execution_id,
+            finished_at=now(),
+            settlements=tuple(self._settlements),
+            tool_settlements=tuple(self._tool_settlements),
+            events=tuple(self._events),
+            **what,
+        )
+
+    def _note_all(self, notes: Sequence[NodeNote]) -> None:
+        for note in notes:
+            self._note(note.event, **note.body)
+
+
+def _labels_into(live: LiveRun, start: Start) -> Labels:
+    """The joined labels of all that a node reads; an input node reads the run's input."""
+    if start.scope is live.top and start.spec.kind == "input":
+        return live.input_labels
+    return start.scope.labels_into(start.node)

@@ -1,0 +1,27 @@
+"""What the record says of one node of a run: its latest attempt."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from compliance.labels import Labels
+from workflows.nodes import Pause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """The latest attempt of a node, opened. `interrupted` is a sentence where an effect was under way."""
+
+    execution_id: UUID
+    attempt: int
+    status: str
+    output: Any = None
+    size: int = 0
+    labels: Labels = field(default_factory=Labels)
+    branch: str | None = None
+    error_code: str = ""
+    error_sentence: str = ""
+    due_at: datetime | None = None
+    pause: Pause | None = None
+    interrupted: str = ""

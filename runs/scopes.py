@@ -1,0 +1,167 @@
+"""Nodes that run together: those of the workflow, or those of one body of a container. No database in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from compliance.labels import Labels, join
+from runs.models.states import NodeStatus
+from runs.planner import NodeState
+from workflows.definition import Body, NodeGraph, NodeSpec
+from workflows.nodes import BodyEnd, Pause
+
+Failure = tuple[str, str, str]  # code, sentence, path of the node
+CHILD = "run"  # the node, and the kind of it, that stands for a body which runs as a child
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Scope:
+    """A graph under way. `path` is empty for the run itself, and `each_claim[3]` for a body.
+
+    A node finds what it reads in its own scope first, then in what the body was given, then in what came into the
+    container.
+    """
+
+    nodes: NodeGraph
+    path: str = ""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    outer: Mapping[str, Any] = field(default_factory=dict)
+    outer_labels: Labels = field(default_factory=Labels)
+    container: Container | None = None
+    place: int = 0
+    states: dict[str, NodeState] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, Labels] = field(default_factory=dict)
+    active: set[str] = field(default_factory=set)  # running, waiting, or open
+    failure: Failure | None = None
+    is_over: bool = False
+
+    def __post_init__(self) -> None:
+        for node in self.nodes.graph.nodes:
+            self.states.setdefault(node, NodeState())
+
+    def path_of(self, node: str) -> str:
+        return f"{self.path}.{node}" if self.path else node
+
+    def node(self, node: str) -> NodeSpec:
+        return self.nodes.node(node)
+
+    def inputs_of(self, node: str) -> dict[str, Any]:
+        """The values that a node declared it reads, and no others."""
+        found = {}
+        for name in self.nodes.reads(node):
+            for place in (self.outputs, self.given, self.outer):
+                if name in place:
+                    found[name] = place[name]
+                    break
+        return found
+
+    def labels_into(self, node: str) -> Labels:
+        """The joined labels of all that a node reads."""
+        reads = self.nodes.reads(node)
+        parts = [self.labels[name] for name in reads if name in self.labels]
+        if any(name not in self.states for name in reads):
+            parts.append(self.outer_labels)
+        return join(*parts)
+
+    def settle(self, node: str, output: Any, labels: Labels, branch: str | None) -> None:
+        self.states[node] = NodeState(status=NodeStatus.COMPLETED, branch=branch)
+        self.outputs[node] = output
+        self.labels[node] = labels
+
+    def give_up(self, node: str, code: str, sentence: str) -> bool:
+        """Take in that a node failed for good. True where the definition says how it goes on."""
+        spec = self.nodes.node(node)
+        if spec.on_failure == "fail":
+            self.states[node] = NodeState(status=NodeStatus.FAILED)
+            self.failure = self.failure or (code, sentence, self.path_of(node))
+            return False
+        routed = spec.on_failure == "route"
+        self.states[node] = NodeState(
+            status=NodeStatus.FAILED, branch="failed" if routed else None, goes_on=True
+        )
+        self.outputs[node] = {"code": code, "sentence": sentence} if routed else spec.fallback
+        self.labels[node] = self.labels_into(node)
+        return True
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Container:
+    """A node that is made of bodies: for each item, or for each round."""
+
+    scope: Scope
+    node: str
+    execution_id: UUID
+    inputs: Mapping[str, Any]
+    labels: Labels
+    bodies: list[Scope] = field(default_factory=list)
+    ends: list[BodyEnd | None] = field(default_factory=list)
+    failure: tuple[str, str] | None = None
+
+    @property
+    def path(self) -> str:
+        return self.scope.path_of(self.node)
+
+    @property
+    def is_idle(self) -> bool:
+        return all(body.is_over for body in self.bodies)
+
+    def labels_now(self) -> Labels:
+        """What came in, and what those nodes of its bodies made of it that the container names."""
+        body = self.scope.node(self.node).body
+        named = body.answers | {CHILD} if body else frozenset()
+        made = (each.labels[name] for each in self.bodies for name in named if name in each.labels)
+        return join(self.labels, *made)
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """An attempt on a thread of the node pool. Past its deadline what it brings is late."""
+
+    scope: Scope
+    node: str
+    execution_id: UUID
+    deadline: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Waiting:
+    """An attempt that waits: to be tried again, or with a pause of the node's own."""
+
+    scope: Scope
+    node: str
+    execution_id: UUID
+    due_at: datetime | None
+    pause: Pause | None = None  # None: to be tried again
+
+    @property
+    def waits_for(self) -> dict[str, Any]:
+        if self.pause is None:
+            return {"kind": "retry"}
+        return {"kind": self.pause.kind, **self.pause.about}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsChild(NodeGraph):
+    """One node in the place of a body: it starts a child run, and is given all that the body would read."""
+
+    body: Body
+
+    def _read_by(self, node: NodeSpec) -> frozenset[str]:
+        return self.body.outer_reads | self.body.given
+
+
+def as_child(body: Body) -> AsChild:
+    return AsChild(body=body, nodes=(NodeSpec(id=CHILD, kind=CHILD, title="Child run"),))
+
+
+def outputs_of(scope: Scope) -> Mapping[str, Any]:
+    """The outputs of a body's nodes, wherever it ran."""
+    if isinstance(scope.nodes, AsChild):
+        inside: Mapping[str, Any] = scope.outputs.get(CHILD, {})
+        return inside
+    return scope.outputs
