@@ -1,19 +1,25 @@
 """What a run is frozen to when it starts. Later edits change the next manifest, never this one."""
 
 import hashlib
-from typing import Any
+from typing import Any, Protocol
 
 import rfc8785
 
-from compliance.models import PolicySnapshot
 from workflows import model_groups
 from workflows.definition import Definition
 from workflows.models import WorkflowVersion
 
 
-def freeze(
-    version: WorkflowVersion, definition: Definition, snapshot: PolicySnapshot
-) -> dict[str, Any]:
+class Numbered(Protocol):
+    """A policy snapshot, as far as a manifest names it."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def digest(self) -> str: ...
+
+
+def freeze(version: WorkflowVersion, definition: Definition, snapshot: Numbered) -> dict[str, Any]:
     """Definition, models in the order they would be tried, prices, policies and limits, as ids and digests.
 
     Raises ModelGroupUnknown for a group that is not there any more.
@@ -24,9 +30,7 @@ def freeze(
         "version": version.number,
         "definition": version.digest,
         "policies": {"number": snapshot.number, "digest": snapshot.digest},
-        "model_groups": {
-            name: model_groups.describe(name) for name in sorted(definition.model_groups)
-        },
+        "model_groups": model_groups.describe(definition.model_groups),
         "on_worker_loss": definition.on_worker_loss,
     }
 
@@ -37,6 +41,12 @@ def deployments_of(manifest: dict[str, Any]) -> dict[str, list[str]]:
         group: [each["deployment"] for each in members]
         for group, members in manifest["model_groups"].items()
     }
+
+
+def currencies_of(manifest: dict[str, Any]) -> frozenset[str]:
+    """The currencies in which its models are priced."""
+    members = [each for group in manifest["model_groups"].values() for each in group]
+    return frozenset(each["price"]["currency"] for each in members if each["price"])
 
 
 def digest(manifest: dict[str, Any]) -> str:

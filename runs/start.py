@@ -1,5 +1,8 @@
 """Start a run: check the input, freeze what it will run with, write it down, and tell the workers."""
 
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -7,11 +10,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
-from compliance import detectors, policies
+from compliance import detectors
+from compliance.errors import NoActivePolicy
 from compliance.labels import DataClass, Labels
-from runs import manifest, payloads, wake
-from runs.errors import InputInvalid, InputTooLarge, VersionNotPublished
-from runs.models import Run, RunClaim, RunFacts
+from runs import budget, manifest, payloads, quotas, starts, wake
+from runs.errors import InputInvalid, InputTooLarge, QuotaExceeded, VersionNotPublished
+from runs.models import Run, RunFacts
 from tenancy import keys, ledger
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
@@ -19,7 +23,24 @@ from tenancy.events import EventType
 from tenancy.models import new_id
 from workflows import json_schemas
 from workflows.definition import Definition
-from workflows.models import WorkflowVersion
+from workflows.errors import ContentDisposed
+from workflows.models import VersionState, WorkflowVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What somebody asked for, checked."""
+
+    version: WorkflowVersion
+    definition: Definition
+    snapshot: starts.Snapshot
+    run_input: Any
+    by: Actor
+    owner_label: str
+    subject: str
+    idempotency_key: str | None
+    budget_micros: int | None
+    budget_currency: str
 
 
 def start(
@@ -30,27 +51,57 @@ def start(
     owner_label: str = "",
     subject: str = "",
     idempotency_key: str | None = None,
+    budget_micros: int | None = None,
+    budget_currency: str = "",
 ) -> Run:
     """Start a run of a published version. The same idempotency key gives the same run.
 
     `owner_label` says whose the data is, `subject` whom it is about: it is kept as a keyed digest only.
-    Raises VersionNotPublished, InputTooLarge, InputInvalid (with `errors`: pointer and sentence each), and what making
-    the manifest raises (no active policy, unknown model group).
+    Raises VersionNotPublished, InputTooLarge, InputInvalid (with `errors`: pointer and sentence each), QuotaExceeded,
+    BudgetInvalid, and what making the manifest raises (no active policy, unknown model group).
     """
-    definition = version.revision.definition
-    if not version.is_published:
+    at = now()
+    terms = starts.read_terms(version.pk, at=at)
+    if terms is None or terms.state != VersionState.PUBLISHED:
         raise VersionNotPublished(
             f"Version {version.number} of “{version.workflow}” is not published."
         )
+    if terms.is_disposed:
+        raise ContentDisposed
+    definition = _definition(version)
     check_input(definition, run_input)
     if idempotency_key and (earlier := find_by_key(idempotency_key)):
         return earlier
+    quotas.check(
+        terms.refusal, at=at
+    )  # once more when it is written: this one makes refusals cheap
+    if terms.snapshot is None:
+        raise NoActivePolicy
+    wanted = Wanted(
+        version=version,
+        definition=definition,
+        snapshot=terms.snapshot,
+        run_input=run_input,
+        by=by,
+        owner_label=owner_label,
+        subject=subject,
+        idempotency_key=idempotency_key,
+        budget_micros=budget_micros,
+        budget_currency=budget_currency,
+    )
     try:
-        return _write(version, definition, run_input, by, owner_label, subject, idempotency_key)
-    except IntegrityError:
+        return _write(wanted, at)
+    except (IntegrityError, QuotaExceeded):
         if idempotency_key and (earlier := find_by_key(idempotency_key)):
             return earlier  # somebody else was quicker with the same key
         raise
+
+
+@lru_cache(maxsize=256)
+def _definition(version: WorkflowVersion) -> Definition:
+    """Versions never change, so a process opens each of them once. Whether it may be run is asked every time."""
+    definition: Definition = version.revision.definition
+    return definition
 
 
 def check_input(definition: Definition, run_input: Any) -> None:
@@ -91,57 +142,73 @@ def find_by_key(idempotency_key: str) -> Run | None:
     return Run.objects.filter(idempotency_key=idempotency_key).first()
 
 
-@transaction.atomic
-def _write(
-    version: WorkflowVersion,
-    definition: Definition,
-    run_input: Any,
-    by: Actor,
-    owner_label: str,
-    subject: str,
-    idempotency_key: str | None,
-) -> Run:
-    tenant, at, run_id = current_tenant(), now(), new_id()
-    key = keys.take_data_key(owner_label=owner_label)
-    snapshot = policies.active_snapshot()
-    frozen = manifest.freeze(version, definition, snapshot)
-    labels = labels_of_input(definition, run_input)
+def _write(wanted: Wanted, at: datetime) -> Run:
+    """Everything is made ready first; the transaction is one statement."""
+    key = keys.take_data_key(owner_label=wanted.owner_label)
+    run = _to_run(wanted, key, at)
+    facts = RunFacts(tenant_id=run.tenant_id, root_run_id=run.pk, budget_micros=_agree(wanted, run))
+    with transaction.atomic():
+        entry = ledger.to_entry(
+            EventType.RUN_STARTED,
+            subject=run,
+            by=wanted.by,
+            facts={
+                "definition": run.definition_digest,
+                "manifest": run.manifest_digest,
+                "input": run.input_commitment,
+            },
+        )
+        quotas.check(starts.write(run, facts, entry), at=at)
+        wake.after_commit(run.pk)
+    return run
+
+
+def _to_run(wanted: Wanted, key: keys.DataKeyRef, at: datetime) -> Run:
+    version, tenant, run_id = wanted.version, current_tenant(), new_id()
+    frozen = manifest.freeze(version, wanted.definition, wanted.snapshot)
+    labels = labels_of_input(wanted.definition, wanted.run_input)
     sealed = payloads.seal(
-        key, run_input, tenant_id=tenant.pk, table="runs_run", row=run_id, column="input_sealed"
+        key,
+        wanted.run_input,
+        tenant_id=tenant.pk,
+        table="runs_run",
+        row=run_id,
+        column="input_sealed",
     )
-    run = Run.objects.create(
+    return Run(
         id=run_id,
-        workflow_id=version.workflow_id,
+        tenant=tenant,
+        workflow=version.workflow,
         version=version,
-        snapshot=snapshot,
-        owner_label=owner_label,
-        subject_key=keys.blind_index(subject) if subject else "",
+        snapshot_id=wanted.snapshot.id,
+        owner_label=wanted.owner_label,
+        subject_key=keys.blind_index(wanted.subject) if wanted.subject else "",
         data_key_id=key.id,
         data_class=int(labels.data_class),
         labels=labels.to_json(),
         manifest=frozen,
         manifest_digest=manifest.digest(frozen),
         definition_digest=version.digest,
-        idempotency_key=idempotency_key,
-        started_by_kind=by.kind,
-        started_by_id=by.id,
+        idempotency_key=wanted.idempotency_key,
+        started_by_kind=wanted.by.kind,
+        started_by_id=wanted.by.id,
         input_sealed=sealed.payload,
         input_commitment=sealed.commitment,
         created_at=at,
-        nodes_total=len(definition.graph),
+        nodes_total=len(wanted.definition.graph),
     )
-    RunFacts.objects.create(root_run=run)
-    RunClaim.objects.create(run_id=run_id, tenant_id=tenant.pk)
-    ledger.append(
-        EventType.RUN_STARTED,
-        subject=run,
-        by=by,
-        definition=version.digest,
-        manifest=run.manifest_digest,
-        input=sealed.commitment,
+
+
+def _agree(wanted: Wanted, run: Run) -> int | None:
+    """The run's budget, and with it the currency of all its money."""
+    agreed = budget.agree(
+        defined=wanted.definition.budget,
+        asked_micros=wanted.budget_micros,
+        currency=wanted.budget_currency,
+        priced_in=manifest.currencies_of(run.manifest),
     )
-    wake.after_commit(run_id)
-    return run
+    run.currency = agreed.currency
+    return agreed.micros
 
 
 def labels_of_input(definition: Definition, run_input: Any) -> Labels:

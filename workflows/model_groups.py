@@ -1,7 +1,8 @@
 """Model groups: the names that definitions use for models. Repointing one changes the next run only."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
@@ -9,9 +10,9 @@ from django.utils.timezone import now
 from tenancy import ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
-from workflows.errors import ModelGroupInvalid, NameTaken
+from workflows.errors import ModelGroupInvalid, ModelGroupUnknown, NameTaken
 from workflows.models import Deployment, ModelGroup, ModelGroupMember, Price, RegisterKind
-from workflows.providers import gateway, register
+from workflows.providers import register
 
 
 @transaction.atomic
@@ -44,30 +45,56 @@ def names() -> frozenset[str]:
     return frozenset(ModelGroup.objects.values_list("name", flat=True))
 
 
-def describe(name: str) -> list[dict[str, Any]]:
-    """The group's deployments in their order, with place and price, for a manifest. Raises ModelGroupUnknown."""
-    return [
-        {
-            "deployment": target.name,
-            "provider": target.provider,
-            "model": target.model,
-            "region": target.region,
-            "clearance": target.clearance,
-            "price": _price_of(target.deployment_id),
-        }
-        for target in gateway.targets_of(name)
-    ]
+def describe(groups: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """Each group's enabled deployments in their order, with place and price, for a manifest: two queries for all.
+
+    Raises ModelGroupUnknown.
+    """
+    if not groups:
+        return {}
+    members = list(
+        ModelGroupMember.objects.filter(group__name__in=groups)
+        .select_related("group", "deployment__provider")
+        .order_by("position")
+    )
+    prices = _prices_of({member.deployment_id for member in members})
+    described: dict[str, list[dict[str, Any]]] = {name: [] for name in sorted(groups)}
+    for member in members:
+        deployment = member.deployment
+        if deployment.enabled and deployment.provider.enabled:
+            described[member.group.name].append(
+                {
+                    "deployment": deployment.name,
+                    "provider": deployment.provider.name,
+                    "model": deployment.model,
+                    "region": deployment.provider.region,
+                    "clearance": deployment.clearance,
+                    "price": prices.get(deployment.pk),
+                }
+            )
+    _check_known([name for name, deployments in described.items() if not deployments])
+    return described
 
 
-def _price_of(deployment_id: Any) -> dict[str, Any] | None:
-    price = Price.objects.filter(deployment_id=deployment_id, valid_from__lte=now()).first()
-    if price is None:
-        return None
+def _prices_of(deployment_ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """What each of them costs now."""
+    valid = Price.objects.filter(deployment_id__in=deployment_ids, valid_from__lte=now())
+    newest = valid.order_by("deployment_id", "-valid_from", "-id").distinct("deployment_id")
     return {
-        "input_micros_per_million": price.input_micros_per_million,
-        "output_micros_per_million": price.output_micros_per_million,
-        "currency": price.currency,
+        price.deployment_id: {
+            "input_micros_per_million": price.input_micros_per_million,
+            "output_micros_per_million": price.output_micros_per_million,
+            "currency": price.currency,
+        }
+        for price in newest
     }
+
+
+def _check_known(empty: list[str]) -> None:
+    """A group without a deployment that is enabled is one all the same."""
+    unknown = set(empty) - names() if empty else set()
+    if unknown:
+        raise ModelGroupUnknown(f"There is no model group “{min(unknown)}”.")
 
 
 def _point(group: ModelGroup, deployments: Sequence[Deployment]) -> None:

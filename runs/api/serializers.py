@@ -7,6 +7,8 @@ from rest_framework import serializers
 
 from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent
 from tenancy.api.rows import RowShown
+from tenancy.api.shapes import Amount
+from tenancy.money import to_money
 
 
 class StartRun(serializers.Serializer[Any]):
@@ -29,13 +31,10 @@ class StartRun(serializers.Serializer[Any]):
         allow_blank=True,
         help_text="Whom it is about; kept as a keyed digest only.",
     )
-
-
-class Amount(serializers.Serializer[Any]):
-    """Money, exact."""
-
-    amount = serializers.CharField()
-    currency = serializers.CharField()
+    budget = Amount(
+        required=False,
+        help_text="What this run may spend. The definition's budget holds, too: the lower one counts.",
+    )
 
 
 class RunError(serializers.Serializer[Any]):
@@ -232,13 +231,3 @@ class RecordShown(serializers.Serializer[Any]):
 
 class NodePayload(serializers.Serializer[Any]):
     output = serializers.JSONField()
-
-
-def to_money(micros: int, currency: str) -> dict[str, str]:
-    return {"amount": to_amount(micros), "currency": currency}
-
-
-def to_amount(micros: int) -> str:
-    """Micro-units as a decimal string: 41200 is "0.0412"."""
-    whole, part = divmod(micros, 1_000_000)
-    return f"{whole}.{part:06d}".rstrip("0").ljust(len(str(whole)) + 3, "0")

@@ -96,6 +96,13 @@ class Run(TenantOwned):
             models.Index(fields=["tenant", "owner_label", "-id"], name="run_by_owner"),
             models.Index(fields=["tenant", "subject_key"], name="run_by_subject"),
             models.Index(
+                fields=["tenant"],
+                name="run_under_way",
+                condition=models.Q(
+                    status__in=[RunStatus.QUEUED, RunStatus.RUNNING], parent_run__isnull=True
+                ),
+            ),
+            models.Index(
                 fields=["tenant", "forked_from"],
                 name="run_forks",
                 condition=models.Q(forked_from__isnull=False),

@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from tenancy.models import ApiToken, Membership, Tenant
+from tenancy.money import WRITTEN
 from tenancy.permissions import Permission, Role
 
 MEMBER_STATES = ["invited", "active", "expired", "ended"]
@@ -17,6 +18,13 @@ def to_time(value: datetime | None) -> str | None:
     if value is None:
         return None
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Amount(serializers.Serializer[Any]):
+    """Money, exact."""
+
+    amount = serializers.RegexField(WRITTEN, help_text="A decimal with up to six places.")
+    currency = serializers.RegexField(r"^[A-Z]{3}$")
 
 
 class TenantShape(serializers.Serializer[Any]):

@@ -1,21 +1,33 @@
 """Starting a run: what is written, what is refused, and what happens once."""
 
+import time
+
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import override_settings
+from django.utils.timezone import now
 
 from compliance.labels import DataClass
 from runs import payloads, start, wake
-from runs.errors import InputInvalid, InputTooLarge, VersionNotPublished
+from runs.errors import BudgetInvalid, InputInvalid, InputTooLarge, VersionNotPublished
 from runs.models import NodeExecution, Run, RunClaim, RunEvent, RunFacts
 from tenancy import actors, keys
 from tenancy.actors import Actor
 from tenancy.context import tenant_context
-from tenancy.models import LedgerEntry, Tenant
+from tenancy.models import LedgerEntry, Tenant, new_id
+from tenancy.pgbackend import base
 from tests.runs import definitions
-from tests.runs.making import in_threads, make_version
-from workflows import versions
-from workflows.models import WorkflowVersion
+from tests.runs.making import (
+    in_threads,
+    make_deployment,
+    make_model_group,
+    make_version,
+    wait_until,
+)
+from workflows import model_groups, versions
+from workflows.errors import ContentDisposed
+from workflows.models import Workflow, WorkflowVersion
+from workflows.providers import register
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -170,20 +182,34 @@ def test_the_same_key_in_another_tenant_is_another_run(
 def test_workers_hear_of_it_after_the_commit_and_never_of_what_was_rolled_back(
     chain: WorkflowVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: list[bool] = []
-    monkeypatch.setattr(
-        wake, "_send", lambda run_id: heard.append(Run.objects.filter(pk=run_id).exists())
-    )
+    heard: list[object] = []
+    monkeypatch.setattr(wake, "_send", heard.append)
 
-    begin(chain)
-    assert heard == [True]
+    with transaction.atomic():
+        first = begin(chain)
+        time.sleep(0.1)
+        assert heard == []
+    wait_until(lambda: heard == [first.pk])
 
-    with monkeypatch.context() as broken:
-        broken.setattr(start.ledger, "append", lambda *args, **facts: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            begin(chain)
-    assert heard == [True]
+    with transaction.atomic():
+        begin(chain)
+        transaction.set_rollback(True)
+    time.sleep(0.1)
+    assert heard == [first.pk]
     assert Run.objects.filter(workflow=chain.workflow).count() == 1
+
+
+def test_a_burst_shares_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr(wake, "_send", sent.append)
+    bell = wake.Bell()
+    runs = [new_id() for _ in range(200)]
+
+    for run in runs:
+        bell.ring(run)
+
+    wait_until(lambda: sent[-1:] == [runs[-1]])
+    assert len(sent) <= 3
 
 
 def test_a_broker_that_is_down_does_not_stop_a_start(
@@ -191,9 +217,105 @@ def test_a_broker_that_is_down_does_not_stop_a_start(
 ) -> None:
     from runs.tasks import execute_run
 
+    tried: list[object] = []
+
     def down(*args: object) -> None:
+        tried.append(args)
         raise ConnectionError("The broker is down.")
 
     monkeypatch.setattr(execute_run, "delay", down)
 
     assert RunClaim.objects.get(run_id=begin(chain).pk).wanted
+    wait_until(lambda: bool(tried))
+    tried.clear()
+    begin(chain)  # and the bell still rings
+    wait_until(lambda: bool(tried))
+
+
+def test_a_start_is_two_statements_and_two_more_for_models(
+    chain: WorkflowVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_model_group("http://127.0.0.1:9/v1")
+    talk = make_version(definitions.TALK)
+    for version in (chain, talk):
+        begin(version)
+    seen: list[str] = []
+    execute = base._TenantCursor.execute
+
+    def told(cursor: object, query: object, *args: object, **options: object) -> object:
+        seen.append(str(query))
+        return execute(cursor, query, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(base._TenantCursor, "execute", told)
+
+    begin(chain)
+    assert [query.split()[0] for query in seen] == ["SELECT", "WITH"]
+    seen.clear()
+    begin(talk)
+    assert [query.split()[0] for query in seen] == ["SELECT", "SELECT", "SELECT", "WITH"]
+
+
+def test_a_version_that_was_opened_before_is_not_started_once_it_is_disposed_of(
+    chain: WorkflowVersion,
+) -> None:
+    begin(chain)
+    Workflow.objects.filter(pk=chain.workflow_id).update(disposed_at=now(), published=None)
+
+    with pytest.raises(ContentDisposed):
+        begin(chain)
+
+
+# -- budgets ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_lower_of_two_budgets_counts(in_acme: Tenant) -> None:
+    make_model_group("http://127.0.0.1:9/v1")
+    version = make_version(
+        definitions.TALK.replace(
+            "data_class: internal",
+            "data_class: internal\nbudget: {{amount_micros: 500, currency: EUR}}",
+        )
+    )
+
+    def given(asked: int | None) -> int | None:
+        return RunFacts.objects.get(root_run=begin(version, budget_micros=asked)).budget_micros
+
+    assert [given(None), given(400), given(600), given(0)] == [500, 400, 500, 0]
+
+
+def test_a_run_without_a_budget_has_none(chain: WorkflowVersion) -> None:
+    assert RunFacts.objects.get(root_run=begin(chain)).budget_micros is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "currency", "why"),
+    [
+        (-1, "EUR", "from 0"),
+        (10**15 + 1, "EUR", "from 0"),
+        (5, "USD", "EUR and USD: they cannot be compared"),
+    ],
+)
+def test_a_budget_that_cannot_be_held_is_refused(
+    in_acme: Tenant, asked: int, currency: str, why: str
+) -> None:
+    make_model_group("http://127.0.0.1:9/v1")
+    version = make_version(definitions.TALK)
+
+    with pytest.raises(BudgetInvalid, match=why):
+        begin(version, budget_micros=asked, budget_currency=currency)
+
+    assert not Run.objects.filter(workflow=version.workflow).exists()
+
+
+def test_money_of_a_run_is_in_the_currency_of_its_prices(in_acme: Tenant) -> None:
+    deployment = make_deployment("http://127.0.0.1:9/v1")
+    register.set_price(
+        deployment=deployment,
+        input_micros_per_million=1,
+        output_micros_per_million=1,
+        currency="USD",
+        by=actors.SYSTEM,
+    )
+    model_groups.create(name="default", deployments=[deployment], by=actors.SYSTEM)
+
+    assert begin(make_version(definitions.TALK), budget_micros=5).currency == "USD"

@@ -150,7 +150,10 @@ def test_group_keeps_its_order_and_repointing_is_recorded(in_acme: Tenant) -> No
     model_groups.repoint(group=group, deployments=[two, one], by=SYSTEM)
 
     assert [target.name for target in gateway.targets_of("default")] == ["two", "one"]
-    assert [each["deployment"] for each in model_groups.describe("default")] == ["two", "one"]
+    assert [each["deployment"] for each in model_groups.describe(["default"])["default"]] == [
+        "two",
+        "one",
+    ]
     assert LedgerEntry.objects.count() == entries + 1
 
 
