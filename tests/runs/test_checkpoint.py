@@ -7,9 +7,10 @@ import pytest
 from django.db import OperationalError
 from django.utils.timezone import now
 
-from runs import checkpoint, claims, executor, taking_up
+from runs import checkpoint, claims, executor, live_run, taking_up
 from runs.live_run import LiveRun
 from runs.models import NodeExecution, Run, RunClaim, RunEvent, Worker
+from runs.outcomes import Outcome
 from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, Tenant
 from tests.runs import definitions
@@ -17,6 +18,16 @@ from tests.runs.making import execute, in_threads, make_run, make_version, statu
 from workflows.models import WorkflowVersion
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+
+
+@pytest.fixture(autouse=True)
+def _a_wave_for_each_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for what is pure and would ride with the wave before it."""
+    monkeypatch.setattr(live_run, "HERE_AT_MOST_SECONDS", -1)
+
+
+def never(start: live_run.Start, live: LiveRun) -> Outcome:
+    raise AssertionError(f"{start.path} was run on the spot")
 
 
 @pytest.fixture
@@ -51,11 +62,11 @@ def run_of(live: LiveRun) -> Run:
 
 
 def test_the_first_wave_starts_the_run_and_its_first_node(live: LiveRun) -> None:
-    wave, starting = live.first_wave(now())
+    wave, starting = live.first_wave(now(), never)
 
     assert checkpoint.write([wave]) == {live.run_id}
 
-    assert starting == ["start"]
+    assert [each.path for each in starting] == ["start"]
     run = run_of(live)
     assert (run.status, run.event_seq) == ("running", 2)
     assert run.started_at is not None
@@ -67,7 +78,7 @@ def test_waves_of_several_runs_are_one_statement(worker: Worker, chain: Workflow
     made = [make_run(chain) for _ in range(3)]
     won = claims.claim_waiting(worker=worker, limit=10)
     taken = taking_up.take_up(won, worker=str(worker.pk))
-    waves = [live.first_wave(now())[0] for live in taken]
+    waves = [live.first_wave(now(), never)[0] for live in taken]
 
     with tenant_context(chain.tenant):
         alive = checkpoint.write(waves)
@@ -87,7 +98,7 @@ def test_waves_of_several_runs_are_one_statement(worker: Worker, chain: Workflow
     ],
 )
 def test_without_the_claim_nothing_is_written(live: LiveRun, change: dict[str, Any]) -> None:
-    wave, _ = live.first_wave(now())
+    wave, _ = live.first_wave(now(), never)
     RunClaim.objects.filter(run_id=live.run_id).update(**change)
     before = RunClaim.objects.filter(run_id=live.run_id).values().get()
 
@@ -105,7 +116,7 @@ def test_one_lost_claim_does_not_hold_up_the_runs_beside_it(
     lost, kept = make_run(chain), make_run(chain)
     won = claims.claim_waiting(worker=worker, limit=10)
     taken = taking_up.take_up(won, worker=str(worker.pk))
-    waves = [live.first_wave(now())[0] for live in taken]
+    waves = [live.first_wave(now(), never)[0] for live in taken]
     RunClaim.objects.filter(run_id=lost.pk).update(token=50)
 
     with tenant_context(chain.tenant):
@@ -116,7 +127,7 @@ def test_one_lost_claim_does_not_hold_up_the_runs_beside_it(
 
 def test_another_tenants_wave_writes_no_rows(live: LiveRun, beta: Tenant) -> None:
     """Row-level security holds inside the function, too."""
-    wave, _ = live.first_wave(now())
+    wave, _ = live.first_wave(now(), never)
 
     with tenant_context(beta), pytest.raises(Exception, match="violates"):
         checkpoint.write([wave])
@@ -128,7 +139,7 @@ def test_another_tenants_wave_writes_no_rows(live: LiveRun, beta: Tenant) -> Non
 
 
 def test_a_wave_that_arrived_is_found_and_one_that_did_not_is_not(live: LiveRun) -> None:
-    wave, _ = live.first_wave(now())
+    wave, _ = live.first_wave(now(), never)
     assert checkpoint.find_written([wave]) == set()
 
     checkpoint.write([wave])
@@ -141,7 +152,7 @@ def test_of_a_wave_that_arrived_only_the_runs_with_a_claim_are_found(
 ) -> None:
     lost, kept = make_run(chain), make_run(chain)
     won = claims.claim_waiting(worker=worker, limit=10)
-    waves = [one.first_wave(now())[0] for one in taking_up.take_up(won, worker=str(worker.pk))]
+    waves = [one.first_wave(now(), never)[0] for one in taking_up.take_up(won, worker=str(worker.pk))]
     RunClaim.objects.filter(run_id=lost.pk).update(token=50)
     with tenant_context(chain.tenant):
         checkpoint.write(waves)
@@ -150,7 +161,7 @@ def test_of_a_wave_that_arrived_only_the_runs_with_a_claim_are_found(
 
 
 def test_the_same_wave_cannot_be_written_twice_even_by_two_at_once(live: LiveRun) -> None:
-    wave, _ = live.first_wave(now())
+    wave, _ = live.first_wave(now(), never)
 
     def act(number: int) -> object:
         with tenant_context(live.tenant):
