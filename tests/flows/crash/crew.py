@@ -1,0 +1,92 @@
+"""Two real workers that are killed without warning and started again.
+
+A fork server has imported all they need: a worker is ready in a fraction of a second, so that most kills hit work.
+"""
+
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Self
+
+from grove_site.embedded import processes, programs
+
+NEEDED = ["grove_site.celery", "celery.bin.celery", "celery.apps.worker", "tests.flows.crash.warm"]
+
+
+class Crew:
+    """The workers of a stage. Call it from the main thread."""
+
+    def __init__(self, logs: Path, *, size: int = 2, seeded: int) -> None:
+        self.logs = logs
+        self.size = size
+        self.kills = 0
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(NEEDED)
+        self._random = random.Random(seeded)  # noqa: S311 - not for secrets
+        self._workers: dict[int, ForkServerProcess] = {}
+        self._due: dict[int, float] = {}
+
+    def draw_lots(self) -> None:
+        """How long each may live from now on."""
+        for number in self._workers:
+            self._due[number] = time.monotonic() + self._lifetime()
+
+    def kill_who_is_due(self) -> None:
+        """SIGKILL to each whose time has come, and a new one in its place."""
+        for number, due in list(self._due.items()):
+            if due <= time.monotonic():
+                worker = self._workers[number]
+                worker.kill()
+                worker.join(10)
+                self.kills += 1
+                self._start(number)
+
+    def replace_who_ended(self) -> int:
+        """Start again what ended by itself, as a supervisor does. Returns how many."""
+        ended = [number for number, worker in self._workers.items() if not worker.is_alive()]
+        for number in ended:
+            self._start(number)
+        return len(ended)
+
+    def __enter__(self) -> Self:
+        for number in range(1, self.size + 1):
+            self._start(number)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """In good order."""
+        for worker in self._workers.values():
+            worker.terminate()
+        for worker in self._workers.values():
+            worker.join(30)
+
+    def _start(self, number: int) -> None:
+        log = self.logs / f"worker-{number}-{time.monotonic_ns()}.log"
+        worker = self._context.Process(target=work, args=(number, str(log)))
+        worker.start()
+        self._workers[number] = worker
+        self._due[number] = time.monotonic() + self._lifetime()
+
+    def _lifetime(self) -> float:
+        """Some die while they start, most in the middle of work."""
+        starting = self._random.random() < 0.15
+        return self._random.uniform(0, 0.4) if starting else self._random.uniform(0.4, 1.6)
+
+
+def work(number: int, log: str) -> None:
+    """What a worker process is: the program that `manage.py up` starts, in a process that has its imports."""
+    if die := processes._die_with(os.getppid(), signal.SIGKILL):
+        die()
+    os.setsid()
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    from celery.__main__ import main
+
+    sys.argv = ["celery", *programs.worker(number=number, slots=4).arguments[3:]]
+    sys.exit(main())
