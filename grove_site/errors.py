@@ -157,6 +157,8 @@ def _answer(
         response = _page(request, problem)
     if problem["status"] == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = 'Bearer realm="grove"'
+    if "retry_after" in problem:
+        response["Retry-After"] = str(problem["retry_after"])
     response.refusal_code = code  # type: ignore[attr-defined]
     return response
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
+import orjson
 from django.db import DEFAULT_DB_ALIAS, connection, models
 
 from runs.models import Run, RunClaim, RunFacts
@@ -59,7 +60,7 @@ def read_terms(version_id: UUID, *, at: datetime) -> Terms | None:
         state=state or "",
         is_disposed=is_disposed,
         snapshot=snapshot_id and Snapshot(id=snapshot_id, number=number, digest=digest),
-        refusal=refusal,
+        refusal=_to_refusal(refusal),
     )
 
 
@@ -77,7 +78,11 @@ def write(run: Run, facts: RunFacts, entry: LedgerEntry) -> Refusal | None:
         ]
     (refusal,) = _ask(_statement(), values)
     run._state.adding, run._state.db = False, DEFAULT_DB_ALIAS  # as save() leaves it
-    return cast("Refusal | None", refusal)
+    return _to_refusal(refusal)
+
+
+def _to_refusal(text: str | None) -> Refusal | None:
+    return None if text is None else cast("Refusal", orjson.loads(text))
 
 
 @lru_cache(maxsize=1)
