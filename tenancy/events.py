@@ -50,6 +50,10 @@ class EventType(StrEnum):
     MODEL_GROUP_CREATED = "model_group.created"
     MODEL_GROUP_CHANGED = "model_group.changed"
     PRICE_SET = "price.set"
+    DESTINATION_CREATED = "destination.created"
+    DESTINATION_CHANGED = "destination.changed"
+    STORAGE_PROFILE_CREATED = "storage_profile.created"
+    STORAGE_PROFILE_CHANGED = "storage_profile.changed"
 
     # runs
     RUN_STARTED = "run.started"

@@ -38,9 +38,13 @@ OTHERS = frozenset(
         "model_auth",
         "model_malformed",
         "tool_bad_request",
-        "tool_refused",
         "tool_auth",
         "tool_malformed",
+        "tool_not_found",
+        "tool_too_large",
+        "tool_redirect",
+        "tool_address",
+        "tool_store_full",
         "output_schema_mismatch",
         "no_deployment",
         "throttled",
@@ -49,7 +53,9 @@ OTHERS = frozenset(
         "child_failed",
         "items_failed",
         "refine_exhausted",
-        "code_failed",
+        "code_time",
+        "code_memory",
+        "code_busy",
     }
 )
 CODES = TRANSIENT | OTHERS

@@ -3,6 +3,7 @@
 from workflows.nodes import (
     approval,
     callback,
+    code,
     condition,
     delay,
     for_each,
@@ -13,6 +14,7 @@ from workflows.nodes import (
     redact,
     refine,
     sub_workflow,
+    tool,
     transform,
 )
 from workflows.nodes.contract import (
@@ -41,6 +43,8 @@ KINDS: dict[str, Kind] = {
         condition.KIND,
         transform.KIND,
         merge.KIND,
+        tool.KIND,
+        code.KIND,
         for_each.KIND,
         refine.KIND,
         sub_workflow.KIND,

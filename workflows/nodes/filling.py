@@ -8,6 +8,8 @@ from typing import Any
 from workflows import references
 from workflows.nodes.contract import Inputs, NodeFailed
 
+UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+
 
 def fill(value: Any, inputs: Inputs) -> Any:
     """The value with its references filled in. Raises NodeFailed."""
@@ -25,6 +27,30 @@ def fill_text(text: str, inputs: Inputs) -> str:
     """Like `fill`, but always a text. Raises NodeFailed."""
     value = fill(text, inputs)
     return value if isinstance(value, str) else references.text_of(value)
+
+
+def fill_url(url: str, inputs: Inputs) -> str:
+    """An address with its references filled in. What is filled into a part of it is percent-encoded (RFC 3986, 2.1),
+    so that no value can lead to another path or host; an address that is one reference is taken as it is.
+    Raises NodeFailed."""
+    try:
+        parts = references.parse(url)
+    except references.TemplateUnreadable as error:
+        raise NodeFailed("template_unreadable", str(error)) from None
+    if len(parts) == 1:
+        return fill_text(url, inputs)
+    return "".join(
+        part if isinstance(part, str) else _encoded(fill_text("{{" + str(part) + "}}", inputs))
+        for part in parts
+    )
+
+
+def _encoded(text: str) -> str:
+    if text and not text.strip("."):
+        raise NodeFailed("url_part_refused", "Dots alone lead to another path of an address.")
+    return "".join(
+        chr(byte) if chr(byte) in UNRESERVED else f"%{byte:02X}" for byte in text.encode()
+    )
 
 
 def fill_or_null(value: Any, inputs: Inputs) -> Any:

@@ -21,6 +21,7 @@ from tenancy.events import EventType
 from workflows.errors import NameTaken, ProviderInvalid
 from workflows.models import Deployment, Egress, Price, Provider, RegisterEntry, RegisterKind
 
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 REGION = re.compile(r"[a-z][a-z0-9-]{0,30}")  # as input labels name it
 PROVIDER_FACTS = (
     "title",
