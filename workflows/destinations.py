@@ -55,7 +55,7 @@ def create(*, name: str, host: str, by: Actor, **facts: Any) -> Destination:
 
 @transaction.atomic
 def change(*, destination: Destination, by: Actor, **facts: Any) -> None:
-    """Change what is known of a destination; the next call goes by it. A change that changes nothing leaves no trace."""
+    """Change what is known of a destination; the next call goes by it. What changes nothing leaves no trace."""
     _check_known(facts)
     destination = Destination.objects.select_for_update().get(pk=destination.pk)
     if all(getattr(destination, name) == value for name, value in facts.items()):

@@ -18,7 +18,7 @@ FACTS: Final = ("title", "kind", "region", "clearance", "enabled")
 
 @transaction.atomic
 def create(*, name: str, clearance: DataClass, by: Actor, **facts: Any) -> StorageProfile:
-    """A place for objects, and the highest data class that may be kept there. Raises StorageProfileInvalid, NameTaken."""
+    """A place for objects, and the highest data class to be kept there. Raises StorageProfileInvalid, NameTaken."""
     _check_known(facts)
     profile = StorageProfile(name=name, clearance=int(clearance), **facts)
     _check(profile)
@@ -33,7 +33,7 @@ def create(*, name: str, clearance: DataClass, by: Actor, **facts: Any) -> Stora
 
 @transaction.atomic
 def change(*, profile: StorageProfile, by: Actor, **facts: Any) -> None:
-    """Change what is known of a profile; the next call goes by it. A change that changes nothing leaves no trace."""
+    """Change what is known of a profile; the next call goes by it. What changes nothing leaves no trace."""
     _check_known(facts)
     profile = StorageProfile.objects.select_for_update().get(pk=profile.pk)
     if all(getattr(profile, name) == value for name, value in facts.items()):

@@ -98,6 +98,9 @@ BEGIN
     IF wave ? 'calls' THEN
         PERFORM grove_settle(wave->'calls', payloads, alive);
     END IF;
+    IF wave ? 'tools' THEN
+        PERFORM grove_settle_tools(wave->'tools', payloads, alive);  -- see tool_calls.sql
+    END IF;
 
     WITH brought AS (
         SELECT * FROM jsonb_to_recordset(wave->'runs') AS r(
