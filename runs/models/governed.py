@@ -9,7 +9,7 @@ from tenancy.models import TenantForeignKey, TenantOwned
 class Decision(TenantOwned):
     """One answer of the policy, recorded before the action it is about. It can be replayed from here."""
 
-    run = TenantForeignKey("runs.Run", related_name="decisions")
+    run = TenantForeignKey("runs.Run", related_name="decisions", db_index=False)
     node_id = models.CharField(max_length=200)
     attempt = models.PositiveSmallIntegerField()
     action_kind = models.CharField(max_length=32)
@@ -24,7 +24,7 @@ class Decision(TenantOwned):
     action = models.JSONField()
     action_digest = models.CharField(max_length=64)
     facts = models.JSONField()
-    snapshot = TenantForeignKey("compliance.PolicySnapshot", related_name="+")
+    snapshot = TenantForeignKey("compliance.PolicySnapshot", related_name="+", db_index=False)
     engine_us = models.PositiveIntegerField()
     at = models.DateTimeField()
 
@@ -39,9 +39,9 @@ class Decision(TenantOwned):
 class ModelCall(TenantOwned):
     """A call to a deployment: written as an intent before it leaves, settled with the wave's commit."""
 
-    run = TenantForeignKey("runs.Run", related_name="model_calls")
-    decision = TenantForeignKey("runs.Decision", related_name="model_calls")
-    deployment = TenantForeignKey("workflows.Deployment", related_name="+")
+    run = TenantForeignKey("runs.Run", related_name="model_calls", db_index=False)
+    decision = TenantForeignKey("runs.Decision", related_name="model_calls", db_index=False)
+    deployment = TenantForeignKey("workflows.Deployment", related_name="+", db_index=False)
     node_id = models.CharField(max_length=200)
     attempt = models.PositiveSmallIntegerField()
     model_group = models.CharField(max_length=100)
@@ -73,7 +73,7 @@ class ModelCall(TenantOwned):
 class RunFacts(TenantOwned):
     """What a run and its children have touched so far. Locked from each decision to its record."""
 
-    root_run = TenantForeignKey("runs.Run", related_name="facts")
+    root_run = TenantForeignKey("runs.Run", related_name="facts", db_index=False)
     max_class = models.PositiveSmallIntegerField(default=0)
     tags = models.JSONField(default=list)
     tools_used = models.JSONField(default=list)

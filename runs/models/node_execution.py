@@ -9,7 +9,7 @@ from tenancy.models import TenantForeignKey, TenantOwned
 class NodeExecution(TenantOwned):
     """One row per run, node and attempt; the highest attempt is the node's state."""
 
-    run = TenantForeignKey("runs.Run", related_name="node_executions")
+    run = TenantForeignKey("runs.Run", related_name="node_executions", db_index=False)
     node_id = models.CharField(max_length=200)  # the path of an instance: each_claim[3].draft
     kind = models.CharField(max_length=32)
     attempt = models.PositiveSmallIntegerField(default=1)
@@ -49,7 +49,7 @@ class NodeExecution(TenantOwned):
 class RunEvent(TenantOwned):
     """What happened, numbered without a gap within its run. Never holds content."""
 
-    run = TenantForeignKey("runs.Run", related_name="events")
+    run = TenantForeignKey("runs.Run", related_name="events", db_index=False)
     seq = models.PositiveIntegerField()
     name = models.CharField(max_length=40)
     node_id = models.CharField(max_length=200, blank=True)

@@ -10,13 +10,13 @@ from tenancy.models import TenantForeignKey, TenantOwned
 class Run(TenantOwned):
     """What is content is sealed with the run's own data key; what stays after disposal is in clear."""
 
-    workflow = TenantForeignKey("workflows.Workflow", related_name="runs")
-    version = TenantForeignKey("workflows.WorkflowVersion", related_name="runs")
-    snapshot = TenantForeignKey("compliance.PolicySnapshot", related_name="+")
+    workflow = TenantForeignKey("workflows.Workflow", related_name="runs", db_index=False)
+    version = TenantForeignKey("workflows.WorkflowVersion", related_name="runs", db_index=False)
+    snapshot = TenantForeignKey("compliance.PolicySnapshot", related_name="+", db_index=False)
     status = models.CharField(max_length=40, choices=RunStatus.choices, default=RunStatus.QUEUED)
 
-    root_run = TenantForeignKey("self", null=True, related_name="tree")
-    parent_run = TenantForeignKey("self", null=True, related_name="children")
+    root_run = TenantForeignKey("self", null=True, related_name="tree", db_index=False)
+    parent_run = TenantForeignKey("self", null=True, related_name="children", db_index=False)
     parent_node = models.CharField(max_length=200, blank=True)
     parent_attempt = models.PositiveSmallIntegerField(default=0)
     forked_from = TenantForeignKey("self", null=True, related_name="forks", db_index=False)
@@ -69,7 +69,9 @@ class Run(TenantOwned):
         ordering = ("-id",)
         constraints = (
             models.UniqueConstraint(
-                fields=["tenant", "idempotency_key"], name="run_idempotency_key_is_unique"
+                fields=["tenant", "idempotency_key"],
+                name="run_idempotency_key_is_unique",
+                condition=models.Q(idempotency_key__isnull=False),
             ),
             models.UniqueConstraint(
                 fields=["tenant", "parent_run", "parent_node", "parent_attempt"],
@@ -89,12 +91,21 @@ class Run(TenantOwned):
                 ),
             ),
         )
+        # Each change of status writes to all of these: the list of newest runs reads the unique key (tenant, id).
         indexes = (
-            models.Index(fields=["tenant", "-id"], name="run_newest"),
             models.Index(fields=["tenant", "status", "-id"], name="run_by_status"),
             models.Index(fields=["tenant", "workflow", "-id"], name="run_by_workflow"),
             models.Index(fields=["tenant", "owner_label", "-id"], name="run_by_owner"),
-            models.Index(fields=["tenant", "subject_key"], name="run_by_subject"),
+            models.Index(
+                fields=["tenant", "subject_key"],
+                name="run_by_subject",
+                condition=~models.Q(subject_key=""),
+            ),
+            models.Index(
+                fields=["tenant", "root_run"],
+                name="run_tree",
+                condition=models.Q(root_run__isnull=False),
+            ),
             models.Index(
                 fields=["tenant"],
                 name="run_under_way",

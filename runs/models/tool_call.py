@@ -13,8 +13,8 @@ WRITES = "write"
 class ToolCall(TenantOwned):
     """One call of a tool. Every attempt of the same call has the same idempotency key."""
 
-    run = TenantForeignKey("runs.Run", related_name="tool_calls")
-    decision = TenantForeignKey("runs.Decision", related_name="tool_calls")
+    run = TenantForeignKey("runs.Run", related_name="tool_calls", db_index=False)
+    decision = TenantForeignKey("runs.Decision", related_name="tool_calls", db_index=False)
     node_id = models.CharField(max_length=200)
     attempt = models.PositiveSmallIntegerField()
     tool = models.CharField(max_length=64)

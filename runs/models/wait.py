@@ -16,7 +16,7 @@ class Wait(TenantOwned):
     The question and the answer are content, sealed with the run's key. A callback's token is kept as a digest only.
     """
 
-    run = TenantForeignKey("runs.Run", related_name="waits")
+    run = TenantForeignKey("runs.Run", related_name="waits", db_index=False)
     node_id = models.CharField(max_length=200)
     attempt = models.PositiveSmallIntegerField()
     kind = models.CharField(max_length=16, choices=WaitKind.choices)
