@@ -1,6 +1,17 @@
 """The floor of runs."""
 
+from functools import partial
+
 from django.apps import AppConfig
+
+# Where content is: each of these columns is sealed, and refers to the store where it is too large for a row.
+SEALED = {
+    "Run": ("input_sealed", "output_sealed", "response_sealed"),
+    "NodeExecution": ("output_sealed",),
+    "ModelCall": ("request_sealed", "response_sealed"),
+    "ToolCall": ("request_sealed", "response_sealed"),
+    "Wait": ("question_sealed", "answer_sealed"),
+}
 
 
 class RunsConfig(AppConfig):
@@ -13,8 +24,11 @@ class RunsConfig(AppConfig):
         from runs import quotas as runs_of_quotas
         from runs.disposal import RunDisposable
         from tenancy import exports, quotas
+        from workflows import stores
 
         disposables.register(RunDisposable())
         quotas.count_runs_with(runs_of_quotas.count_under_way)
-        for label in ("runs.Run", "runs.NodeExecution", "runs.ModelCall"):
-            exports.register_opener(label, payloads.open_for_export)
+        for model, columns in SEALED.items():
+            exports.register_opener(f"runs.{model}", payloads.open_for_export)
+            named = partial(payloads.find_named, self.get_model(model), columns)
+            stores.register_keeper(f"runs_{model.lower()}", named)

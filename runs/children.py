@@ -23,8 +23,9 @@ from tenancy.models import new_id
 from workflows.definition import Body
 from workflows.models import WorkflowVersion
 from workflows.nodes import Answer, Json, NodeFailed, Pause
+from workflows.nodes.contract import Verdict
 
-VERDICTS = {
+VERDICTS: Mapping[RunStatus, Verdict] = {
     RunStatus.COMPLETED: "completed",
     RunStatus.COMPLETED_WITH_NON_CRITICAL_ERRORS: "completed",
     RunStatus.FAILED: "failed",
@@ -49,7 +50,7 @@ class Asked:
 def start_workflow(
     live: LiveRun, *, path: str, attempt: int, workflow: str, run_input: Json, labels: Labels
 ) -> Pause:
-    """Start a run of a pinned version. Raises NodeFailed where it is gone, InputInvalid where the input does not fit."""
+    """Start a run of a pinned version. Raises NodeFailed where it is gone, InputInvalid for an input that misses."""
     version = _find_pinned(workflow)
     if version is None or not version.is_published:
         raise NodeFailed("sub_workflow_unknown", f"“{workflow}” is not a published version.")
@@ -71,7 +72,13 @@ def start_workflow(
 
 
 def start_body(
-    live: LiveRun, *, path: str, attempt: int, body: Body, values: Mapping[str, Json], labels: Labels
+    live: LiveRun,
+    *,
+    path: str,
+    attempt: int,
+    body: Body,
+    values: Mapping[str, Json],
+    labels: Labels,
 ) -> Pause:
     """Start a run of one body of a container, with the values that its nodes may name.
 

@@ -9,7 +9,16 @@ from django.db.models import Count, Q, QuerySet
 
 from compliance.disposables import PlanLine
 from compliance.errors import DisposalRefused
-from runs.models import TERMINAL, ModelCall, NodeExecution, Run, RunStatus
+from runs.models import (
+    TERMINAL,
+    ModelCall,
+    NodeExecution,
+    Run,
+    RunStatus,
+    ToolCall,
+    Wait,
+)
+from workflows import stores
 
 
 class RunDisposable:
@@ -26,6 +35,11 @@ class RunDisposable:
         return _lines(Run.objects.filter(workflow_id__in=parents))
 
     def check(self, ids: Collection[UUID]) -> None:
+        parts = Run.objects.filter(pk__in=ids, root_run__isnull=False).exclude(root_run__in=ids)
+        if parts.exists():
+            raise DisposalRefused(
+                "A child run shares its data key with the run that started it. Dispose of that one."
+            )
         under_way = Run.objects.filter(pk__in=ids).exclude(status__in=TERMINAL).count()
         if under_way:
             runs = "1 run has" if under_way == 1 else f"{under_way} runs have"
@@ -39,6 +53,10 @@ class RunDisposable:
         rows = ModelCall.objects.filter(run_id__in=ids).update(
             request_sealed=None, response_sealed=None, **gone
         )
+        rows += ToolCall.objects.filter(run_id__in=ids).update(
+            request_sealed=None, response_sealed=None, **gone
+        )
+        rows += Wait.objects.filter(run_id__in=ids).update(question_sealed=None, answer_sealed=None)
         rows += NodeExecution.objects.filter(run_id__in=ids).update(output_sealed=None, **gone)
         rows += (
             Run.objects.filter(pk__in=ids)
@@ -48,11 +66,13 @@ class RunDisposable:
                 disposed_at=at,
                 input_sealed=None,
                 output_sealed=None,
+                response_sealed=None,
                 owner_label="",
                 subject_key="",
                 **gone,
             )
         )
+        stores.remove_below(self.data_keys(ids))
         return rows
 
 

@@ -35,7 +35,9 @@ class NodeDoor(GovernedDoor):
     @property
     def branches(self) -> frozenset[str]:
         graph = self._start.scope.nodes.graph
-        return frozenset(edge.branch for edge in graph.edges_out_of(self._start.node) if edge.branch)
+        return frozenset(
+            edge.branch for edge in graph.edges_out_of(self._start.node) if edge.branch
+        )
 
     def now(self) -> datetime:
         return self._at
@@ -96,10 +98,11 @@ class NodeDoor(GovernedDoor):
                 labels=self.labels,
             )
 
-    def resume(self, kind: Kind, config: Any, inputs: Inputs) -> Result | Pause:
-        """Hand the node what ended its pause."""
+    def work(self, kind: Kind, config: Any, inputs: Inputs) -> Result | Pause:
+        """Run the node, or after a pause hand it what ended that. Raises NodeFailed."""
+        if self._start.pause is None:
+            return kind.run(self, config, inputs)
         assert kind.resume is not None  # noqa: S101 - whatever pauses can go on
-        assert self._start.pause is not None  # noqa: S101
         with tenant_context(self._live.tenant):
             answer = waits.answer_of(self._live, self._start.pause, expired=self._start.expired)
         return kind.resume(self, config, inputs, answer)

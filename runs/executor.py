@@ -2,7 +2,7 @@
 
     wake       a message says that runs wait (a hint: it may be lost, late or doubled)
     claim      PostgreSQL gives each waiting run to one worker, with a fencing token
-    drive      one thread per worker process: takes what nodes brought back, plans, and writes ONE wave for all its runs;
+    drive      one thread per worker: takes what nodes brought back, plans, and writes ONE wave for all its runs;
                what is pure and small it runs on the spot, within the wave
     start      the other nodes that are ready, on the node pool, only after that commit
     park       a run of which everything left waits is given back, until something comes or is due
@@ -36,6 +36,7 @@ from runs.live_run import LiveRun, Start
 from runs.models import Worker
 from runs.outcomes import Outcome
 from tenancy.context import tenant_context
+from tenancy.errors import GroveError
 from workflows.nodes import NodeFailed, Pause
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,6 @@ logger = logging.getLogger(__name__)
 TEND_EVERY_SECONDS = 0.25
 CLAIM_AT_ONCE = 20
 STOP_WITHIN_SECONDS = 10
-
 
 
 class Call(Enum):
@@ -157,7 +157,10 @@ class Executor:
         except Empty:
             pass
         while self._alarms and self._alarms[0][0] <= now():
-            taken.append((heapq.heappop(self._alarms)[2], Call.ALARM))
+            at, _, live = heapq.heappop(self._alarms)
+            if live.alarm_at == at:
+                live.alarm_at = None
+            taken.append((live, Call.ALARM))
         return [item for item in taken if item is not None], None not in taken
 
     def _until_alarm(self) -> float | None:
@@ -168,10 +171,10 @@ class Executor:
 
     def _advance(self, news: list[list[News]]) -> None:
         """One wave of one tenant: take in, plan, write once, then start what follows."""
-        steps = [step for items in news if (step := self._step(items))]
-        if not steps:
-            return
-        with tenant_context(steps[0].live.tenant):
+        with tenant_context(news[0][0][0].tenant):
+            steps = [step for items in news if (step := self._step(items))]
+            if not steps:
+                return
             alive = self._write(steps)
         for step in steps:
             if step.live.run_id in alive:
@@ -189,10 +192,11 @@ class Executor:
         live = items[0][0]
         calls = {call for _, call in items if isinstance(call, Call)}
         brought = [outcome for _, outcome in items if isinstance(outcome, Outcome)]
-        outcomes = [outcome for outcome in brought if self._holds(live) and live.is_current(outcome)]
-        if late := [outcome for outcome in brought if outcome not in outcomes]:
-            settle_late(live, late)
-        if not self._holds(live) or live.is_over:
+        holds = self._holds(live)
+        outcomes = [each for each in brought if holds and live.is_current(each)]
+        if len(outcomes) < len(brought):
+            settle_late(live, [each for each in brought if not (holds and live.is_current(each))])
+        if not holds or live.is_over:
             return None
         at = now()
         answered: set[str] = set()
@@ -214,6 +218,7 @@ class Executor:
             self._let_go([live])
             self._tell_parent(live)
         elif not self._stopping.is_set():
+            live.put_away()
             for start in step.starting:
                 running = self._pool.submit(self._run_node, live, start)
                 self._running.add(running)
@@ -221,7 +226,9 @@ class Executor:
             self._set_alarm(live)
 
     def _set_alarm(self, live: LiveRun) -> None:
-        if alarm := live.next_alarm:
+        alarm = live.next_alarm
+        if alarm and (live.alarm_at is None or alarm < live.alarm_at):
+            live.alarm_at = alarm
             heapq.heappush(self._alarms, (alarm, next(self._counter), live))
 
     def _tell_parent(self, live: LiveRun) -> None:
@@ -252,7 +259,8 @@ class Executor:
         if not self._holds(live) or self._stopping.is_set():
             return
         try:
-            outcome = self._work(start, live)
+            with tenant_context(live.tenant):
+                outcome = self._work(start, live)
         finally:
             connections.close_all()
         self._inbox.put((live, outcome))
@@ -261,17 +269,16 @@ class Executor:
         """One attempt of a node, or what follows its pause. Whatever happens in it comes back as an outcome."""
         door = NodeDoor(live=live, start=start)
         kind, config = KINDS[start.spec.kind], start.spec.config
-        inputs = start.scope.inputs_of(start.node)
         try:
-            if start.pause is None:
-                made = kind.run(door, config, inputs)
-            else:
-                made = door.resume(kind, config, inputs)
+            inputs = start.scope.inputs_of(start.node)
+            made = door.work(kind, config, inputs)
             return door.paused(made) if isinstance(made, Pause) else door.completed(made)
         except ClaimLost as lost:  # its wave will find that out, too, and let the run go
             return door.failed(lost.code, lost.sentence)
         except NodeFailed as failure:
             return door.failed(failure.code, failure.sentence, failure.notes)
+        except GroveError as error:
+            return door.failed(error.code, error.sentence)
         except Exception as error:
             logger.exception("A node raised", extra={"node_kind": kind.name})
             sentence = f"Node “{start.node}” failed unexpectedly ({type(error).__name__})."

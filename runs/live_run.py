@@ -1,9 +1,9 @@
 """A run while a worker holds it: where its nodes stand, and the rows of its next wave. No database in here.
 
-    absorb     what nodes brought: an output, a pause, a failure with what is to follow from it
-    plan       what may start in each scope that changed, until nothing more follows
-    run here   what is pure and small, on the spot: it needs no wave of its own
-    end        or park, when everything that is left waits
+absorb     what nodes brought: an output, a pause, a failure with what is to follow from it
+plan       what may start in each scope that changed, until nothing more follows
+run here   what is pure and small, on the spot: it needs no wave of its own
+end        or park, when everything that is left waits
 """
 
 import random
@@ -17,17 +17,27 @@ from uuid import UUID
 from compliance.labels import Labels
 from runs import payloads
 from runs.checkpoint import Row, RunWave, event
+from runs.kinds import KINDS
 from runs.models.states import NodeStatus, RunStatus
 from runs.outcomes import Outcome, Settlement, used
 from runs.payloads import Sealed
 from runs.planner import Judge, plan
 from runs.recorded import Recorded
-from runs.kinds import KINDS
-from runs.scopes import Container, Failure, Running, Scope, Waiting, as_child, outputs_of
+from runs.scopes import (
+    Container,
+    Failure,
+    Fetch,
+    Running,
+    Scope,
+    Shelved,
+    Waiting,
+    as_child,
+    outputs_of,
+)
 from runs.tool_settlements import to_row
 from tenancy.keys import DataKeyRef
 from tenancy.models import Tenant, new_id
-from workflows import retries
+from workflows import references, retries
 from workflows.definition import NodeGraph, NodeSpec
 from workflows.graph import Edge
 from workflows.nodes import BodyEnd, NodeFailed, NodeNote, Pause, Result, comparing
@@ -35,6 +45,7 @@ from workflows.nodes import BodyEnd, NodeFailed, NodeNote, Pause, Result, compar
 MAX_LOSSES = 5
 HERE_AT_MOST_BYTES = 32_768
 HERE_AT_MOST_SECONDS = 0.02
+HELD_AT_MOST_BYTES = 500_000
 HELD_FOR = timedelta(seconds=1)  # a shorter wait is not worth giving the run back for
 
 
@@ -79,8 +90,8 @@ class LiveRun:
     on_behalf_of: str
     run_input: Any
     input_labels: Labels
-    given: Mapping[str, Any] = field(default_factory=dict)
     outer: Mapping[str, Any] = field(default_factory=dict)
+    fetch: Fetch
     is_new: bool
     is_resumed: bool = False
     comes_back: bool = False  # from a wait
@@ -99,14 +110,16 @@ class LiveRun:
     open: dict[str, Container] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     failure: Failure | None = None
+    alarm_at: datetime | None = None  # the executor has set one for then
     went_on: bool = False  # after a failure that the definition allows for
+    _large: list[tuple[Scope, str, UUID]] = field(default_factory=list)
     _dirty: list[tuple[Scope, list[str] | None]] = field(default_factory=list)
     _ready: list[Start] = field(default_factory=list)
     _fresh: dict[UUID, Row] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.top = Scope(
-            nodes=self.nodes, given=self.given, outer=self.outer, outer_labels=self.input_labels
+            nodes=self.nodes, fetch=self.fetch, outer=self.outer, outer_labels=self.input_labels
         )
 
     @property
@@ -184,6 +197,14 @@ class LiveRun:
             sentence = f"{self.losses} workers were lost one after the other on this run."
             self.failure = ("worker_lost", sentence, "")
 
+    def put_away(self) -> None:
+        """Now that they are on record: let go of outputs that are large, until somebody reads them."""
+        for scope, node, execution_id in self._large:
+            scope.outputs[node] = Shelved(execution_id)
+            if scope is self.top and scope.node(node).kind == "input":
+                self.run_input = None
+        self._large.clear()
+
     # -- restore: what the record says of a scope -----------------------------------------------------------------
 
     def _restore(self, scope: Scope, wave: RunWave, at: datetime) -> None:
@@ -210,9 +231,7 @@ class LiveRun:
         for node, execution_id in opened:
             self._open(scope, node, execution_id, wave, at)
 
-    def _lose(
-        self, scope: Scope, node: str, found: Recorded, wave: RunWave, at: datetime
-    ) -> None:
+    def _lose(self, scope: Scope, node: str, found: Recorded, wave: RunWave, at: datetime) -> None:
         """An attempt that a lost worker left behind. One with an interrupted effect is not simply repeated."""
         code, sentence = "worker_lost", "The worker was lost in the middle of this attempt."
         if found.interrupted:
@@ -260,7 +279,10 @@ class LiveRun:
         self, scope: Scope, node: str, outcome: Outcome, spent: Row, wave: RunWave
     ) -> None:
         scope.settle(node, outcome.output, outcome.labels or Labels(), outcome.branch)
-        self.sizes[outcome.node_id] = outcome.sealed.size if outcome.sealed else 0
+        size = outcome.sealed.size if outcome.sealed else 0
+        self.sizes[outcome.node_id] = size
+        if size > HELD_AT_MOST_BYTES:
+            self._large.append((scope, node, outcome.execution_id))
         self._write_end(outcome, NodeStatus.COMPLETED, spent, wave)
         at, path = outcome.finished_at, outcome.node_id
         if outcome.branch is not None:
@@ -332,9 +354,7 @@ class LiveRun:
             scope=scope, node=node, execution_id=execution_id, due_at=due_at, pause=pause
         )
 
-    def _write_wait(
-        self, scope: Scope, node: str, wave: RunWave, at: datetime, spent: Row
-    ) -> None:
+    def _write_wait(self, scope: Scope, node: str, wave: RunWave, at: datetime, spent: Row) -> None:
         path = scope.path_of(node)
         waiting = self.waiting[path]
         told = {
@@ -443,9 +463,7 @@ class LiveRun:
         box = scope.container
         return box is not None and (box.failure is not None or self._is_stopping(box.scope))
 
-    def _plan(
-        self, scope: Scope, changed: list[str] | None, wave: RunWave, at: datetime
-    ) -> None:
+    def _plan(self, scope: Scope, changed: list[str] | None, wave: RunWave, at: datetime) -> None:
         nodes = scope.nodes
         following = plan(nodes.graph, nodes.kinds, scope.states, changed, _judge_in(scope))
         for node, because in following.skipped.items():
@@ -475,9 +493,7 @@ class LiveRun:
         wave.events.append(event("node.started", at, path, attempt=self.attempts[path]))
         return execution_id
 
-    def _skip(
-        self, scope: Scope, node: str, because: Row, wave: RunWave, at: datetime
-    ) -> None:
+    def _skip(self, scope: Scope, node: str, because: Row, wave: RunWave, at: datetime) -> None:
         path, execution_id = scope.path_of(node), new_id()
         self.attempts[path] = self.attempts.get(path, 0) + 1
         scope.states[node].status = NodeStatus.SKIPPED
@@ -527,13 +543,20 @@ class LiveRun:
             self._absorb(self._outcome_of(box, result, at), wave)
 
     def _open_body(
-        self, box: Container, given: Mapping[str, Any], wave: RunWave, at: datetime, *, in_children: bool
+        self,
+        box: Container,
+        given: Mapping[str, Any],
+        wave: RunWave,
+        at: datetime,
+        *,
+        in_children: bool,
     ) -> None:
         spec = box.scope.node(box.node)
         assert spec.body is not None  # noqa: S101 - see _drive
         carried = box.labels_now() if KINDS[spec.kind].carries_over else box.labels
         body = Scope(
             nodes=as_child(spec.body) if in_children else spec.body,
+            fetch=self.fetch,
             path=f"{box.path}[{len(box.bodies)}]",
             given=given,
             outer=box.inputs,
@@ -568,9 +591,7 @@ class LiveRun:
             branch=result.branch,
         )
 
-    def _tell(
-        self, notes: Iterable[NodeNote], path: str, wave: RunWave, at: datetime
-    ) -> None:
+    def _tell(self, notes: Iterable[NodeNote], path: str, wave: RunWave, at: datetime) -> None:
         wave.events.extend(event(note.event, at, path, **note.body) for note in notes)
 
     # -- the end, or a rest ---------------------------------------------------------------------------------------
@@ -609,7 +630,8 @@ class LiveRun:
     def _end_failed(self, wave: RunWave, at: datetime) -> None:
         code, sentence, node = self.failure or ("", "", "")
         self.status = RunStatus.FAILED
-        left = {path: each.execution_id for path, each in (*self.waiting.items(), *self.open.items())}
+        left = {path: each.execution_id for path, each in self.waiting.items()}
+        left |= {path: box.execution_id for path, box in self.open.items()}
         for path, execution_id in left.items():
             row = {
                 "status": NodeStatus.CANCELLED.value,
@@ -636,10 +658,15 @@ class LiveRun:
 
         A child run that is one body of a container gives the outputs of all nodes that were reached.
         """
-        kinds, outputs = self.nodes.kinds, self.top.outputs
-        if "output" not in kinds.values():
-            return outputs
-        reached = {node: value for node, value in outputs.items() if kinds[node] == "output"}
+        kinds, top = self.nodes.kinds, self.top
+        whole = "output" not in kinds.values()
+        reached = {
+            node: top.opened(value)
+            for node, value in top.outputs.items()
+            if whole or kinds[node] == "output"
+        }
+        if whole:
+            return reached
         return next(iter(reached.values())) if len(reached) == 1 else reached
 
     # -- rows -----------------------------------------------------------------------------------------------------
@@ -664,12 +691,12 @@ class LiveRun:
         if (row := self._fresh.get(execution_id)) is not None:
             row |= changes
         else:
-            defaults = {"worker": self.worker, "token": self.token} if "waits_for" in changes else {}
+            defaults = (
+                {"worker": self.worker, "token": self.token} if "waits_for" in changes else {}
+            )
             rows.append({"id": execution_id, "run": self.run_id, **defaults, **changes})
 
-    def _write_end(
-        self, outcome: Outcome, status: NodeStatus, spent: Row, wave: RunWave
-    ) -> None:
+    def _write_end(self, outcome: Outcome, status: NodeStatus, spent: Row, wave: RunWave) -> None:
         sealed = outcome.sealed
         row: Row = {
             "status": status.value,
@@ -712,12 +739,23 @@ def _judge_in(scope: Scope) -> Judge:
 
     def judge(edge: Edge) -> comparing.Judgement:
         assert edge.when is not None  # noqa: S101 - asked only of edges that have one
-        return comparing.judge(edge.when, {**scope.outer, **scope.given, **scope.outputs})
+        named = references.references_in([edge.when.left, edge.when.right])
+        at_hand = scope.at_hand
+        values = {
+            name: scope.opened(at_hand[name])
+            for name in {reference.node for _, reference in named}
+            if name in at_hand
+        }
+        return comparing.judge(edge.when, values)
 
     return judge
 
 
 def _failed(path: str, execution_id: UUID, at: datetime, code: str, sentence: str) -> Outcome:
     return Outcome(
-        node_id=path, execution_id=execution_id, finished_at=at, error_code=code, error_sentence=sentence
+        node_id=path,
+        execution_id=execution_id,
+        finished_at=at,
+        error_code=code,
+        error_sentence=sentence,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,16 @@ Failure = tuple[str, str, str]  # code, sentence, path of the node
 CHILD = "run"  # the node, and the kind of it, that stands for a body which runs as a child
 
 
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """An output too large to be held while nobody reads it: it is fetched from the record when it is."""
+
+    execution_id: UUID
+
+
+Fetch = Callable[[Shelved], Any]
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Scope:
     """A graph under way. `path` is empty for the run itself, and `each_claim[3]` for a body.
@@ -27,6 +38,7 @@ class Scope:
     """
 
     nodes: NodeGraph
+    fetch: Fetch
     path: str = ""
     given: Mapping[str, Any] = field(default_factory=dict)
     outer: Mapping[str, Any] = field(default_factory=dict)
@@ -52,13 +64,18 @@ class Scope:
 
     def inputs_of(self, node: str) -> dict[str, Any]:
         """The values that a node declared it reads, and no others."""
-        found = {}
-        for name in self.nodes.reads(node):
-            for place in (self.outputs, self.given, self.outer):
-                if name in place:
-                    found[name] = place[name]
-                    break
-        return found
+        at_hand = self.at_hand
+        return {
+            name: self.opened(at_hand[name]) for name in self.nodes.reads(node) if name in at_hand
+        }
+
+    @property
+    def at_hand(self) -> Mapping[str, Any]:
+        """All that can be named in here; what is nearer hides what is farther. Large values are not fetched."""
+        return ChainMap(self.outputs, dict(self.given), dict(self.outer))
+
+    def opened(self, value: Any) -> Any:
+        return self.fetch(value) if isinstance(value, Shelved) else value
 
     def labels_into(self, node: str) -> Labels:
         """The joined labels of all that a node reads."""
@@ -162,6 +179,6 @@ def as_child(body: Body) -> AsChild:
 def outputs_of(scope: Scope) -> Mapping[str, Any]:
     """The outputs of a body's nodes, wherever it ran."""
     if isinstance(scope.nodes, AsChild):
-        inside: Mapping[str, Any] = scope.outputs.get(CHILD, {})
+        inside: Mapping[str, Any] = scope.opened(scope.outputs.get(CHILD, {}))
         return inside
-    return scope.outputs
+    return {name: scope.opened(value) for name, value in scope.outputs.items()}

@@ -4,7 +4,8 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 from uuid import UUID
 
 from django.utils.timezone import now
@@ -16,6 +17,7 @@ from runs.claims import Claim, give_back, let_rest
 from runs.live_run import LiveRun
 from runs.models import CallStatus, ModelCall, NodeExecution, NodeStatus, Run, RunStatus
 from runs.recorded import Recorded
+from runs.scopes import Shelved
 from tenancy import keys
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError, KeyDestroyed
@@ -104,6 +106,7 @@ def _live(
         run_input=content,
         input_labels=Labels.from_json(run.labels),
         outer=content if is_body else {},
+        fetch=partial(_fetch, key),
         is_new=run.started_at is None,
         is_resumed=run.status == RunStatus.QUEUED,
         comes_back=run.status == RunStatus.WAITING and not claim.losses,
@@ -127,13 +130,16 @@ def find_body(definition: Definition, container: str) -> NodeGraph:
 
 
 def _recorded(key: DataKeyRef, row: NodeExecution) -> Recorded:
-    completed = row.status == NodeStatus.COMPLETED
+    output: Any = None
+    if row.status == NodeStatus.COMPLETED:
+        large = payloads.is_stored(row.output_sealed or b"")
+        output = Shelved(row.pk) if large else _open(key, row, "output_sealed")
     return Recorded(
         execution_id=row.pk,
         attempt=row.attempt,
         status=row.status,
-        output=_open(key, row, "output_sealed") if completed else None,
-        size=len(row.output_sealed or b"") * PLAIN_FOR_SEALED,
+        output=output,
+        size=_size(row),
         labels=Labels.from_json(row.labels) if row.labels else Labels(),
         branch=row.branch or None,
         error_code=row.error_code,
@@ -141,6 +147,17 @@ def _recorded(key: DataKeyRef, row: NodeExecution) -> Recorded:
         due_at=row.due_at,
         pause=_pause(row),
     )
+
+
+def _size(row: NodeExecution) -> int:
+    """About how many bytes the output has."""
+    sealed = row.output_sealed or b""
+    whole = payloads.LARGEST_IN_ROW if payloads.is_stored(sealed) else len(sealed)
+    return whole * PLAIN_FOR_SEALED
+
+
+def _fetch(key: DataKeyRef, shelved: Shelved) -> Any:
+    return _open(key, NodeExecution.objects.get(pk=shelved.execution_id), "output_sealed")
 
 
 def _pause(row: NodeExecution) -> Pause | None:
@@ -171,7 +188,7 @@ def _find_lost_calls(live: LiveRun) -> None:
             live.recorded[path] = replace(found, interrupted=interrupted.sentence(tool_call))
 
 
-def _open(key: DataKeyRef, record: Run | NodeExecution, column: str) -> object:
+def _open(key: DataKeyRef, record: Run | NodeExecution, column: str) -> Any:
     return payloads.unseal(
         key,
         getattr(record, column),

@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, cast
 from uuid import UUID
 
 import orjson
@@ -17,7 +17,7 @@ from django.core import signing
 from django.db import transaction
 from django.utils.timezone import now
 
-from runs import checkpoint, children, claims, payloads, start, wake
+from runs import children, claims, payloads, start, wake
 from runs.errors import AnswerInvalid, AnswerRefused, CallbackUnknown, ClaimLost
 from runs.live_run import LiveRun
 from runs.models import Run, RunClaim, Wait, WaitKind
@@ -28,6 +28,7 @@ from tenancy.models import Domain, new_id
 from tenancy.permissions import Role
 from workflows import json_schemas
 from workflows.nodes import Answer, Json, Pause
+from workflows.nodes.contract import Verdict
 
 SIGNER = signing.Signer(salt="grove.callback")
 OUTSIDE = Actor(kind="service", id="callback", name="Whoever holds the callback's address")
@@ -43,7 +44,7 @@ def ask(
     *,
     path: str,
     attempt: int,
-    kind: str,
+    kind: Literal["callback", "approval"],
     question: Json,
     schema: Mapping[str, Any] | None,
     expires_at: datetime,
@@ -76,7 +77,7 @@ def ask(
     about: dict[str, Json] = {"wait": str(wait_id)}
     if approver:
         about["approver"] = approver
-    return Pause(kind=WaitKind(kind).value, until=expires_at, about=about), token
+    return Pause(kind=kind, until=expires_at, about=about), token
 
 
 def address_of(token: str) -> str:
@@ -217,7 +218,7 @@ def answer_of(live: LiveRun, pause: Pause, *, expired: bool) -> Answer:
     wait.refresh_from_db()
     value = payloads.unseal(
         live.key,
-        wait.answer_sealed or b"",
+        wait.answer_sealed,
         tenant_id=live.tenant.pk,
         table="runs_wait",
         row=wait.pk,
@@ -227,7 +228,7 @@ def answer_of(live: LiveRun, pause: Pause, *, expired: bool) -> Answer:
     return Answer(
         kind=pause.kind,
         output=None if decided else value,
-        verdict=wait.verdict,
+        verdict=cast(Verdict, wait.verdict),
         by=f"{wait.answered_by_kind}:{wait.answered_by_id}",
         sentence=value["reason"] if decided else "",
         about=pause.about,

@@ -66,6 +66,7 @@ class ToolAnswer:
 
 
 WaitKind = Literal["delay", "callback", "approval", "child"]
+Verdict = Literal["", "approved", "refused", "completed", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ class Answer:
     output: Json = None
     labels: Labels | None = None
     by: str = ""
-    verdict: Literal["", "approved", "refused", "completed", "failed", "cancelled"] = ""
+    verdict: Verdict = ""
     code: str = ""
     sentence: str = ""
     about: Mapping[str, Json] = field(default_factory=dict)
