@@ -90,6 +90,15 @@ class NodeGraph:
             if node.body is not None:
                 yield from node.body.walk()
 
+    def trail(self, node_id: str) -> tuple[str, ...]:
+        """The containers around a node, the outermost first, and the node itself. Raises KeyError."""
+        if node_id in self.by_id:
+            return (node_id,)
+        for node in self.nodes:
+            if node.body is not None and any(inner.id == node_id for inner in node.body.walk()):
+                return (node.id, *node.body.trail(node_id))
+        raise KeyError(node_id)
+
     def reads(self, node_id: str) -> frozenset[str]:
         """The names whose values this node is given, and where its labels come from."""
         return self._reads[node_id]

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import graphlay
 
-from workflows.graph import Graph
+from workflows.graph import Edge, Graph
 
 Direction = Literal["right", "down"]
 Point = tuple[float, float]
@@ -60,12 +60,21 @@ ICONS: Mapping[str, str] = {
     "redact": "lock",
     "condition": "split",
     "merge": "join",
+    "for_each": "layers",
+    "refine": "redo",
+    "sub_workflow": "flow",
+    "delay": "clock",
+    "callback": "bell",
+    "approval": "hand",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeLook:
-    """What a node shows: a title, a line below it, a state, and where a click leads."""
+    """What a node shows: a title, a line below it, a state, and where a click leads.
+
+    A container is one node, drawn as a pile; `inside` counts the nodes of its body.
+    """
 
     title: str
     kind: str
@@ -73,6 +82,7 @@ class NodeLook:
     state: str = "plain"
     href: str = ""
     selected: bool = False
+    inside: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +99,7 @@ class NodePicture:
     state: State
     href: str
     selected: bool
+    is_container: bool
 
     @property
     def label(self) -> str:
@@ -128,7 +139,7 @@ def draw_graph(
 ) -> GraphPicture:
     """The picture of a graph without cycles. `looks` has an entry for every node."""
     width = _width_for(looks)
-    topology = tuple((edge.source, edge.target, edge.branch or "") for edge in graph.edges)
+    topology = tuple((edge.source, edge.target, _word(edge)) for edge in graph.edges)
     places = _places(tuple(graph.order), topology, direction, width)
     nodes = tuple(_node(node, looks[node], places.nodes[node], width) for node in graph.order)
     edges = tuple(
@@ -138,9 +149,22 @@ def draw_graph(
     return GraphPicture(width=places.width, height=places.height, nodes=nodes, edges=edges)
 
 
+def _word(edge: Edge) -> str:
+    """What stands at an edge: its branch, and that there is a condition."""
+    return " ".join(part for part in (edge.branch or "", "if …" if edge.when else "") if part)
+
+
 def _width_for(looks: Mapping[str, NodeLook]) -> int:
-    longest = max((max(len(look.title), len(look.note) - 1) for look in looks.values()), default=0)
+    longest = max(
+        (max(len(look.title), len(_note(look)) - 1) for look in looks.values()), default=0
+    )
     return min(NODE_WIDTHS[1], max(NODE_WIDTHS[0], int(46 + SIGN_WIDTH * longest)))
+
+
+def _note(look: NodeLook) -> str:
+    if not look.inside:
+        return look.note
+    return f"{look.note} · {look.inside} node{'' if look.inside == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +267,12 @@ def _node(node: str, look: NodeLook, place: Point, width: int) -> NodePicture:
         height=NODE_HEIGHT,
         title=_cut(look.title, room),
         full_title=look.title,
-        note=_cut(look.note, room + 1),
+        note=_cut(_note(look), room + 1),
         icon=ICONS.get(look.kind, "tool"),
         state=STATES[look.state],
         href=look.href,
         selected=look.selected,
+        is_container=bool(look.inside),
     )
 
 
@@ -273,8 +298,10 @@ def _tone(source: str, target: str) -> str:
     """done: walked; hot: the run stands here; skip: not taken; todo: may come; plain: no run."""
     if "plain" in (source, target) or "problem" in (source, target):
         return "plain"
-    if target in ("skipped", "cancelled") or source in ("skipped", "cancelled", "failed"):
+    if target in ("skipped", "cancelled") or source in ("skipped", "cancelled"):
         return "skip"
+    if source == "failed" and target == "queued":
+        return "skip"  # what comes after a failure did not begin
     if target in ("running", "waiting"):
         return "hot"
     return "todo" if target == "queued" else "done"

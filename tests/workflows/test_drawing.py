@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from workflows.drawing import STATES, EdgePicture, NodeLook, NodePicture, draw_graph
+from workflows.drawing import ICONS, STATES, EdgePicture, NodeLook, NodePicture, draw_graph
+from workflows.expressions import Comparison
 from workflows.graph import Edge, Graph
+from workflows.nodes import KINDS
 
 GOLDEN = Path(__file__).parent / "golden" / "complaint_graph.json"
 COMPLAINT = Graph(
@@ -112,6 +114,7 @@ def test_branches_are_named_at_their_edges() -> None:
         ("completed", "skipped", "skip"),  # branch not taken
         ("skipped", "completed", "skip"),  # merge went on without it
         ("failed", "queued", "skip"),  # the run ends at the failure
+        ("failed", "completed", "done"),  # the run went on after it
         ("plain", "plain", "plain"),  # a version, not a run
     ],
 )
@@ -145,3 +148,30 @@ def test_paths_are_plain_numbers() -> None:
     picture = draw_graph(COMPLAINT, looks_of(COMPLAINT))
 
     assert all(re.fullmatch(r"[MLQ0-9. -]+", edge.path) for edge in picture.edges)
+
+
+def test_a_container_is_a_pile_with_the_count_of_its_nodes() -> None:
+    graph = Graph(["a", "b"], [Edge("a", "b")])
+    looks = {
+        "a": NodeLook(title="Each claim", kind="for_each", note="for_each", inside=3),
+        "b": NodeLook(title="One", kind="refine", note="refine", inside=1),
+    }
+
+    each, one = draw_graph(graph, looks).nodes
+
+    assert (each.is_container, each.note, each.icon) == (True, "for_each · 3 nodes", "layers")
+    assert one.label == "One refine · 1 node"
+    assert not draw_graph(graph, looks_of(graph)).nodes[0].is_container
+
+
+def test_an_edge_with_a_condition_says_so() -> None:
+    when = Comparison(left="{{ a }}", op=">", right=3)
+    graph = Graph(["a", "b"], [Edge("a", "b", "urgent", when)])
+
+    assert draw_graph(graph, looks_of(graph)).edges[0].label == "urgent if …"
+
+
+def test_every_kind_has_an_icon_that_the_sprite_has() -> None:
+    sprite = (Path(__file__).parents[2] / "templates/ui/_sprite.html").read_text()
+
+    assert all(f'id="i-{ICONS.get(kind, "tool")}"' in sprite for kind in KINDS)

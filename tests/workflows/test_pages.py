@@ -1,5 +1,7 @@
 """Pages of workflows: what authors and reviewers see and do, and who may not."""
 
+from pathlib import Path
+
 import pytest
 from django.test import Client
 
@@ -10,11 +12,13 @@ from tenancy.permissions import Role
 from tests.browser.bank import COMPLAINTS
 from tests.factories import make_client, make_member
 from tests.runs.making import make_model_group
+from tests.workflows.definition_texts import small
 from workflows import definitions, versions
 from workflows.models import Workflow, WorkflowVersion
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 SLUG = "complaint-handling"
+NESTED = (Path(__file__).parent / "nested.yaml").read_text()
 
 
 @pytest.fixture
@@ -22,6 +26,13 @@ def version(in_acme: Tenant) -> WorkflowVersion:
     make_model_group("http://127.0.0.1:9/v1")
     revision = definitions.import_definition(text=COMPLAINTS, by=actors.SYSTEM)
     return versions.create(revision=revision, by=actors.SYSTEM)
+
+
+def make_version_of(text: str) -> WorkflowVersion:
+    revision = definitions.import_definition(text=text, by=actors.SYSTEM)
+    made = versions.create(revision=revision, by=actors.SYSTEM)
+    versions.publish(version=made, by=actors.SYSTEM)
+    return made
 
 
 def browser(tenant: Tenant, role: Role) -> Client:
@@ -47,6 +58,25 @@ def test_graph_shows_the_selected_node_as_written(version: WorkflowVersion) -> N
     assert page.context["node"].id == "classify"
     assert page.context["spec"]["model_group"] == "default"
     assert "n--sel" in page.content.decode()
+
+
+def test_a_node_in_a_body_is_shown_with_the_bodies_around_it(version: WorkflowVersion) -> None:
+    make_version_of(small(name="scoring"))
+    text = NESTED.replace("scoring@3", "scoring@1")
+    nested = make_version_of(text)
+
+    page = browser(version.tenant, Role.REVIEWER).get("/workflows/claims/?node=draft")
+    shown = page.content.decode()
+
+    assert [body["container"].id for body in page.context["bodies"]] == ["each_claim", "improve"]
+    assert page.context["node"].id == "draft"
+    assert page.context["spec"]["prompt"].startswith("Round {{ round }}")
+    assert shown.count("n--sel") == 3  # the container, the container in it, the node
+    assert shown.count('id="a-plain"') == 1
+    assert "for_each · 2 nodes" in shown
+    assert "is given claim, index" in shown
+    assert "scoring@1" in shown
+    assert nested.number == 1
 
 
 def test_document_is_downloaded_as_markdown(version: WorkflowVersion) -> None:

@@ -1,6 +1,7 @@
 """One workflow at one version (or its draft): graph, definition, documentation, and its history."""
 
 import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_safe
 from tenancy.access import TenantRequest, permission_required
 from tenancy.permissions import Permission
 from workflows import document
-from workflows.definition import Definition
+from workflows.definition import Definition, NodeGraph
 from workflows.drawing import GraphPicture, NodeLook, draw_graph
 from workflows.models import DefinitionRevision, Workflow, WorkflowVersion
 
@@ -40,17 +41,12 @@ class Shown:
 @require_safe
 @permission_required(Permission.WORKFLOW_VIEW)
 def show_graph(request: TenantRequest, slug: str, number: int | None = None) -> HttpResponse:
-    """The graph, drawn down, with the selected node beside it."""
+    """The graph, drawn down, with the selected node beside it and the bodies it leads into below."""
     found = _find(slug, number)
     definition = _definition(found.revision)
     shown = _page(found, "graph")
     if definition is not None:
-        node = request.GET.get("node", "")
-        selected = node if node in definition.graph else definition.graph.order[0]
-        shown["picture"] = _draw(definition, selected)
-        shown["node"] = definition.node(selected)
-        shown["spec"] = _spec_of(definition, selected)
-        shown["definition"] = definition
+        shown |= _graph(definition, request.GET.get("node", ""))
     fragment = request.htmx and request.htmx.target == "live"
     template = "workflows/graph.html"
     return render(request, f"{template}#live" if fragment else template, shown)
@@ -159,28 +155,49 @@ def _definition(revision: DefinitionRevision | None) -> Definition | None:
     return revision.definition
 
 
-def _draw(definition: Definition, selected: str) -> GraphPicture:
+def _graph(definition: Definition, asked: str) -> dict[str, Any]:
+    """The graph and the bodies around the selected node, each with that part selected that leads to it."""
+    known = {node.id: node for node in definition.walk()}
+    selected = asked if asked in known else definition.graph.order[0]
+    trail = definition.trail(selected)
+    open_bodies = [known[node_id] for node_id in trail if known[node_id].body]
+    inner = [
+        {"container": node, "picture": _draw(node.body, trail), "given": sorted(node.body.given)}
+        for node in open_bodies
+        if node.body is not None
+    ]
+    return {
+        "picture": _draw(definition, trail),
+        "bodies": inner,
+        "node": known[selected],
+        "spec": _spec_of(definition.spec, trail),
+        "definition": definition,
+    }
+
+
+def _draw(graph: NodeGraph, trail: Collection[str]) -> GraphPicture:
     looks = {
         node.id: NodeLook(
             title=node.title or node.id,
             kind=node.kind,
             note=node.kind,
             href=f"?node={node.id}",
-            selected=node.id == selected,
+            selected=node.id in trail,
+            inside=len(node.body.nodes) if node.body else 0,
         )
-        for node in definition.nodes
+        for node in graph.nodes
     }
-    down = draw_graph(definition.graph, looks, direction="down")
-    return down if down.fits else draw_graph(definition.graph, looks)
+    down = draw_graph(graph.graph, looks, direction="down")
+    return down if down.fits else draw_graph(graph.graph, looks)
 
 
-def _spec_of(definition: Definition, node_id: str) -> dict[str, Any]:
+def _spec_of(spec: Mapping[str, Any], trail: Sequence[str]) -> dict[str, Any]:
     """The node as it is written, without what the page says elsewhere."""
-    told = ("id", "kind", "title", "description")
-    for node in definition.spec["nodes"]:
-        if node["id"] == node_id:
-            return {name: value for name, value in node.items() if name not in told}
-    raise KeyError(node_id)
+    told = ("id", "kind", "title", "description", "body")
+    node = next(each for each in spec["nodes"] if each["id"] == trail[0])
+    if trail[1:]:
+        return _spec_of(node["body"], trail[1:])
+    return {name: value for name, value in node.items() if name not in told}
 
 
 def _below_the_title(html: str) -> str:
