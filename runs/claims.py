@@ -23,16 +23,7 @@ LOCK_CLASS = 0x67726F76  # "grov": the first half of our advisory lock numbers
 HUNG_AFTER_SECONDS = 15
 PAUSE = timedelta(seconds=5)
 
-CLAIM = """
-UPDATE runs_runclaim SET worker_id = %s, token = token + 1, signalled = false,
-    heartbeat_at = clock_timestamp()
-WHERE run_id IN (
-    SELECT run_id FROM runs_runclaim WHERE wanted AND worker_id IS NULL
-        AND (not_before IS NULL OR not_before <= clock_timestamp())
-        AND tenant_id IN (SELECT id FROM tenancy_tenant WHERE status = 'active')
-    ORDER BY run_id LIMIT %s FOR UPDATE SKIP LOCKED)
-RETURNING run_id, tenant_id, token, losses
-"""
+CLAIM = "SELECT * FROM grove_claim(%s, %s)"  # runs/migrations/claim.sql
 
 BURY = """
 DELETE FROM runs_worker w
@@ -69,7 +60,8 @@ class Claim:
 def claim_waiting(*, worker: Worker, limit: int) -> list[Claim]:
     """Claim up to `limit` runs that wait for a worker, oldest first. Two workers never get the same one.
 
-    Runs of a tenant that is suspended wait until it is restored.
+    Runs of a tenant that is suspended wait until it is restored; of one with a quota of runs under way, as many are
+    held by workers as it says, child runs among them, and the others wait for a place.
     """
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, [worker.pk, limit])

@@ -42,7 +42,7 @@ class RunClaim(models.Model):
     class Meta:
         indexes = (
             models.Index(
-                fields=["run_id"],
+                fields=["tenant_id", "run_id"],
                 name="claim_waiting",
                 condition=models.Q(wanted=True, worker_id=None),
             ),

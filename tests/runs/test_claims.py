@@ -13,8 +13,12 @@ from django.utils.timezone import now
 
 from runs import claims
 from runs.models import Run, RunClaim, Worker
+from tenancy import actors, quotas
+from tenancy.context import tenant_context
 from tenancy.models import Tenant, TenantStatus
-from tests.runs.making import in_threads, make_run, wait_until
+from tenancy.quotas import Limits
+from tests.runs import definitions
+from tests.runs.making import in_threads, make_run, make_version, wait_until
 from workflows.models import WorkflowVersion
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -252,3 +256,76 @@ def test_a_lost_lifeline_is_seen_by_the_server(worker: Worker) -> None:
 
     assert not Worker.objects.filter(pk=other.pk).exists()
     lifeline.close()
+
+
+# -- quotas -----------------------------------------------------------------------------------------------------------
+
+
+def limit_to(concurrent_runs: int | None) -> None:
+    quotas.set_limits(
+        limits=Limits(concurrent_runs=concurrent_runs, when_full="queue"),
+        reason="For a test.",
+        by=actors.SYSTEM,
+    )
+
+
+def held_of(tenant: Tenant) -> int:
+    return RunClaim.objects.filter(tenant_id=tenant.pk, worker_id__isnull=False).count()
+
+
+def test_workers_hold_no_more_runs_of_a_tenant_than_its_quota_says(
+    in_acme: Tenant, chain: WorkflowVersion
+) -> None:
+    limit_to(3)
+    for _ in range(20):
+        make_run(chain)  # queued: when all places are taken, a start waits for one
+    registered = [claims.register() for _ in range(8)]
+    most: list[int] = []
+
+    def act(number: int) -> int:
+        worker, finished = registered[number][0], 0
+        while RunClaim.objects.filter(tenant_id=in_acme.pk, wanted=True).exists():
+            for claim in claims.claim_waiting(worker=worker, limit=5):
+                most.append(held_of(in_acme))
+                claims.let_rest(claim)
+                finished += 1
+        return finished
+
+    finished = in_threads(8, act)
+
+    for _, lifeline in registered:
+        assert lifeline is not None
+        lifeline.close()
+    assert sum(finished) == 20
+    assert max(most) <= 3
+
+
+def test_runs_that_wait_for_a_place_do_not_hold_up_other_tenants(
+    worker: Worker, in_acme: Tenant, chain: WorkflowVersion, beta: Tenant
+) -> None:
+    limit_to(1)
+    ours = [make_run(chain).pk for _ in range(50)]
+    with tenant_context(beta):
+        theirs = make_run(make_version(definitions.CHAIN)).pk
+
+    won = [claim.run_id for claim in claims.claim_waiting(worker=worker, limit=10)]
+
+    assert won == [ours[0], theirs]
+    assert claims.claim_waiting(worker=worker, limit=10) == []
+
+
+def test_a_higher_limit_and_none_let_more_come(
+    worker: Worker, in_acme: Tenant, chain: WorkflowVersion
+) -> None:
+    limit_to(0)
+    for _ in range(6):
+        make_run(chain)
+
+    def won() -> int:
+        return len(claims.claim_waiting(worker=worker, limit=10))
+
+    assert won() == 0
+    limit_to(2)
+    assert won() == 2
+    limit_to(None)
+    assert won() == 4
