@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workflows.api import models, workflows
+from workflows.api import destinations, models, workflows
 
 app_name = "api-workflows"
 urlpatterns = [
@@ -42,6 +42,23 @@ urlpatterns = [
     path("deployments", models.DeploymentList.as_view(), name="deployments"),
     path("deployments/<slug:name>", models.DeploymentResource.as_view(), name="deployment"),
     path("deployments/<slug:name>/prices", models.PriceList.as_view(), name="prices"),
+    path("destinations", destinations.DestinationList.as_view(), name="destinations"),
+    path(
+        "destinations/<slug:name>", destinations.DestinationResource.as_view(), name="destination"
+    ),
+    path(
+        "storage-profiles", destinations.StorageProfileList.as_view(), name="storage-profiles"
+    ),
+    path(
+        "storage-profiles/<slug:name>",
+        destinations.StorageProfileResource.as_view(),
+        name="storage-profile",
+    ),
+    path(
+        "storage-profiles/<slug:name>/objects",
+        destinations.StoredObjects.as_view(),
+        name="stored-objects",
+    ),
     path("model-groups", models.ModelGroupList.as_view(), name="model-groups"),
     path("model-groups/<slug:name>", models.ModelGroupResource.as_view(), name="model-group"),
 ]
