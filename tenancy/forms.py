@@ -1,7 +1,7 @@
-"""What people may send about members and tokens. Forms check and shape; the verbs decide."""
+"""What people may send about members, tokens, secrets and quotas. Forms check and shape; the verbs decide."""
 
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, Self
 
 from allauth.account.adapter import get_adapter
 from django import forms
@@ -10,8 +10,10 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.timezone import now
 
-from tenancy.models import Membership
+from tenancy.models import Membership, MoneyPeriod, WhenFull
+from tenancy.money import MILLION, to_amount
 from tenancy.permissions import Permission, Role
+from tenancy.quotas import LONGEST_REASON, MOST_RUNS, Limits
 
 FIELD = {"class": "field"}
 
@@ -81,6 +83,92 @@ class SecretForm(forms.Form):
         widget=forms.PasswordInput(attrs={**FIELD, "autocomplete": "off"}),
         help_text="Replaces the value kept under this name.",
     )
+
+
+class QuotaForm(forms.Form):
+    """Limits, all at once. An empty field is no limit."""
+
+    concurrent_runs = forms.IntegerField(
+        label="Runs under way at once",
+        required=False,
+        min_value=0,
+        max_value=MOST_RUNS,
+        widget=forms.NumberInput(attrs=FIELD),
+    )
+    when_full = forms.ChoiceField(
+        label="A start when all places are taken",
+        choices=WhenFull.choices,
+        widget=forms.Select(attrs=FIELD),
+    )
+    runs_per_hour = forms.IntegerField(
+        label="Starts in an hour",
+        required=False,
+        min_value=0,
+        max_value=MOST_RUNS,
+        widget=forms.NumberInput(attrs=FIELD),
+    )
+    money = forms.DecimalField(
+        label="Money",
+        required=False,
+        min_value=0,
+        max_digits=15,
+        decimal_places=6,
+        widget=forms.NumberInput(attrs={**FIELD, "step": "any"}),
+        help_text="Reserved and spent by all runs in the period.",
+    )
+    money_currency = forms.RegexField(
+        r"^[A-Z]{3}$",
+        label="Currency",
+        initial="EUR",
+        required=False,
+        widget=forms.TextInput(attrs={**FIELD, "maxlength": 3}),
+    )
+    money_period = forms.ChoiceField(
+        label="Period",
+        choices=MoneyPeriod.choices,
+        initial=MoneyPeriod.MONTH,
+        required=False,
+        widget=forms.Select(attrs=FIELD),
+    )
+    reason = forms.CharField(
+        max_length=LONGEST_REASON,
+        widget=forms.TextInput(attrs=FIELD),
+        help_text="Kept with this revision: name no person here.",
+    )
+
+    @classmethod
+    def showing(cls, limits: Limits) -> Self:
+        """The form as it is before anybody typed: what is in force, and no reason yet."""
+        return cls(
+            initial={
+                "concurrent_runs": limits.concurrent_runs,
+                "when_full": limits.when_full,
+                "runs_per_hour": limits.runs_per_hour,
+                "money": None if limits.money_micros is None else to_amount(limits.money_micros),
+                "money_currency": limits.money_currency or "EUR",
+                "money_period": limits.money_period or MoneyPeriod.MONTH,
+            }
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("money") is not None:
+            for name in ("money_currency", "money_period"):
+                if not cleaned.get(name) and name not in self.errors:
+                    self.add_error(name, "An amount of money needs this.")
+        return cleaned
+
+    def limits(self) -> Limits:
+        told = self.cleaned_data
+        money = told["money"]
+        return Limits(
+            concurrent_runs=told["concurrent_runs"],
+            when_full=told["when_full"],
+            runs_per_hour=told["runs_per_hour"],
+            money_micros=None if money is None else int(money * MILLION),
+            money_currency="" if money is None else told["money_currency"],
+            money_period="" if money is None else told["money_period"],
+        )
 
 
 class JoinForm(forms.Form):

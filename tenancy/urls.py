@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenancy.views import ledger, members, secrets, tokens
+from tenancy.views import ledger, members, quotas, secrets, tokens
 
 app_name = "tenancy"
 urlpatterns = [
@@ -12,6 +12,8 @@ urlpatterns = [
     path("members/<uuid:membership_id>/", members.show_member, name="member"),
     path("members/<uuid:membership_id>/role/", members.change_role, name="change-role"),
     path("members/<uuid:membership_id>/remove/", members.remove_member, name="remove-member"),
+    path("quotas/", quotas.show_quotas, name="quotas"),
+    path("quotas/set/", quotas.set_quotas, name="set-quotas"),
     path("join/<str:invitation>/", members.join, name="join"),
     path("secrets/", secrets.list_secrets, name="secrets"),
     path("secrets/put/", secrets.put_secret, name="put-secret"),

@@ -243,6 +243,7 @@ NAVIGATION = (
         (
             ("tenancy:members", "users", "Members", Permission.MEMBER_VIEW),
             ("tenancy:tokens", "lock", "API tokens", Permission.TOKEN_EDIT),
+            ("tenancy:quotas", "clock", "Quotas", Permission.TENANT_VIEW),
             ("api:docs", "code", "API", Permission.RUN_VIEW),
         ),
     ),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenancy.api import ledger, resources, secrets, tenants
+from tenancy.api import ledger, quotas, resources, secrets, tenants
 
 app_name = "api-tenancy"
 urlpatterns = [
@@ -11,6 +11,8 @@ urlpatterns = [
     path("tenants", tenants.TenantList.as_view(), name="tenants"),
     path("tenants/<str:slug>/suspend", tenants.SuspendTenant.as_view(), name="suspend-tenant"),
     path("tenants/<str:slug>/restore", tenants.RestoreTenant.as_view(), name="restore-tenant"),
+    path("quotas", quotas.Quotas.as_view(), name="quotas"),
+    path("quotas/revisions", quotas.QuotaRevisions.as_view(), name="quota-revisions"),
     path("members", resources.MemberList.as_view(), name="members"),
     path("members/<uuid:membership_id>", resources.MemberResource.as_view(), name="member"),
     path("secrets", secrets.SecretList.as_view(), name="secrets"),
