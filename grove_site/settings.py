@@ -165,6 +165,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600.0,
         "options": {"expires": 300},
     },
+    "sweep stores": {
+        "task": "workflows.tasks.chore_sweep_stores",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
     "finish disposals": {
         "task": "compliance.tasks.chore_finish_disposals",
         "schedule": 60.0,

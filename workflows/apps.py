@@ -11,8 +11,11 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         from compliance import disposables
         from tenancy import exports
-        from workflows.disposal import WorkflowDisposable
+        from workflows import stored_objects, stores
+        from workflows.disposal import StoredObjectDisposable, WorkflowDisposable
         from workflows.models.definition import open_for_export
 
         disposables.register(WorkflowDisposable())
+        disposables.register(StoredObjectDisposable())
+        stores.register_keeper(stored_objects.TABLE, stored_objects.find_kept)
         exports.register_opener("workflows.RevisionContent", open_for_export)

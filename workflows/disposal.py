@@ -11,8 +11,8 @@ from uuid import UUID
 from django.db.models import Count, QuerySet
 
 from compliance.disposables import PlanLine
-from workflows import versions
-from workflows.models import DefinitionRevision, RevisionContent, Workflow
+from workflows import stored_objects, versions
+from workflows.models import DefinitionRevision, RevisionContent, StoredObject, Workflow
 
 
 class WorkflowDisposable:
@@ -61,4 +61,34 @@ def _lines(workflows: QuerySet[Workflow]) -> list[PlanLine]:
             parts={"definition_revision": counts.get(workflow.pk, 0)},
         )
         for workflow in workflows.filter(disposed_at__isnull=True).select_related("head")
+    ]
+
+
+class StoredObjectDisposable:
+    """A version of an object that a run wrote. It goes along with its run."""
+
+    kind = "stored_object"
+    label = "Stored object"
+    parent = "run"
+
+    def find(self, ids: Collection[UUID]) -> Sequence[PlanLine]:
+        return _object_lines(StoredObject.objects.filter(pk__in=ids))
+
+    def find_below(self, parents: Collection[UUID]) -> Sequence[PlanLine]:
+        return _object_lines(StoredObject.objects.filter(run_id__in=parents))
+
+    def check(self, ids: Collection[UUID]) -> None:
+        """An object may go at any time: who reads it afterwards is told that it is gone."""
+
+    def data_keys(self, ids: Collection[UUID]) -> Sequence[UUID]:
+        return list(StoredObject.objects.filter(pk__in=ids).values_list("data_key_id", flat=True))
+
+    def erase(self, ids: Collection[UUID], *, at: datetime) -> int:
+        return stored_objects.erase(ids)
+
+
+def _object_lines(versions: QuerySet[StoredObject]) -> list[PlanLine]:
+    return [
+        PlanLine(kind=StoredObjectDisposable.kind, id=version.pk, fingerprint=version.commitment)
+        for version in versions
     ]

@@ -5,6 +5,7 @@ A file is whole or it is not there: written aside, synced, then renamed. Rows na
 such rows registers a keeper, so that the sweep can tell a file that nobody names.
 """
 
+import contextlib
 import errno
 import os
 import re
@@ -54,7 +55,8 @@ def put(key: Key, place: Place, sealed: bytes, *, profile: str = PAYLOADS) -> st
         aside.rename(path)
         _sync(path.parent)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink()
         if error.errno in _FULL:
             raise StoreFull from error
         raise StoreBroken(f"The store cannot be written to ({type(error).__name__}).") from error

@@ -327,7 +327,9 @@ def lose_a_worker_in_a_call(*, idempotent: bool) -> tuple[Run, list[Asked]]:
 
 def test_an_effect_that_was_had_is_not_had_again(in_acme: Tenant) -> None:
     """The code fails after its call; tried again, it gets the recorded answer, and the host is not asked."""
-    text = definitions.HEAD + """  - id: work
+    text = (
+        definitions.HEAD
+        + """  - id: work
     kind: code
     title: Work
     after: [start]
@@ -338,6 +340,7 @@ def test_an_effect_that_was_had_is_not_had_again(in_acme: Tenant) -> None:
       said["json"]["missing"]
   - {{id: result, kind: output, title: Result, after: [work], value: 1}}
 """
+    )
     with ScriptedHost() as host:
         make_destination(host)
         run = execute(make_run(make_version(trusted(text.replace("{url}", host.url)))))

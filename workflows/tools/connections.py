@@ -6,6 +6,7 @@ against the name all the same.
 
 import ipaddress
 import os
+import re
 import socket
 import threading
 import time
@@ -24,6 +25,7 @@ MOST_ADDRESSES = 3
 PORTS: Final = {"http": 80, "https": 443}
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+_HOST: Final = re.compile(r"[a-z0-9_.-]{1,253}|[0-9a-f:.]{2,45}")
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address at its end
 
 _clients: dict[tuple[int, str], httpx.Client] = {}
@@ -76,7 +78,8 @@ def read_url(text: str) -> Url:
         host = url.raw_host.decode("ascii").lower().removesuffix(".")
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
         raise ToolError(ToolFailure.BAD_REQUEST, "This is not an address of the web.") from error
-    if url.scheme not in PORTS or not host:
+    port = url.port or PORTS.get(url.scheme, 0)
+    if url.scheme not in PORTS or not _HOST.fullmatch(host) or port > 65_535:
         sentence = "An address begins with https:// or http:// and names a host."
         raise ToolError(ToolFailure.BAD_REQUEST, sentence)
     if url.userinfo:
@@ -85,7 +88,7 @@ def read_url(text: str) -> Url:
     return Url(
         scheme=url.scheme,
         host=host,
-        port=url.port or PORTS[url.scheme],
+        port=port,
         target=url.raw_path.decode("ascii") or "/",
     )
 
