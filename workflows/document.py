@@ -1,7 +1,7 @@
 """The document of a version for the compliance officer: the same bytes for the same version and date."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,15 +12,19 @@ from django.utils.timezone import now
 from compliance.labels import DataClass
 from compliance.models import PolicyActivation
 from compliance.policy import rules
-from workflows import document_text
-from workflows.document_text import (
+from workflows import document_text, document_tools, pinned, versions
+from workflows.definition import Definition, NodeGraph
+from workflows.document_facts import (
     DeploymentFacts,
     DocumentFacts,
     NodeFacts,
+    PinnedFacts,
     PolicyFacts,
     Step,
     VersionFacts,
+    papers_in_words,
 )
+from workflows.errors import ContentDisposed, PinnedVersionMissing
 from workflows.models import Documentation, RegisterKind, WorkflowVersion
 from workflows.providers import register
 
@@ -56,7 +60,7 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
     )
     policy = _policy(as_of)
     groups = {name: _deployments(name, as_of) for name in sorted(definition.model_groups)}
-    versions = [_version(each, as_of) for each in _versions_until(version, as_of)]
+    told = tuple(_version(each, as_of) for each in _versions_until(version, as_of))
     return DocumentFacts(
         name=workflow.slug,
         title=definition.title,
@@ -74,21 +78,67 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
         nodes=_nodes(definition, dict(written.node_texts) if written else {}),
         groups=groups,
         policy=policy,
-        versions=tuple(versions),
+        versions=told,
         documented_at=written.created_at if written else None,
+        tools=document_tools.gather(definition, as_of),
+        pinned=_pinned(version),
+        budget=(budget.amount_micros, budget.currency) if (budget := definition.budget) else None,
     )
 
 
-def _nodes(definition: Any, texts: dict[str, str]) -> tuple[NodeFacts, ...]:
-    by_id = {node["id"]: node for node in definition.spec["nodes"]}
-    return tuple(
-        NodeFacts(
+def _nodes(definition: Definition, texts: dict[str, str]) -> tuple[NodeFacts, ...]:
+    return tuple(_nodes_of(definition, definition.spec["nodes"], texts))
+
+
+def _nodes_of(
+    graph: NodeGraph,
+    written: Iterable[dict[str, Any]],
+    texts: dict[str, str],
+    *,
+    before: str = "",
+    container: str = "",
+) -> Iterator[NodeFacts]:
+    """The nodes in the order they run; those of a body right after their container."""
+    by_id = {node["id"]: node for node in written}
+    for number, node_id in enumerate(graph.graph.order, start=1):
+        spec, place = by_id[node_id], f"{before}{number}"
+        yield NodeFacts(
             id=node_id,
-            description=texts.get(node_id, str(by_id[node_id].get("description") or "")),
-            spec=by_id[node_id],
-            after=tuple(str(edge) for edge in definition.graph.edges_into(node_id)),
+            description=texts.get(node_id, str(spec.get("description") or "")),
+            spec=spec,
+            after=tuple(str(edge) for edge in graph.graph.edges_into(node_id)),
+            place=place,
+            container=container,
+            leads=tuple(
+                (edge.branch or "", edge.target) for edge in graph.graph.edges_out_of(node_id)
+            ),
         )
-        for node_id in definition.graph.order
+        body = graph.node(node_id).body
+        if body is not None:
+            inside = spec["body"]["nodes"]
+            yield from _nodes_of(body, inside, texts, before=f"{place}.", container=node_id)
+
+
+def _pinned(version: WorkflowVersion) -> tuple[PinnedFacts, ...]:
+    """Every version that it leads to; of workflows that were disposed of, the names that this one says."""
+    definition = version.revision.definition
+    try:
+        names = frozenset(versions.closure(version=version))
+    except (PinnedVersionMissing, ContentDisposed):
+        names = definition.sub_workflows
+    known = pinned.find(names)
+    return tuple(
+        PinnedFacts(
+            name=name,
+            title=known[name].revision.definition.title if name in known else "Disposed of",
+            digest=known[name].digest if name in known else "",
+            used_by=tuple(
+                node.id
+                for node in definition.walk()
+                if node.kind == "sub_workflow" and node.config.workflow == name
+            ),
+        )
+        for name in sorted(names)
     )
 
 
@@ -107,28 +157,11 @@ def _deployments(group: str, as_of: datetime) -> tuple[DeploymentFacts, ...]:
                 provider=str(provider.get("title") or provider_name),
                 region=str(provider.get("region") or ""),
                 is_external=provider.get("egress") != "internal",
-                papers=_papers(provider),
+                papers=papers_in_words(provider, of_model=True),
                 enabled=bool(deployment.get("enabled")) and bool(provider.get("enabled")),
             )
         )
     return tuple(found)
-
-
-def _papers(provider: dict[str, Any]) -> str:
-    said = [
-        words
-        for fact, words in (
-            ("baa", "business associate agreement"),
-            ("dpa", "data processing agreement"),
-            ("zero_retention", "keeps nothing"),
-        )
-        if provider.get(fact)
-    ]
-    if provider.get("trains_on_data", True):
-        said.append("may train on what it is sent")
-    if provider.get("papers_expire_on"):
-        said.append(f"valid until {provider['papers_expire_on']}")
-    return ", ".join(said)
 
 
 def _policy(as_of: datetime) -> PolicyFacts | None:

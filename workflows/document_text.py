@@ -1,100 +1,18 @@
 """The words of the document. Pure: the same facts give the same bytes."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from compliance.labels import DataClass
 from workflows import node_words
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeFacts:
-    id: str
-    description: str
-    spec: Mapping[str, Any]
-    after: tuple[str, ...]
-
-    @property
-    def kind(self) -> str:
-        return str(self.spec["kind"])
-
-    @property
-    def title(self) -> str:
-        return str(self.spec.get("title") or self.id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentFacts:
-    name: str
-    model: str
-    clearance: DataClass
-    provider: str
-    region: str
-    is_external: bool
-    papers: str
-    enabled: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyFacts:
-    """`rules` are (id, title, effect)."""
-
-    number: int
-    digest: str
-    since: datetime
-    rules: tuple[tuple[str, str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step in a version's life."""
-
-    state: str
-    at: datetime
-    by: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionFacts:
-    number: int
-    digest: str
-    summary: str
-    author: str
-    saved_at: datetime
-    steps: tuple[Step, ...]
-
-    @property
-    def state(self) -> str:
-        return self.steps[-1].state if self.steps else "not made yet"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentFacts:
-    """What the document says. `versions` ends with the one it is about; `nodes` are in the order they run."""
-
-    name: str
-    title: str
-    description: str
-    data_class: DataClass
-    number: int
-    digest: str
-    on_worker_loss: str
-    purpose: str
-    owner: str
-    category: str
-    legal_basis: str
-    people_concerned: str
-    retention_days: int | None
-    nodes: tuple[NodeFacts, ...]
-    groups: Mapping[str, tuple[DeploymentFacts, ...]]
-    policy: PolicyFacts | None
-    versions: tuple[VersionFacts, ...]
-    documented_at: datetime | None = None
-
+from workflows.document_facts import (
+    DocumentFacts,
+    NodeFacts,
+    PinnedFacts,
+    PolicyFacts,
+    ToolFacts,
+    VersionFacts,
+)
 
 NOT_SAID = "*Not said yet.*"
 
@@ -114,11 +32,12 @@ def write(facts: DocumentFacts) -> str:
         "## Models and providers",
         *_models(facts),
         "## Tools and connectors",
-        "None. No node of this version can act on another system.",
+        *_tools(facts.tools),
+        *_pinned(facts.pinned),
         "## Where data goes",
         *_flow(facts),
         "## People in the loop",
-        "No node of this version waits for a person. Its result is a proposal until somebody acts on it.",
+        *_people(facts.nodes),
         "## Policies in force",
         *_policies(facts.policy),
         "## Approvals and publication",
@@ -152,6 +71,7 @@ def _overview(facts: DocumentFacts) -> str:
         ("Owner", plain(facts.owner) or NOT_SAID),
         ("Category", plain(facts.category) or NOT_SAID),
         ("Nodes", str(len(facts.nodes))),
+        *_budget(facts),
         ("Stands since", moment(_last_change(facts))),
     ]
     return _table(("", ""), rows)
@@ -169,17 +89,37 @@ def _purpose(facts: DocumentFacts) -> Iterator[str]:
         yield _prose(text)
 
 
+def _budget(facts: DocumentFacts) -> list[tuple[str, str]]:
+    if facts.budget is None:
+        return []
+    micros, currency = facts.budget
+    return [("Budget of a run", f"{micros / 1_000_000:,.2f} {currency}")]
+
+
 def _graph(nodes: Sequence[NodeFacts]) -> str:
     """The graph in Mermaid, whose signs are kept out of titles by its own entities."""
-    number = {node.id: f"n{place}" for place, node in enumerate(nodes, start=1)}
-    lines = ["```mermaid", "flowchart LR"]
-    lines += [f'    {number[node.id]}["{_mermaid(node.title)}"]' for node in nodes]
+    number = {node.id: f"n{node.place.replace('.', '_')}" for node in nodes}
+    lines = ["```mermaid", "flowchart LR", *_boxes(nodes, "", number, "    ")]
     for node in nodes:
         for edge in node.after:
             source, _, branch = edge.partition(":")
             arrow = f'-->|"{_mermaid(branch)}"|' if branch else "-->"
             lines.append(f"    {number[source]} {arrow} {number[node.id]}")
     return "\n".join([*lines, "```"])
+
+
+def _boxes(
+    nodes: Sequence[NodeFacts], container: str, number: dict[str, str], margin: str
+) -> Iterator[str]:
+    for node in nodes:
+        if node.container != container:
+            continue
+        if any(inner.container == node.id for inner in nodes):
+            yield f'{margin}subgraph {number[node.id]}["{_mermaid(node.title)}"]'
+            yield from _boxes(nodes, node.id, number, f"{margin}    ")
+            yield f"{margin}end"
+        else:
+            yield f'{margin}{number[node.id]}["{_mermaid(node.title)}"]'
 
 
 def _mermaid(text: str) -> str:
@@ -192,23 +132,98 @@ def _mermaid(text: str) -> str:
 def _order(nodes: Sequence[NodeFacts]) -> str:
     rows = [
         (
-            str(place),
+            node.place,
             f"`{node.id}`",
             plain(node.title),
             node.kind,
             ", ".join(f"`{edge}`" for edge in node.after) or "–",
         )
-        for place, node in enumerate(nodes, start=1)
+        for node in nodes
     ]
     return _table(("Order", "Node", "Title", "Kind", "After"), rows)
 
 
 def _nodes(nodes: Iterable[NodeFacts]) -> Iterator[str]:
-    for place, node in enumerate(nodes, start=1):
-        yield f"### {place}. {plain(node.title)} (`{node.id}`)"
+    for node in nodes:
+        yield f"### {node.place}. {plain(node.title)} (`{node.id}`)"
         yield _prose(node.description)
+        if node.container:
+            yield f"Inside of `{node.container}`."
         yield node_words.describe(node.spec, plain)
         yield from (fenced(text) for text in node_words.instructions(node.spec))
+        yield node_words.conditions(node.spec, plain)
+        yield node_words.troubles(node.spec, plain, failed=_leads(node, "failed"))
+
+
+def _tools(tools: Sequence[ToolFacts]) -> Iterator[str]:
+    if not tools:
+        yield "None. No node of this version can act on another system."
+        return
+    yield (
+        "Each call is decided by the policy before it is made, and kept on record. A host or store that is not "
+        "declared is refused."
+    )
+    rows = [
+        (
+            f"`{each.node}`",
+            plain(each.tool),
+            plain(each.does),
+            plain(each.where) or "as the run decides",
+            _standing(each),
+        )
+        for each in tools
+    ]
+    yield _table(("Node", "Tool", "What it does", "Where, as written", "Declared as"), rows)
+
+
+def _standing(tool: ToolFacts) -> str:
+    if tool.place is None:
+        return "seen in the run" if "{{" in tool.where or not tool.where else "not declared"
+    switched = "" if tool.place.enabled else " (switched off)"
+    papers = f"; {tool.place.papers}" if tool.place.papers else ""
+    return plain(tool.place.title or tool.place.name) + switched + plain(papers)
+
+
+def _pinned(pinned: Sequence[PinnedFacts]) -> Iterator[str]:
+    if not pinned:
+        return
+    yield "## Other workflows"
+    yield "Runs of these versions are started. Each has a document of its own."
+    rows = [
+        (
+            f"`{each.name}`",
+            plain(each.title),
+            ", ".join(f"`{node}`" for node in each.used_by) or "through another",
+            f"`{each.digest[:16]}`",
+        )
+        for each in pinned
+    ]
+    yield _table(("Version", "Title", "Started by", "Digest begins"), rows)
+
+
+def _people(nodes: Sequence[NodeFacts]) -> Iterator[str]:
+    asking = [node for node in nodes if node.kind == "approval"]
+    if not asking:
+        yield (
+            "No node of this version waits for a person. Its result is a proposal until somebody acts on it."
+        )
+        return
+    rows = [
+        (
+            f"`{node.id}`",
+            plain(str(node.spec["approver"]).replace("_", " ")),
+            node_words.lasting(node.spec["expires_in_seconds"]),
+            _leads(node, "approved") or "nothing more comes after it",
+            _leads(node, "refused") or "the run fails",
+        )
+        for node in asking
+    ]
+    yield "The run waits at these nodes until a person has decided."
+    yield _table(("Node", "Role", "Time to decide", "Approved", "Refused"), rows)
+
+
+def _leads(node: NodeFacts, branch: str) -> str:
+    return ", ".join(f"`{target}`" for taken, target in node.leads if taken == branch)
 
 
 def _models(facts: DocumentFacts) -> Iterator[str]:
@@ -275,6 +290,19 @@ def _flow(facts: DocumentFacts) -> Iterator[str]:
                     "yes" if fits else f"refused: may see up to {each.clearance.word}",
                 )
             )
+    for tool in facts.tools:
+        if tool.place is not None:
+            fits = tool.place.clearance >= facts.data_class
+            rows.append(
+                (
+                    f"`{tool.node}`",
+                    facts.data_class.word,
+                    plain(tool.place.title or tool.place.name),
+                    plain(tool.place.region) or "unknown",
+                    "outside" if tool.place.is_external else "inside",
+                    "yes" if fits else f"refused: may see up to {tool.place.clearance.word}",
+                )
+            )
     if rows:
         yield _table(("From node", "Class", "To", "Region", "Runs", "Allowed by clearance"), rows)
     else:
@@ -287,7 +315,7 @@ def _policies(policy: PolicyFacts | None) -> Iterator[str]:
         return
     yield (
         f"Policy {policy.number}, in force since {moment(policy.since)}, digest `{policy.digest}`. "
-        "It is asked before every model call; what it does not allow is refused."
+        "It is asked before every model call and every tool call; what it does not allow is refused."
     )
     rows = [(f"`{rule}`", plain(title) or "–", effect) for rule, title, effect in policy.rules]
     yield _table(("Policy", "What it says", "Effect"), rows)

@@ -92,7 +92,7 @@ def of_definition(definition: Definition) -> Texts:
         legal_basis=str(said.get("legal_basis") or ""),
         people_concerned=str(said.get("people_concerned") or ""),
         retention_days=said.get("retention_days"),
-        node_texts={node.id: node.description for node in definition.nodes if node.description},
+        node_texts={node.id: node.description for node in definition.walk() if node.description},
     )
 
 

@@ -10,23 +10,34 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
 _TOP_ORDER = (
-    "grove", "name", "title", "description", "data_class", "on_worker_loss", "documentation",
-    "nodes",
+    "grove", "name", "title", "description", "data_class", "on_worker_loss", "budget",
+    "documentation", "nodes",
 )  # fmt: skip
 _NODE_ORDER = ("id", "kind", "title", "description", "after")
 
 
 def to_yaml(spec: Mapping[str, Any]) -> str:
     """The spec as YAML 1.2. Members every definition has come first; others as they were written."""
-    ordered = _in_order(spec, _TOP_ORDER)
-    if isinstance(ordered.get("nodes"), list):
-        ordered["nodes"] = [
-            _in_order(node, _NODE_ORDER) if isinstance(node, Mapping) else node
-            for node in ordered["nodes"]
-        ]
+    ordered = _with_nodes_in_order(_in_order(spec, _TOP_ORDER))
     stream = StringIO()
     _writer().dump(_dressed(ordered), stream)
     return stream.getvalue()
+
+
+def _with_nodes_in_order(values: dict[str, Any]) -> dict[str, Any]:
+    """Of a definition or a body, and of the bodies in it."""
+    if not isinstance(values.get("nodes"), list):
+        return values
+    return values | {"nodes": [_node_in_order(node) for node in values["nodes"]]}
+
+
+def _node_in_order(node: Any) -> Any:
+    if not isinstance(node, Mapping):
+        return node
+    ordered = _in_order(node, _NODE_ORDER)
+    if isinstance(ordered.get("body"), Mapping):
+        ordered["body"] = _with_nodes_in_order(dict(ordered["body"]))
+    return ordered
 
 
 def _in_order(values: Mapping[str, Any], first: tuple[str, ...]) -> dict[str, Any]:

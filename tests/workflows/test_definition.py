@@ -8,14 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compliance.labels import DataClass, Integrity
-from workflows.definition import digest, of_spec, parse
+from workflows.definition import Budget, Edge, digest, of_spec, parse
 from workflows.definition_schema import definition_schema
 from workflows.errors import DefinitionInvalid
+from workflows.expressions import Comparison
 from workflows.json_schemas import check_schema, faults
 from workflows.source import read
 from workflows.yaml_text import to_yaml
 
 GOOD = (Path(__file__).parent / "good.yaml").read_text()
+NESTED = (Path(__file__).parent / "nested.yaml").read_text()
 # What a definition can carry: no lone surrogates, no null characters.
 TEXTS = st.text(
     st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=40
@@ -126,6 +128,101 @@ def test_a_prompt_is_written_as_a_block_that_people_can_read():
     assert to_yaml({"prompt": "Sort this:\n\n{{ mask.text }}\n"}) == (
         "prompt: |\n  Sort this:\n\n  {{ mask.text }}\n"
     )
+
+
+def test_an_edge_may_be_written_with_a_condition():
+    edge = parse(NESTED).node("each_claim").body.node("improve").after[0]
+
+    assert (edge.source, edge.branch) == ("read_claim", None)
+    assert edge.when == Comparison(left="{{ read_claim.amount }}", op=">", right=100)
+    assert edge != Edge("read_claim", "improve")
+    assert len({edge, Edge("read_claim", "improve")}) == 2
+
+
+def test_an_edge_after_an_approval_waits_for_the_approval():
+    definition = parse(NESTED)
+
+    assert [str(edge) for edge in definition.node("bank").after] == ["check:approved"]
+    assert [str(edge) for edge in definition.node("declined").after] == ["check:refused"]
+
+
+def test_a_node_says_what_happens_when_it_fails():
+    definition = parse(NESTED)
+    read_claim = definition.node("each_claim").body.node("read_claim")
+
+    assert definition.node("each_claim").on_failure == "route"
+    assert definition.node("score").fallback == {"points": 0}
+    assert definition.node("score").timeout_seconds == 3600
+    assert definition.node("check").respond_here
+    assert [rule.attempts for rule in read_claim.retry] == [6, 3]
+    assert parse(GOOD).node("mask").retry == ()
+
+
+def test_a_kind_with_a_time_out_of_its_own_bounds_its_calls_and_not_the_attempt():
+    text = GOOD.replace("model_group: default", "model_group: default\n    timeout_seconds: 5")
+    node = parse(text).node("classify")
+
+    assert node.timeout_seconds is None
+    assert node.config.timeout_seconds == 5
+
+
+def test_a_body_reads_what_is_inside_given_and_around():
+    definition = parse(NESTED)
+    each = definition.node("each_claim").body
+    improve = each.node("improve").body
+
+    assert each.reads("read_claim") == {"claim", "index", "batch"}
+    assert each.reads("improve") == {"claim", "read_claim"}
+    assert improve.reads("draft") == {"round", "claim", "previous", "feedback", "read_claim"}
+    assert improve.reads("critic") == {"draft"}
+    assert improve.outer_reads == {"claim", "read_claim"}
+    assert definition.reads("each_claim") == {"batch"}
+    assert each.answers == {"improve", "read_claim"}
+    assert improve.answers == {"draft", "critic"}
+
+
+def test_a_transform_of_everything_in_a_body_reads_what_is_inside_and_given():
+    text = NESTED.replace(
+        "        - id: improve\n",
+        "        - {id: all, kind: transform, after: [read_claim], expression: keys(@)}\n"
+        "        - id: improve\n",
+    )
+
+    assert parse(text).node("each_claim").body.reads("all") == {"read_claim", "claim", "index"}
+
+
+def test_a_trail_leads_through_the_containers():
+    definition = parse(NESTED)
+
+    assert definition.trail("draft") == ("each_claim", "improve", "draft")
+    assert definition.trail("bank") == ("bank",)
+    with pytest.raises(KeyError):
+        definition.trail("nobody")
+
+
+def test_a_nested_definition_survives_yaml_with_its_digest():
+    spec = parse(NESTED).spec
+    text = to_yaml(spec)
+
+    assert digest(parse(text).spec) == digest(spec)
+    assert to_yaml(parse(text).spec) == text
+    assert text.index("budget:") < text.index("nodes:")
+
+
+def test_a_nested_definition_fits_the_published_schema():
+    assert check_schema(definition_schema()) == []
+    assert faults(definition_schema(), parse(NESTED).spec) == []
+    broken = orjson.loads(orjson.dumps(parse(NESTED).spec))
+    broken["nodes"][1]["body"]["nodes"][0] = {"id": "a", "kind": "input", "schema": {}}
+    assert faults(definition_schema(), broken) != []
+
+
+def test_what_definitions_without_bodies_call_is_found_in_them_too():
+    definition = parse(NESTED)
+
+    assert definition.budget == Budget(amount_micros=5_000_000, currency="EUR")
+    assert definition.tools == frozenset()
+    assert parse(GOOD).budget is None
 
 
 def test_a_draft_without_an_input_says_so():
