@@ -92,3 +92,45 @@ class AnswerInvalid(GroveError):
 
     code = "answer_invalid"
     status = 422
+
+
+class NodeNotInRun(GroveError):
+    """There is no such node in this run."""
+
+    code = "node_not_in_run"
+    status = 422
+
+
+class ForkRefused(GroveError):
+    """This run cannot be forked."""
+
+    code = "fork_refused"
+    status = 409
+
+
+class SideEffectsUnconfirmed(GroveError):
+    """What was done outside would be done again. Confirm it and give a reason."""
+
+    code = "side_effects_unconfirmed"
+    status = 409
+
+
+class ReplayRefused(GroveError):
+    """This run cannot be replayed."""
+
+    code = "replay_refused"
+    status = 409
+
+
+class EvidenceDisposed(GroveError):
+    """What this run recorded has been disposed of, so it cannot be replayed."""
+
+    code = "evidence_disposed"
+    status = 410
+
+
+class EvidenceIncomplete(GroveError):
+    """What this run recorded is not complete, so it cannot be replayed."""
+
+    code = "evidence_incomplete"
+    status = 409

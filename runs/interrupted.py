@@ -70,7 +70,7 @@ def find_done(earlier: list[ToolCall], *, request_digest: str) -> ToolCall | Non
 
 def find_open(earlier: list[ToolCall]) -> ToolCall | None:
     """The last earlier call that may have done something, unless a person has said since that it may be repeated."""
-    call = next((call for call in reversed(earlier) if _may_have_happened(call)), None)
+    call = next((call for call in reversed(earlier) if may_have_happened(call)), None)
     return None if call is None or _was_resumed_since(call) else call
 
 
@@ -108,7 +108,8 @@ def settle_late(root_run_id: UUID, settlements: Sequence[ToolSettlement]) -> int
     return late
 
 
-def _may_have_happened(call: ToolCall) -> bool:
+def may_have_happened(call: ToolCall) -> bool:
+    """Whether the other side may have acted on it: everything but a call that failed before it could."""
     if call.status in (CallStatus.FAILED, CallStatus.LATE) and call.error_kind:
         return call.error_kind in (ToolFailure.OUTCOME_UNKNOWN, "internal_error")
     return True
