@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import rfc8785
 
-from workflows import model_groups
+from workflows import model_groups, versions
 from workflows.definition import Definition
 from workflows.models import WorkflowVersion
 
@@ -32,7 +32,13 @@ def freeze(version: WorkflowVersion, definition: Definition, snapshot: Numbered)
         "policies": {"number": snapshot.number, "digest": snapshot.digest},
         "model_groups": model_groups.describe(definition.model_groups),
         "on_worker_loss": definition.on_worker_loss,
+        **_started_by(version, definition),
     }
+
+
+def _started_by(version: WorkflowVersion, definition: Definition) -> dict[str, Any]:
+    """The pinned versions that a run may start runs of, directly or through others, by their digests."""
+    return {"sub_workflows": versions.closure(version=version)} if definition.sub_workflows else {}
 
 
 def deployments_of(manifest: dict[str, Any]) -> dict[str, list[str]]:
