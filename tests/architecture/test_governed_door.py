@@ -1,16 +1,34 @@
-"""There is one door to the world: permits are made in runs/governed.py, and only it calls the gateway."""
+"""There is one door to the world: permits are made in runs/governed.py; only it calls the gateway and the tools."""
 
 import ast
 from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from workflows.providers import gateway
+from workflows.tools import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 DOOR = "runs/governed.py"
 FLOORS = ("tenancy", "compliance", "workflows", "runs", "grove_site")
-# Who may import what can reach a model.
+# Who may import what can reach a model, a host or a store.
 REACHES_THE_WORLD = {
     "workflows.providers.openai": {"workflows/providers/gateway.py"},
     "workflows.providers.clients": {"workflows/providers/openai.py"},
-    "httpx": {"workflows/providers/clients.py"},
+    "workflows.tools.connections": {
+        "workflows/tools/http_request.py",
+        "workflows/destinations.py",  # reads addresses; sends nothing, see below
+        "workflows/document_tools.py",
+    },
+    "workflows.tools.http_request": {"workflows/tools/registry.py"},
+    "workflows.tools.storage": {"workflows/tools/registry.py"},
+    "workflows.tools.registry": {
+        "runs/governed.py",
+        "runs/governed_calls.py",  # where a call would act; acts nowhere, see below
+        "workflows/definitions.py",  # which tools there are
+    },
+    "httpx": {"workflows/providers/clients.py", "workflows/tools/connections.py"},
 }
 
 
@@ -51,7 +69,24 @@ def test_the_gateway_is_asked_at_the_door_only() -> None:
     assert callers == {DOOR}
 
 
-def test_nothing_else_reaches_a_model() -> None:
+def test_tools_are_called_at_the_door_only() -> None:
+    callers = {path for path, tree in _sources().items() if "registry.call" in _calls(tree)}
+    senders = {path for path, tree in _sources().items() if "connections.send" in _calls(tree)}
+
+    assert callers == {DOOR}
+    assert senders == {"workflows/tools/http_request.py"}
+
+
+@pytest.mark.parametrize("permit", [None, "a word", object()])
+def test_neither_a_model_nor_a_tool_acts_without_a_permit(permit: Any) -> None:
+    with pytest.raises(TypeError, match="permit of a recorded decision"):
+        gateway.complete(cast(Any, None), cast(Any, None), permit=permit)
+    for name in registry.TOOLS:
+        with pytest.raises(TypeError, match="permit of a recorded decision"):
+            registry.call(cast(Any, None), cast(Any, name), permit=permit)
+
+
+def test_nothing_else_reaches_the_world() -> None:
     for module, allowed in REACHES_THE_WORLD.items():
         importers = {path for path, tree in _sources().items() if module in _imports(tree)}
         assert importers <= allowed, module
