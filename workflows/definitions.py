@@ -22,7 +22,13 @@ from workflows.errors import (
     WorkflowDisposed,
     WorkflowNameTaken,
 )
-from workflows.models import DefinitionRevision, RevisionContent, Workflow
+from workflows.models import (
+    DefinitionRevision,
+    Destination,
+    RevisionContent,
+    StorageProfile,
+    Workflow,
+)
 from workflows.models.definition import content_place
 from workflows.problems import Problem, Severity, has_errors
 from workflows.source import Media, Source
@@ -108,6 +114,8 @@ def _definition_and_problems(found: Source) -> tuple[Definition | None, tuple[Pr
         model_groups=model_groups.names(),
         tools=registry.TOOLS.keys(),
         versions=pinned.states(validation.pinned_in(found)),
+        origins={destination.origin for destination in Destination.objects.filter(enabled=True)},
+        stores=set(StorageProfile.objects.filter(enabled=True).values_list("name", flat=True)),
     )
     problems = tuple(validation.check_source(found, known))
     try:

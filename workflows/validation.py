@@ -5,7 +5,7 @@ A draft is saved with these problems listed; review, publication and import refu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workflows import shape, source
@@ -20,16 +20,11 @@ from workflows.source import Media, Source
 
 
 def check(
-    text: str | bytes | Mapping[str, Any],
-    *,
-    media: Media = "yaml",
-    model_groups: Collection[str] | None = None,
-    tools: Collection[str] | None = None,
-    versions: Mapping[str, str] | None = None,
+    text: str | bytes | Mapping[str, Any], *, media: Media = "yaml", **exists: Any
 ) -> list[Problem]:
     """All problems of a text or a spec, in the order of its lines.
 
-    `model_groups`, `tools` and `versions` are what exists (see `Known`); None leaves them unchecked.
+    `exists` are the members of `Known`: model groups, tools, versions and places that there are.
     """
     try:
         read = (
@@ -37,8 +32,7 @@ def check(
         )
     except SourceUnreadable as error:
         return [unreadable(error)]
-    exists = Known(model_groups=model_groups, tools=tools, versions=versions)
-    return check_source(read, exists)
+    return check_source(read, Known(**exists))
 
 
 def unreadable(error: SourceUnreadable) -> Problem:

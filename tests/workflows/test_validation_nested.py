@@ -300,7 +300,7 @@ MISTAKES = [
     # Tools.
     (
         "expires_in_seconds: 3600\n",
-        "expires_in_seconds: 3600\n    request: {tool: http_requets, arguments: {}}\n",
+        "expires_in_seconds: 3600\n    request: {tool: http_requets, arguments: {url: x}}\n",
         "tool_unknown",
         "bank",
         None,
@@ -435,3 +435,53 @@ def test_an_input_has_nothing_to_try_again():
     )
 
     assert (found.code, found.node) == ("field_unknown", "batch")
+
+
+PLACES = {**KNOWN, "origins": {"https://bank.example:443"}, "stores": {"archive"}}
+
+
+def with_request(arguments):
+    return GOOD.replace(
+        "expires_in_seconds: 3600\n",
+        f"expires_in_seconds: 3600\n    request: {{tool: http_request, arguments: {arguments}}}\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "codes"),
+    [
+        ("https://bank.example/pay", []),
+        ("https://BANK.example:443/{{ check.by }}", []),
+        ("https://{{ check.by }}/pay", []),  # only the run knows
+        ("{{ check.by }}", []),
+        ("https://bank.example:8443/pay", ["destination_unknown"]),
+        ("http://bank.example/pay", ["destination_unknown"]),
+        ("https://other.example", ["destination_unknown"]),
+        ("https://[::1", []),  # told by the call itself
+    ],
+)
+def test_a_host_that_nobody_declared_is_told_before_the_run_refuses_it(url, codes):
+    problems = check(with_request(f'{{url: "{url}"}}'), **PLACES)
+
+    assert [problem.code for problem in problems] == codes
+    assert not has_errors(problems)
+
+
+def test_a_store_that_nobody_declared_is_told():
+    text = GOOD.replace(
+        '  - id: declined\n    kind: transform\n    after: ["check:refused"]\n'
+        '    expression: "{reason: check.reason}"\n',
+        '  - {id: declined, kind: tool, after: ["check:refused"], tool: store_write, '
+        "arguments: {store: archve, key: a}}\n",
+    )
+
+    (problem,) = check(text, **{**PLACES, "tools": {"store_write"}})
+
+    assert (problem.code, problem.node) == ("store_unknown", "declined")
+    assert "Did you mean “archive”?" in problem.sentence
+
+
+def test_arguments_of_a_request_are_those_of_its_tool():
+    (problem,) = check(with_request("{url: x, verb: GET}"), **KNOWN)
+
+    assert (problem.code, problem.node) == ("tool_argument_unknown", "bank")

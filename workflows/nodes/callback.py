@@ -6,18 +6,18 @@ What comes back is checked against the schema, and trusted no more than a model'
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from compliance.labels import Integrity, Labels, join
 from workflows import json_schemas
+from workflows.nodes import tool
 from workflows.nodes.bounded import is_bounded
 from workflows.nodes.contract import (
     Answer,
     Fault,
     Inputs,
-    Json,
     Kind,
     NodeContext,
     NodeFailed,
@@ -25,7 +25,6 @@ from workflows.nodes.contract import (
     Result,
     Template,
 )
-from workflows.nodes.filling import fill
 
 LONGEST_SECONDS = 366 * 86_400
 ADDRESS = "callback_url"
@@ -43,15 +42,8 @@ SCHEMA: dict[str, Any] = {
             "description": "JSON Schema 2020-12 of what is answered; anything when left out.",
         },
         "request": {
-            "type": "object",
+            **tool.SCHEMA,
             "description": "A tool call that tells somebody of the address: {{ callback_url }}.",
-            "properties": {
-                "tool": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"},
-                "arguments": {"type": "object"},
-                "idempotent": {"type": "boolean"},
-                "timeout_seconds": {"type": "integer", "minimum": 1, "maximum": 3600},
-            },
-            "required": ["tool", "arguments"],
             "additionalProperties": False,
         },
     },
@@ -60,27 +52,17 @@ SCHEMA: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Announcement:
-    """The tool call that tells somebody of the address."""
-
-    tool: str
-    arguments: Mapping[str, Json]
-    idempotent: bool = False
-    timeout_seconds: int = 60
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     expires_in_seconds: int
     schema: Mapping[str, Any] | None = None
-    request: Announcement | None = None
+    request: tool.Config | None = None
 
 
 def read(values: Mapping[str, Any]) -> Config:
     return Config(
         expires_in_seconds=values["expires_in_seconds"],
         schema=values.get("schema"),
-        request=Announcement(**values["request"]) if "request" in values else None,
+        request=tool.read(values["request"]) if "request" in values else None,
     )
 
 
@@ -95,7 +77,7 @@ def run(ctx: NodeContext, config: Config, inputs: Inputs) -> Pause:
     if config.request is not None:
         ctx.tool(
             name=config.request.tool,
-            arguments=fill(config.request.arguments, {**inputs, ADDRESS: ctx.callback_url}),
+            arguments=tool.filled(config.request, {**inputs, ADDRESS: ctx.callback_url}),
             idempotent=config.request.idempotent,
             timeout_seconds=config.request.timeout_seconds,
             labels=ctx.labels,
@@ -133,15 +115,15 @@ def tools(config: Config) -> list[Template]:
 
 
 def faults(config: Config) -> list[Fault]:
-    if config.schema is None:
-        return []
-    return [
+    of_request = tool.faults(config.request) if config.request else []
+    of_schema = json_schemas.check_schema(config.schema) if config.schema is not None else []
+    return [replace(fault, path=("request", *fault.path)) for fault in of_request] + [
         Fault(
             path=("schema", *fault.path),
             code="json_schema_invalid",
             sentence=f"The schema of its answer is not sound: {fault}.",
         )
-        for fault in json_schemas.check_schema(config.schema)
+        for fault in of_schema
     ]
 
 

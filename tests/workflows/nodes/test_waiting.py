@@ -105,7 +105,7 @@ def test_a_callback_tells_somebody_of_its_address():
 
 def test_a_callback_whose_announcement_fails_does_not_wait():
     ctx = FakeContext(tool_answers=[NodeFailed("tool_timeout", "No answer.")])
-    request = {"tool": "http_request", "arguments": {}}
+    request = {"tool": "http_request", "arguments": {"url": "https://bank.test"}}
 
     assert failed(run, "callback", {**CALLBACK, "request": request}, ctx=ctx).code == "tool_timeout"
 
