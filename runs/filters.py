@@ -1,6 +1,6 @@
 """Filters of the run list, the same for pages and API: all of it is in the URL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -8,7 +8,9 @@ from django.utils.timezone import is_naive, make_aware
 
 from runs.errors import FilterInvalid
 from runs.models import Run, RunStatus
+from tenancy.models import first_id
 from tenancy.moments import find_moment
+from workflows.models import Workflow
 
 NAMES = ("status", "workflow", "owner", "since", "until")
 
@@ -16,33 +18,53 @@ NAMES = ("status", "workflow", "owner", "since", "until")
 def filter_runs(runs: QuerySet[Run], asked: Mapping[str, str]) -> QuerySet[Run]:
     """Narrow runs by `status` and `workflow` (comma-separated, a leading `-` excludes), `owner`, `since`, `until`.
 
+    Each becomes a condition on columns of the run alone, so that an index which ends with the id serves it. Moments are
+    compared with the id, which begins with the time when it was made.
     Raises FilterInvalid, naming the filter and what it takes.
     """
-    runs = _by_words(runs, "status", asked.get("status", ""), RunStatus.values)
-    runs = _by_words(runs, "workflow__slug", asked.get("workflow", ""))
+    runs = _by_status(runs, *_words(asked.get("status", "")))
+    runs = _by_workflow(runs, *_words(asked.get("workflow", "")))
     if owner := asked.get("owner", ""):
         runs = runs.filter(owner_label=owner)
     if since := asked.get("since", ""):
-        runs = runs.filter(created_at__gte=_to_time("since", since))
+        runs = runs.filter(id__gte=first_id(_to_time("since", since)))
     if until := asked.get("until", ""):
-        runs = runs.filter(created_at__lt=_to_time("until", until))
+        runs = runs.filter(id__lt=first_id(_to_time("until", until)))
     return runs
 
 
-def _by_words(
-    runs: QuerySet[Run], column: str, text: str, known: list[str] | None = None
-) -> QuerySet[Run]:
+def _words(text: str) -> tuple[list[str], list[str]]:
+    """What is wanted, and what is not."""
     words = [word.strip() for word in text.split(",") if word.strip()]
-    wanted = [word for word in words if not word.startswith("-")]
-    unwanted = [word[1:] for word in words if word.startswith("-")]
-    for word in wanted + unwanted:
-        if known and word not in known:
-            raise FilterInvalid(f"“{word}” is not a state of a run. Known are: {', '.join(known)}.")
+    return (
+        [word for word in words if not word.startswith("-")],
+        [word[1:] for word in words if word.startswith("-")],
+    )
+
+
+def _by_status(
+    runs: QuerySet[Run], wanted: Sequence[str], unwanted: Sequence[str]
+) -> QuerySet[Run]:
+    for word in (*wanted, *unwanted):
+        if word not in RunStatus.values:
+            known = ", ".join(RunStatus.values)
+            raise FilterInvalid(f"“{word}” is not a state of a run. Known are: {known}.")
     if wanted:
-        runs = runs.filter(**{f"{column}__in": wanted})
-    if unwanted:
-        runs = runs.exclude(**{f"{column}__in": unwanted})
-    return runs
+        runs = runs.filter(status__in=wanted)
+    return runs.exclude(status__in=unwanted) if unwanted else runs
+
+
+def _by_workflow(
+    runs: QuerySet[Run], wanted: Sequence[str], unwanted: Sequence[str]
+) -> QuerySet[Run]:
+    """The few workflows are looked up first: a join would keep PostgreSQL from the index of runs."""
+    if not wanted and not unwanted:
+        return runs
+    named = Workflow.objects.filter(slug__in=[*wanted, *unwanted]).values_list("slug", "pk")
+    ids = dict(named)
+    if wanted:
+        runs = runs.filter(workflow_id__in=[ids[slug] for slug in wanted if slug in ids])
+    return runs.exclude(workflow_id__in=[ids[slug] for slug in unwanted if slug in ids])
 
 
 def _to_time(name: str, text: str) -> datetime:

@@ -15,6 +15,7 @@ from tenancy.models.owned import (
     TenantForeignKey,
     TenantManager,
     TenantOwned,
+    first_id,
     new_id,
 )
 from tenancy.models.quota import RUNS, MoneyPeriod, Quota, QuotaUse, WhenFull
@@ -54,5 +55,6 @@ __all__ = [
     "TenantStatus",
     "User",
     "WhenFull",
+    "first_id",
     "new_id",
 ]

@@ -1,6 +1,7 @@
 """What every row of a tenant has in common: a time-ordered id, its tenant, and a manager that refuses to guess."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import uuid_utils
@@ -10,11 +11,17 @@ from django.db.models.expressions import Func
 from tenancy.context import current_tenant
 
 Row = TypeVar("Row", bound=models.Model)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_id() -> uuid.UUID:
     """A UUID version 7 (RFC 9562): ordered by time, so that new rows are neighbours."""
     return uuid.UUID(bytes=uuid_utils.uuid7().bytes)
+
+
+def first_id(moment: datetime) -> uuid.UUID:
+    """The least id of this millisecond: rows made from then on have a greater one, those before it a smaller."""
+    return uuid.UUID(int=max(0, (moment - EPOCH) // timedelta(milliseconds=1)) << 80)
 
 
 class CurrentTenant(Func):

@@ -1,5 +1,6 @@
 """The filters of the run list: what they let through, and what they say to what they do not understand."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from runs.errors import FilterInvalid
 from runs.filters import filter_runs
 from runs.models import Run
 from tenancy import actors
+from tenancy.models import first_id, new_id
 from tests.runs import definitions
 from tests.runs.making import make_version
 from workflows.models import WorkflowVersion
@@ -18,22 +20,28 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def runs(chain: WorkflowVersion) -> dict[str, Run]:
+def runs(chain: WorkflowVersion, monkeypatch: pytest.MonkeyPatch) -> dict[str, Run]:
     """One run per state, an hour apart; every other one is of another workflow and owner."""
     other = make_version(definitions.CHAIN)
     made = {}
     for hours, status in enumerate(("queued", "running", "completed", "failed")):
+        at = NOON + timedelta(hours=hours)
+        monkeypatch.setattr(start, "new_id", lambda at=at: id_of(at))
         run = start.start(
             version=(chain, other)[hours % 2],
             run_input={"n": 1},
             by=actors.SYSTEM,
             owner_label=("north", "south")[hours % 2],
         )
-        Run.objects.filter(pk=run.pk).update(
-            status=status, created_at=NOON + timedelta(hours=hours)
-        )
+        Run.objects.filter(pk=run.pk).update(status=status, created_at=at)
         made[status] = run
     return made
+
+
+def id_of(at: datetime) -> uuid.UUID:
+    """As if made at this moment."""
+    chance = (1 << 80) - 1
+    return uuid.UUID(int=first_id(at).int | new_id().int & chance)
 
 
 def found(**asked: str) -> set[str]:
