@@ -4,11 +4,12 @@ The claim's token moves on, so whatever its worker still brings is late. Child r
 asked is withdrawn.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.utils.timezone import now
 
 from runs import checkpoint, children
@@ -52,11 +53,27 @@ def fail_unreadable(*, run: Run, token: int) -> None:
 
 def cancel_what_is_left(run_id: UUID, *, by: Actor) -> None:
     """Of a run that ended in the caller's transaction: withdraw what it asked, cancel its children."""
-    Wait.objects.filter(run_id=run_id, answered_at=None, withdrawn_at=None).update(
-        withdrawn_at=now()
+    _drop(Wait.objects.filter(run_id=run_id), Run.objects.filter(parent_run_id=run_id), by)
+
+
+def give_up(run_id: UUID, attempts: Iterable[tuple[str, int]], *, by: Actor) -> None:
+    """The same for single attempts (path and number) of a run that goes on without them."""
+    asked = Q(pk__in=())
+    started = Q(pk__in=())
+    for path, attempt in attempts:
+        asked |= Q(node_id=path, attempt=attempt)
+        started |= Q(parent_node=path, parent_attempt=attempt)
+    _drop(
+        Wait.objects.filter(asked, run_id=run_id),
+        Run.objects.filter(started, parent_run_id=run_id),
+        by,
     )
+
+
+def _drop(asked: QuerySet[Wait], started: QuerySet[Run], by: Actor) -> None:
+    asked.filter(answered_at=None, withdrawn_at=None).update(withdrawn_at=now())
     end = _End(status=RunStatus.CANCELLED, event=EventType.RUN_CANCELLED, code="", sentence="")
-    for child in Run.objects.filter(parent_run_id=run_id).exclude(status__in=TERMINAL):
+    for child in started.exclude(status__in=TERMINAL).order_by("id"):
         _end(child, end, by)
 
 
@@ -96,8 +113,6 @@ def _end(run: Run, end: _End, by: Actor) -> bool:
             checkpoint.event("end", at, status=end.status.value),
         ],
     )
-    ledger.append(
-        end.event, subject=run, by=by, status=end.status.value, digest=run_digest(run.pk)
-    )
+    ledger.append(end.event, subject=run, by=by, status=end.status.value, digest=run_digest(run.pk))
     cancel_what_is_left(run.pk, by=by)
     return True

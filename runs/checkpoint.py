@@ -1,6 +1,6 @@
 """The hot path: what a wave changes, as rows, and the one statement that writes them.
 
-The only module of this floor that goes around the ORM; its SQL is runs/migrations/checkpoint.sql.
+With hot_path.py the only module of this floor that goes around the ORM; its SQL is runs/migrations/checkpoint.sql.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,6 +40,9 @@ class RunWave:
     tools: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
+    given_up: list[tuple[str, int]] = field(
+        default_factory=list
+    )  # paths and attempts: what they asked is withdrawn
 
     def keep(self, payload: bytes | None) -> int | None:
         """Put a sealed payload into the wave; its number goes into the row."""
@@ -72,10 +75,12 @@ def write(waves: Sequence[RunWave]) -> set[UUID]:
 def find_written(waves: Sequence[RunWave]) -> set[UUID]:
     """The runs whose waves are on record already, from an attempt that ended without an answer.
 
-    Waves that were written together arrived together, with whatever else was in that transaction.
+    Waves that were written together arrived together, with whatever else was in that transaction; one that tells
+    nothing leaves no trace of its own.
     """
-    first_events = [wave.events[0]["id"] for wave in waves]
-    return set(RunEvent.objects.filter(pk__in=first_events).values_list("run_id", flat=True))
+    first_events = [wave.events[0]["id"] for wave in waves if wave.events]
+    written = set(RunEvent.objects.filter(pk__in=first_events).values_list("run_id", flat=True))
+    return written | {wave.run["id"] for wave in waves if written and not wave.events}
 
 
 def emit(run_id: UUID, events: Iterable[Row]) -> int | None:

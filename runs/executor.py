@@ -27,7 +27,7 @@ from django.conf import settings
 from django.db import DatabaseError, connections, transaction
 from django.utils.timezone import now
 
-from runs import checkpoint, claims, taking_up, waits
+from runs import cancel, checkpoint, claims, taking_up, waits
 from runs.door import NodeDoor
 from runs.errors import ClaimLost
 from runs.finish import record_end, settle_late
@@ -35,6 +35,7 @@ from runs.kinds import KINDS
 from runs.live_run import LiveRun, Start
 from runs.models import Worker
 from runs.outcomes import Outcome
+from tenancy import actors
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError
 from workflows.nodes import NodeFailed, Pause
@@ -200,7 +201,7 @@ class Executor:
             return None
         at = now()
         answered: set[str] = set()
-        if calls - {Call.ALARM} and not live.is_new:
+        if Call.SIGNAL in calls or (Call.BEGIN in calls and not live.is_new):
             answered = waits.find_answered(live)
         if Call.BEGIN in calls:
             wave, starting = live.first_wave(at, self._work, answered)
@@ -327,10 +328,14 @@ class Executor:
 
 
 def _write_once(waves: list[checkpoint.RunWave], ending: list[LiveRun]) -> set[UUID]:
-    if not ending:
+    given_up = {wave.run["id"]: wave.given_up for wave in waves if wave.given_up}
+    if not ending and not given_up:
         return checkpoint.write(waves)
     with transaction.atomic():
         alive = checkpoint.write(waves)
+        for run_id, attempts in given_up.items():
+            if run_id in alive:
+                cancel.give_up(run_id, attempts, by=actors.SYSTEM)
         record_end([live for live in ending if live.run_id in alive])
     return alive
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import F
-from django.utils.timezone import now
 
 from runs import cancel, children, interrupted
 from runs.live_run import LiveRun

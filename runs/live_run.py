@@ -21,7 +21,7 @@ from runs.kinds import KINDS
 from runs.models.states import NodeStatus, RunStatus
 from runs.outcomes import Outcome, Settlement, used
 from runs.payloads import Sealed
-from runs.planner import Judge, plan
+from runs.planner import plan
 from runs.recorded import Recorded
 from runs.scopes import (
     Container,
@@ -37,16 +37,18 @@ from runs.scopes import (
 from runs.tool_settlements import to_row
 from tenancy.keys import DataKeyRef
 from tenancy.models import Tenant, new_id
-from workflows import references, retries
+from workflows import retries
 from workflows.definition import NodeGraph, NodeSpec
-from workflows.graph import Edge
-from workflows.nodes import BodyEnd, NodeFailed, NodeNote, Pause, Result, comparing
+from workflows.nodes import BodyEnd, NodeFailed, NodeNote, Pause, Result
 
 MAX_LOSSES = 5
 HERE_AT_MOST_BYTES = 32_768
 HERE_AT_MOST_SECONDS = 0.02
 HELD_AT_MOST_BYTES = 500_000
 HELD_FOR = timedelta(seconds=1)  # a shorter wait is not worth giving the run back for
+STARTS_OVER = frozenset(
+    {"refine_exhausted"}
+)  # after these, what is on record would only fail again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,7 @@ class LiveRun:
     failure: Failure | None = None
     alarm_at: datetime | None = None  # the executor has set one for then
     went_on: bool = False  # after a failure that the definition allows for
+    _afresh: set[str] = field(default_factory=set)  # containers that do not go on from the record
     _large: list[tuple[Scope, str, UUID]] = field(default_factory=list)
     _dirty: list[tuple[Scope, list[str] | None]] = field(default_factory=list)
     _ready: list[Start] = field(default_factory=list)
@@ -138,7 +141,7 @@ class LiveRun:
     def next_alarm(self) -> datetime | None:
         """When something is due by itself: a wait that ends, an attempt that has taken too long."""
         moments = [each.due_at for each in self.waiting.values() if each.due_at]
-        moments += [each.deadline for each in self.running.values() if each.deadline]
+        moments += [each.deadline for each in self._places() if each.deadline]
         return min(moments, default=None)
 
     def waiting_or_recorded(self) -> Iterable[tuple[str, Waiting | Recorded]]:
@@ -150,8 +153,15 @@ class LiveRun:
 
     def is_current(self, outcome: Outcome) -> bool:
         """False for what an attempt brings that was given up."""
-        running = self.running.get(outcome.node_id)
-        return running is not None and running.execution_id == outcome.execution_id
+        return self.is_at_work(outcome.node_id, outcome.execution_id)
+
+    def is_at_work(self, path: str, execution_id: UUID) -> bool:
+        running = self.running.get(path)
+        return running is not None and running.execution_id == execution_id
+
+    def _places(self) -> list[Running | Waiting | Container]:
+        """Where something is under way."""
+        return [*self.running.values(), *self.waiting.values(), *self.open.values()]
 
     # -- from news to the rows of a wave --------------------------------------------------------------------------
 
@@ -170,8 +180,7 @@ class LiveRun:
         self._refuse_if_lost_too_often()
         self._restore(self.top, wave, at)
         self.failure = self.failure or self.top.failure
-        self._go_on_with(answered, wave, at)
-        return wave, self._move_on(wave, at, work)
+        return wave, self._move_on(wave, at, work, answered)
 
     def next_wave(
         self, outcomes: Iterable[Outcome], at: datetime, work: Work, answered: Collection[str] = ()
@@ -181,9 +190,9 @@ class LiveRun:
         for outcome in outcomes:
             self._absorb(outcome, wave)
         for outcome in self._overdue(at):
-            self._absorb(outcome, wave)
-        self._go_on_with(answered, wave, at)
-        return wave, self._move_on(wave, at, work)
+            if any(each.execution_id == outcome.execution_id for each in self._places()):
+                self._absorb(outcome, wave)
+        return wave, self._move_on(wave, at, work, answered)
 
     def _wave(self) -> RunWave:
         self._fresh = {}
@@ -210,26 +219,53 @@ class LiveRun:
     def _restore(self, scope: Scope, wave: RunWave, at: datetime) -> None:
         opened = []
         for node in scope.nodes.graph.order:
-            found = self.recorded.pop(scope.path_of(node), None)
+            path = scope.path_of(node)
+            found = self.recorded.pop(path, None)
             if found is None:
                 continue
-            self.attempts[scope.path_of(node)] = found.attempt
+            self.attempts[path] = found.attempt
+            if scope.since and found.started_at and found.started_at < scope.since:
+                continue
+            if {found.code_before, found.error_code} & STARTS_OVER:
+                self._afresh.add(path)
             if found.status == NodeStatus.COMPLETED:
                 scope.settle(node, found.output, found.labels, found.branch)
-                self.sizes[scope.path_of(node)] = found.size
+                self.sizes[path] = found.size
+                self.went_on |= self._has_failures(f"{path}[")
             elif found.status == NodeStatus.SKIPPED:
                 scope.states[node].status = NodeStatus.SKIPPED
             elif found.status == NodeStatus.WAITING:
-                self._wait(scope, node, found.execution_id, found.due_at, found.pause)
+                since = found.started_at if found.pause else None
+                deadline = _deadline(scope.node(node), since)
+                self._wait(
+                    scope, node, found.execution_id, found.due_at, found.pause, deadline=deadline
+                )
             elif found.status == NodeStatus.RUNNING and scope.node(node).body is not None:
-                opened.append((node, found.execution_id))
+                opened.append((node, found.execution_id, found.started_at or at))
             elif found.status == NodeStatus.RUNNING:
                 self._lose(scope, node, found, wave, at)
-            elif found.status == NodeStatus.FAILED and not self.is_resumed:
+            elif found.status == NodeStatus.FAILED and self._still_counts(scope, node, found):
                 self.went_on |= scope.give_up(node, found.error_code, found.error_sentence)
         self._dirty.append((scope, None))
-        for node, execution_id in opened:
-            self._open(scope, node, execution_id, wave, at)
+        for node, execution_id, started_at in opened:
+            self._open(scope, node, execution_id, started_at, wave, at)
+
+    def _still_counts(self, scope: Scope, node: str, found: Recorded) -> bool:
+        """Whether a failure on record stands. One that the run went on after does; any other is tried again with the
+        run that is resumed, and with the container that is tried again."""
+        if scope.node(node).on_failure != "fail":
+            return True
+        box = scope.container
+        if box is None:
+            return not self.is_resumed
+        return found.started_at is None or found.started_at >= box.started_at
+
+    def _has_failures(self, inside: str) -> bool:
+        """Whether a container that is completed went on after failures in its bodies."""
+        return any(
+            found.status == NodeStatus.FAILED and path.startswith(inside)
+            for path, found in self.recorded.items()
+        )
 
     def _lose(self, scope: Scope, node: str, found: Recorded, wave: RunWave, at: datetime) -> None:
         """An attempt that a lost worker left behind. One with an interrupted effect is not simply repeated."""
@@ -254,7 +290,8 @@ class LiveRun:
     # -- absorb: what an attempt brought --------------------------------------------------------------------------
 
     def _absorb(self, outcome: Outcome, wave: RunWave) -> None:
-        scope, node = self._leave(outcome.node_id)
+        place = self._leave(outcome.node_id)
+        scope, node = place.scope, place.node
         wave.calls.extend(self._settled_row(each, wave) for each in outcome.settlements)
         wave.tools.extend(to_row(each, self.run_id, wave) for each in outcome.tool_settlements)
         wave.events.extend(outcome.events)
@@ -262,18 +299,27 @@ class LiveRun:
         for name in ("tokens_in", "tokens_out", "cost_micros"):
             wave.run[name] = wave.run.get(name, 0) + spent[name]
         if outcome.pause is not None:
-            self._wait(scope, node, outcome.execution_id, outcome.pause.until, outcome.pause)
+            self._wait(
+                scope,
+                node,
+                outcome.execution_id,
+                outcome.pause.until,
+                outcome.pause,
+                deadline=place.deadline,
+            )
             self._write_wait(scope, node, wave, outcome.finished_at, spent)
         elif outcome.failed:
+            if isinstance(place, Container):
+                self._empty(place, wave, outcome.finished_at)
             self._fail(scope, node, outcome, spent, wave)
         else:
             self._complete(scope, node, outcome, spent, wave)
 
-    def _leave(self, path: str) -> tuple[Scope, str]:
+    def _leave(self, path: str) -> Running | Waiting | Container:
         """The place that this attempt is done with."""
-        place = self.running.pop(path, None) or self.open.pop(path)
+        place = self.running.pop(path, None) or self.waiting.pop(path, None) or self.open.pop(path)
         place.scope.active.discard(place.node)
-        return place.scope, place.node
+        return place
 
     def _complete(
         self, scope: Scope, node: str, outcome: Outcome, spent: Row, wave: RunWave
@@ -307,6 +353,12 @@ class LiveRun:
         self._write_end(outcome, NodeStatus.FAILED, spent, wave)
         attempt = self.attempts[path]
         wave.events.append(event("node.failed", at, path, code=outcome.error_code, attempt=attempt))
+        if KINDS[scope.nodes.kinds[node]].resume is not None:
+            wave.given_up.append((path, attempt))
+        if outcome.error_code in STARTS_OVER:
+            self._afresh.add(path)
+        else:
+            self._afresh.discard(path)
         pause = retries.wait_before_next(
             scope.node(node).retry,
             code=outcome.error_code,
@@ -327,14 +379,14 @@ class LiveRun:
         """Attempts past their deadline are given up; what they bring later is late."""
         return [
             Outcome(
-                node_id=path,
+                node_id=each.scope.path_of(each.node),
                 execution_id=each.execution_id,
                 finished_at=at,
                 error_code="timeout",
                 error_sentence=f"Node “{each.node}” took longer than "
                 f"{each.scope.node(each.node).timeout_seconds} seconds.",
             )
-            for path, each in self.running.items()
+            for each in self._places()
             if each.deadline and each.deadline <= at
         ]
 
@@ -347,11 +399,18 @@ class LiveRun:
         execution_id: UUID,
         due_at: datetime | None,
         pause: Pause | None,
+        *,
+        deadline: datetime | None = None,
     ) -> None:
         scope.states[node].status = NodeStatus.WAITING
         scope.active.add(node)
         self.waiting[scope.path_of(node)] = Waiting(
-            scope=scope, node=node, execution_id=execution_id, due_at=due_at, pause=pause
+            scope=scope,
+            node=node,
+            execution_id=execution_id,
+            due_at=due_at,
+            pause=pause,
+            deadline=deadline,
         )
 
     def _write_wait(self, scope: Scope, node: str, wave: RunWave, at: datetime, spent: Row) -> None:
@@ -391,47 +450,105 @@ class LiveRun:
     ) -> None:
         del self.waiting[path]
         row: Row = {"status": NodeStatus.RUNNING.value, "worker": self.worker, "token": self.token}
+        row |= {"waits_for": None, "due_at": None}
         name = "node.resumed"
         if waiting.pause is None:
             row["started_at"], name = at, "node.started"
         self._change(waiting.execution_id, row, wave.moved)
         wave.events.append(event(name, at, path, attempt=self.attempts[path]))
-        self._put_to_work(
-            Start(
-                scope=waiting.scope,
-                node=waiting.node,
-                execution_id=waiting.execution_id,
-                pause=waiting.pause,
-                expired=expired,
-            ),
-            at,
-        )
+        scope, node, execution_id = waiting.scope, waiting.node, waiting.execution_id
+        if waiting.pause is not None:
+            pause = waiting.pause
+            start = Start(
+                scope=scope, node=node, execution_id=execution_id, pause=pause, expired=expired
+            )
+            self._put_to_work(start, waiting.deadline)
+        elif scope.node(node).body is not None:
+            self._open(scope, node, execution_id, at, wave, at)
+        else:
+            start = Start(scope=scope, node=node, execution_id=execution_id)
+            self._put_to_work(start, _deadline(start.spec, at))
 
-    def _put_to_work(self, start: Start, at: datetime) -> None:
+    def _put_to_work(self, start: Start, deadline: datetime | None) -> None:
         start.scope.states[start.node].status = NodeStatus.RUNNING
         start.scope.active.add(start.node)
-        limit = start.spec.timeout_seconds
         self.running[start.path] = Running(
             scope=start.scope,
             node=start.node,
             execution_id=start.execution_id,
-            deadline=at + timedelta(seconds=limit) if limit else None,
+            deadline=deadline,
         )
         self._ready.append(start)
 
+    # -- call off: where nothing goes on any more -----------------------------------------------------------------
+
+    def _call_off_idle(self, wave: RunWave, at: datetime) -> None:
+        """What waits in something that failed is not waited for."""
+        for waiting in list(self.waiting.values()):
+            if self._is_stopping(waiting.scope):
+                self._call_off(waiting, wave, at)
+                self._dirty.append((waiting.scope, []))
+
+    def _call_off(self, place: Running | Waiting | Container, wave: RunWave, at: datetime) -> None:
+        path = place.scope.path_of(place.node)
+        self._leave(path)
+        place.scope.states[place.node].status = NodeStatus.CANCELLED
+        if isinstance(place, Container):
+            self._empty(place, wave, at)
+        code, what = ("run_failed", "run") if self.failure else ("body_failed", "body around it")
+        row = {
+            "status": NodeStatus.CANCELLED.value,
+            "finished_at": at,
+            "waits_for": None,
+            "due_at": None,
+            "error_code": code,
+            "error_sentence": f"The {what} failed before this node came to an end.",
+        }
+        self._change(place.execution_id, row, wave.finished)
+        attempt = self.attempts[path]
+        wave.events.append(event("node.failed", at, path, code=code, attempt=attempt))
+        wave.given_up.append((path, attempt))
+
+    def _empty(self, box: Container, wave: RunWave, at: datetime) -> None:
+        """Nothing in a container that failed goes on; what is finished in it is kept for its next attempt."""
+        while inside := [place for place in self._places() if box.holds(place.scope)]:
+            self._call_off(inside[-1], wave, at)
+        for body in box.bodies:
+            self._remember(body, at)
+
+    def _remember(self, scope: Scope, at: datetime) -> None:
+        for node, state in scope.states.items():
+            path = scope.path_of(node)
+            if state.is_settled:
+                code, sentence = scope.given_up.get(node, ("", ""))
+                self.recorded[path] = Recorded(
+                    execution_id=new_id(),
+                    attempt=self.attempts[path],
+                    status=state.status,
+                    output=scope.outputs.get(node),
+                    size=self.sizes.get(path, 0),
+                    labels=scope.labels.get(node, Labels()),
+                    branch=state.branch,
+                    error_code=code,
+                    error_sentence=sentence,
+                    started_at=at,
+                )
+
     # -- plan: what follows ---------------------------------------------------------------------------------------
 
-    def _move_on(self, wave: RunWave, at: datetime, work: Work) -> list[Start]:
+    def _move_on(
+        self, wave: RunWave, at: datetime, work: Work, answered: Collection[str]
+    ) -> list[Start]:
         """Plan until nothing more follows, run on the spot what is small, and see whether this was the end."""
         until = time.monotonic() + HERE_AT_MOST_SECONDS
-        self._plan_all(wave, at)
+        self._follow(answered, wave, at)
         while here := [each for each in self._ready if self._runs_here(each)]:
             if time.monotonic() > until:
                 break
             self._ready = [each for each in self._ready if each not in here]
             for each in here:
                 self._absorb(work(each, self), wave)
-            self._plan_all(wave, at)
+            self._follow(answered, wave, at)
         starting, self._ready = self._ready, []
         self._see_where_it_stands(wave, at)
         wave.run["status"] = str(self.status)
@@ -445,6 +562,14 @@ class LiveRun:
         reads = start.scope.nodes.reads(start.node)
         size = sum(self.sizes.get(start.scope.path_of(name), 0) for name in reads)
         return size <= HERE_AT_MOST_BYTES
+
+    def _follow(self, answered: Collection[str], wave: RunWave, at: datetime) -> None:
+        while True:
+            self._plan_all(wave, at)
+            self._call_off_idle(wave, at)
+            self._go_on_with(answered, wave, at)
+            if not self._dirty:
+                return
 
     def _plan_all(self, wave: RunWave, at: datetime) -> None:
         while self._dirty:
@@ -465,23 +590,24 @@ class LiveRun:
 
     def _plan(self, scope: Scope, changed: list[str] | None, wave: RunWave, at: datetime) -> None:
         nodes = scope.nodes
-        following = plan(nodes.graph, nodes.kinds, scope.states, changed, _judge_in(scope))
+        following = plan(nodes.graph, nodes.kinds, scope.states, changed, scope.judge)
         for node, because in following.skipped.items():
             self._skip(scope, node, because, wave, at)
         for node in (*following.ready, *following.undecidable):
             execution_id = self._begin(scope, node, wave, at)
+            start = Start(scope=scope, node=node, execution_id=execution_id)
             if node in following.undecidable:
                 failure = following.undecidable[node]
-                self._put_to_work(Start(scope=scope, node=node, execution_id=execution_id), at)
+                self._put_to_work(start, None)
                 self._ready.pop()
                 self._absorb(
                     _failed(scope.path_of(node), execution_id, at, failure.code, failure.sentence),
                     wave,
                 )
-            elif scope.node(node).body is not None:
-                self._open(scope, node, execution_id, wave, at)
+            elif start.spec.body is not None:
+                self._open(scope, node, execution_id, at, wave, at)
             else:
-                self._put_to_work(Start(scope=scope, node=node, execution_id=execution_id), at)
+                self._put_to_work(start, _deadline(start.spec, at))
 
     def _begin(self, scope: Scope, node: str, wave: RunWave, at: datetime) -> UUID:
         """A new attempt of a node, on record with this wave."""
@@ -508,7 +634,13 @@ class LiveRun:
     # -- containers -----------------------------------------------------------------------------------------------
 
     def _open(
-        self, scope: Scope, node: str, execution_id: UUID, wave: RunWave, at: datetime
+        self,
+        scope: Scope,
+        node: str,
+        execution_id: UUID,
+        started_at: datetime,
+        wave: RunWave,
+        at: datetime,
     ) -> None:
         scope.states[node].status = NodeStatus.RUNNING
         scope.active.add(node)
@@ -518,6 +650,9 @@ class LiveRun:
             execution_id=execution_id,
             inputs=scope.inputs_of(node),
             labels=scope.labels_into(node),
+            started_at=started_at,
+            deadline=_deadline(scope.node(node), started_at),
+            since=started_at if scope.path_of(node) in self._afresh else scope.since,
         )
         self.open[box.path] = box
         self._drive(box, wave, at)
@@ -527,6 +662,11 @@ class LiveRun:
         spec = box.scope.node(box.node)
         following, result = KINDS[spec.kind].next, None
         assert following is not None  # noqa: S101 - whatever has a body has a next
+        if box.failure is None and self._is_stopping(box.scope):
+            if box.is_idle:
+                self._call_off(box, wave, at)
+                self._dirty.append((box.scope, []))
+            return
         if box.failure is None:
             try:
                 step = following(spec.config, box.inputs, tuple(box.ends))
@@ -540,6 +680,8 @@ class LiveRun:
         if box.failure is not None and box.is_idle:
             self._absorb(_failed(box.path, box.execution_id, at, *box.failure), wave)
         elif result is not None:
+            self._tell(result.notes, box.path, wave, at)
+            self.went_on |= any(end and end.code for end in box.ends)
             self._absorb(self._outcome_of(box, result, at), wave)
 
     def _open_body(
@@ -563,6 +705,7 @@ class LiveRun:
             outer_labels=carried,
             container=box,
             place=len(box.bodies),
+            since=box.since,
         )
         box.bodies.append(body)
         box.ends.append(None)
@@ -574,7 +717,6 @@ class LiveRun:
         if box is None or self.failure:
             return
         code, sentence, _ = scope.failure or ("", "", "")
-        self.went_on |= bool(code)
         box.ends[scope.place] = BodyEnd(
             given=scope.given, outputs=outputs_of(scope), code=code, sentence=sentence
         )
@@ -630,19 +772,8 @@ class LiveRun:
     def _end_failed(self, wave: RunWave, at: datetime) -> None:
         code, sentence, node = self.failure or ("", "", "")
         self.status = RunStatus.FAILED
-        left = {path: each.execution_id for path, each in self.waiting.items()}
-        left |= {path: box.execution_id for path, box in self.open.items()}
-        for path, execution_id in left.items():
-            row = {
-                "status": NodeStatus.CANCELLED.value,
-                "finished_at": at,
-                "error_code": "run_failed",
-                "error_sentence": "The run failed before this node came to an end.",
-            }
-            self._change(execution_id, row, wave.finished)
-            wave.events.append(
-                event("node.failed", at, path, code="run_failed", attempt=self.attempts[path])
-            )
+        while self.open:
+            self._call_off(next(iter(self.open.values())), wave, at)
         wave.run |= {
             "ends": True,
             "finished_at": at,
@@ -734,21 +865,11 @@ class LiveRun:
         )
 
 
-def _judge_in(scope: Scope) -> Judge:
-    """Decide the comparison on an edge by the values at hand in its scope."""
-
-    def judge(edge: Edge) -> comparing.Judgement:
-        assert edge.when is not None  # noqa: S101 - asked only of edges that have one
-        named = references.references_in([edge.when.left, edge.when.right])
-        at_hand = scope.at_hand
-        values = {
-            name: scope.opened(at_hand[name])
-            for name in {reference.node for _, reference in named}
-            if name in at_hand
-        }
-        return comparing.judge(edge.when, values)
-
-    return judge
+def _deadline(spec: NodeSpec, started_at: datetime | None) -> datetime | None:
+    """When an attempt that began then has taken too long."""
+    if spec.timeout_seconds is None or started_at is None:
+        return None
+    return started_at + timedelta(seconds=spec.timeout_seconds)
 
 
 def _failed(path: str, execution_id: UUID, at: datetime, code: str, sentence: str) -> Outcome:

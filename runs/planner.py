@@ -1,6 +1,6 @@
 """What may start now. Pure: a graph and the states of its nodes in, a plan out."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,12 +84,26 @@ def plan(
     return Plan(ready=tuple(ready), skipped=skipped, undecidable=undecidable)
 
 
+def dead_before(
+    graph: Graph,
+    kinds: Mapping[str, str],
+    node: str,
+    states: Mapping[str, NodeState],
+    judge: Judge = always,
+) -> frozenset[str]:
+    """The nodes directly before a joining one from which no edge is live: they may have an output, but not for it."""
+    if kinds[node] not in JOINING:
+        return frozenset()
+    live = {e.source for e in graph.edges_into(node) if _is_live(e, states, (), judge)}
+    return frozenset(graph.sources(node)) - live
+
+
 def _targets(graph: Graph, nodes: Iterable[str]) -> list[str]:
     return [target for node in nodes for target in graph.targets(node)]
 
 
 def _is_live(
-    edge: Edge, states: Mapping[str, NodeState], skipped: Mapping[str, Any], judge: Judge
+    edge: Edge, states: Mapping[str, NodeState], skipped: Container[str], judge: Judge
 ) -> bool | None:
     """True, False, or None while the source has not said."""
     source = states[edge.source]

@@ -22,6 +22,8 @@ class Recorded:
     branch: str | None = None
     error_code: str = ""
     error_sentence: str = ""
+    code_before: str = ""  # how the attempt before it failed
+    started_at: datetime | None = None
     due_at: datetime | None = None
     pause: Pause | None = None
     interrupted: str = ""

@@ -11,9 +11,12 @@ from uuid import UUID
 
 from compliance.labels import Labels, join
 from runs.models.states import NodeStatus
-from runs.planner import NodeState
+from runs.planner import NodeState, dead_before
+from workflows import references
 from workflows.definition import Body, NodeGraph, NodeSpec
+from workflows.graph import Edge
 from workflows.nodes import BodyEnd, Pause
+from workflows.nodes.comparing import Judgement, judge
 
 Failure = tuple[str, str, str]  # code, sentence, path of the node
 CHILD = "run"  # the node, and the kind of it, that stands for a body which runs as a child
@@ -45,10 +48,12 @@ class Scope:
     outer_labels: Labels = field(default_factory=Labels)
     container: Container | None = None
     place: int = 0
+    since: datetime | None = None  # what is on record from before this does not count
     states: dict[str, NodeState] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, Labels] = field(default_factory=dict)
     active: set[str] = field(default_factory=set)  # running, waiting, or open
+    given_up: dict[str, tuple[str, str]] = field(default_factory=dict)  # codes and sentences
     failure: Failure | None = None
     is_over: bool = False
 
@@ -63,11 +68,26 @@ class Scope:
         return self.nodes.node(node)
 
     def inputs_of(self, node: str) -> dict[str, Any]:
-        """The values that a node declared it reads, and no others."""
+        """The values that a node declared it reads, and no others; nor what is before it by dead edges only."""
         at_hand = self.at_hand
+        dead = dead_before(self.nodes.graph, self.nodes.kinds, node, self.states, self.judge)
         return {
-            name: self.opened(at_hand[name]) for name in self.nodes.reads(node) if name in at_hand
+            name: self.opened(at_hand[name])
+            for name in self.nodes.reads(node) - dead
+            if name in at_hand
         }
+
+    def judge(self, edge: Edge) -> Judgement:
+        """Decide the comparison on an edge by the values at hand. Raises NodeFailed."""
+        assert edge.when is not None  # noqa: S101 - asked only of edges that have one
+        named = references.references_in([edge.when.left, edge.when.right])
+        at_hand = self.at_hand
+        values = {
+            name: self.opened(at_hand[name])
+            for name in {reference.node for _, reference in named}
+            if name in at_hand
+        }
+        return judge(edge.when, values)
 
     @property
     def at_hand(self) -> Mapping[str, Any]:
@@ -93,6 +113,7 @@ class Scope:
     def give_up(self, node: str, code: str, sentence: str) -> bool:
         """Take in that a node failed for good. True where the definition says how it goes on."""
         spec = self.nodes.node(node)
+        self.given_up[node] = (code, sentence)
         if spec.on_failure == "fail":
             self.states[node] = NodeState(status=NodeStatus.FAILED)
             self.failure = self.failure or (code, sentence, self.path_of(node))
@@ -115,6 +136,9 @@ class Container:
     execution_id: UUID
     inputs: Mapping[str, Any]
     labels: Labels
+    started_at: datetime
+    deadline: datetime | None = None
+    since: datetime | None = None
     bodies: list[Scope] = field(default_factory=list)
     ends: list[BodyEnd | None] = field(default_factory=list)
     failure: tuple[str, str] | None = None
@@ -126,6 +150,11 @@ class Container:
     @property
     def is_idle(self) -> bool:
         return all(body.is_over for body in self.bodies)
+
+    def holds(self, scope: Scope) -> bool:
+        """Whether that is one of its bodies, or inside of one."""
+        box = scope.container
+        return box is not None and (box is self or self.holds(box.scope))
 
     def labels_now(self) -> Labels:
         """What came in, and what those nodes of its bodies made of it that the container names."""
@@ -147,13 +176,14 @@ class Running:
 
 @dataclass(slots=True, kw_only=True)
 class Waiting:
-    """An attempt that waits: to be tried again, or with a pause of the node's own."""
+    """An attempt that waits: to be tried again, or with a pause of the node's own, until its deadline at most."""
 
     scope: Scope
     node: str
     execution_id: UUID
     due_at: datetime | None
     pause: Pause | None = None  # None: to be tried again
+    deadline: datetime | None = None
 
     @property
     def waits_for(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def take_up(won: Sequence[Claim], *, worker: str) -> list[LiveRun]:
 
 def _take_up_for(tenant: Tenant, group: Sequence[Claim], worker: str) -> Iterable[LiveRun]:
     runs = {run.pk: run for run in Run.objects.filter(pk__in=[claim.run_id for claim in group])}
-    begun = [run.pk for run in runs.values() if run.status != RunStatus.QUEUED or run.event_seq > 1]
+    begun = [run.pk for run in runs.values() if run.status != RunStatus.QUEUED or run.event_seq > 0]
     left: dict[UUID, list[NodeExecution]] = defaultdict(list)
     if begun:
         for row in NodeExecution.objects.filter(run_id__in=begun).order_by("attempt"):
@@ -115,8 +115,9 @@ def _live(
         losses=claim.losses,
     )
     for row in rows:  # by attempt: the last one counts
-        live.recorded[row.node_id] = _recorded(key, row)
-    if rows and not live.comes_back:
+        before = live.recorded.get(row.node_id)
+        live.recorded[row.node_id] = _recorded(key, row, before.error_code if before else "")
+    if rows and not live.comes_back and not live.is_new:  # a fork begins with rows
         _find_lost_calls(live)
         Run.objects.filter(pk=run.pk).update(takeovers=live.takeovers)
     return live
@@ -129,7 +130,7 @@ def find_body(definition: Definition, container: str) -> NodeGraph:
     return body
 
 
-def _recorded(key: DataKeyRef, row: NodeExecution) -> Recorded:
+def _recorded(key: DataKeyRef, row: NodeExecution, code_before: str) -> Recorded:
     output: Any = None
     if row.status == NodeStatus.COMPLETED:
         large = payloads.is_stored(row.output_sealed or b"")
@@ -144,6 +145,8 @@ def _recorded(key: DataKeyRef, row: NodeExecution) -> Recorded:
         branch=row.branch or None,
         error_code=row.error_code,
         error_sentence=row.error_sentence,
+        code_before=code_before,
+        started_at=row.started_at,
         due_at=row.due_at,
         pause=_pause(row),
     )
