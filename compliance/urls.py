@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from compliance.views import disposals, policies
+from compliance.views import disposals, policies, tenants
 
 app_name = "compliance"
 urlpatterns = [
@@ -13,4 +13,14 @@ urlpatterns = [
     path("dispose/<slug:kind>/<uuid:target_id>/", disposals.dispose, name="dispose"),
     path("plans/<uuid:plan_id>/", disposals.show_plan, name="plan"),
     path("plans/<uuid:plan_id>/confirm/", disposals.confirm, name="confirm"),
+    path("tenants/<str:slug>/dispose/", tenants.dispose, name="dispose-tenant"),
+    path("tenants/<str:slug>/plans/<uuid:plan_id>/", tenants.show_plan, name="tenant-plan"),
+    path(
+        "tenants/<str:slug>/plans/<uuid:plan_id>/confirm/", tenants.confirm, name="tenant-confirm"
+    ),
+    path(
+        "tenants/<str:slug>/disposals/<uuid:disposal_id>/",
+        tenants.show_disposal,
+        name="tenant-disposal",
+    ),
 ]

@@ -117,6 +117,19 @@ def permission_required(permission: Permission) -> Callable[[View], View]:
     return decorate
 
 
+def platform_only(view: View) -> View:
+    """Below `permission_required`: on the host of any tenant but the platform's there is no such page."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not current_tenant().is_platform:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    guarded.is_platform_only = True  # type: ignore[attr-defined]
+    return cast(View, guarded)
+
+
 def public(view: View) -> View:
     """Mark a view that anybody may see: sign-in, health, the API description."""
     view.required_permission = None  # type: ignore[attr-defined]

@@ -57,6 +57,20 @@ class TenantReserved(GroveError):
     status = 409
 
 
+class TenantGone(GroveError):
+    """This tenant was deleted. Only its log is left."""
+
+    code = "tenant_gone"
+    status = 410
+
+
+class HostInvalid(GroveError):
+    """A host name has small letters, digits, hyphens and dots, such as acme.example.org."""
+
+    code = "host_invalid"
+    status = 422
+
+
 class SlugInvalid(GroveError):
     """A slug has 2 to 50 small letters, digits and hyphens, and begins with a letter."""
 

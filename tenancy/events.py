@@ -8,6 +8,7 @@ class EventType(StrEnum):
 
     # tenants and people
     TENANT_CREATED = "tenant.created"
+    TENANT_HOST_ADDED = "tenant.host_added"
     TENANT_SUSPENDED = "tenant.suspended"
     TENANT_RESTORED = "tenant.restored"
     TENANT_EXPORTED = "tenant.exported"

@@ -85,6 +85,33 @@ class SecretForm(forms.Form):
     )
 
 
+HOST = forms.RegexField(
+    r"^[a-z0-9.-]{3,253}$",
+    label="Host name",
+    widget=forms.TextInput(attrs=FIELD),
+    help_text="Such as acme.example.org. It has to lead to this installation.",
+)
+
+
+class HostForm(forms.Form):
+    domain = HOST
+
+
+class TenantForm(forms.Form):
+    """A tenant to be, with the first person in it."""
+
+    name = forms.CharField(max_length=200, widget=forms.TextInput(attrs=FIELD))
+    slug = forms.RegexField(
+        r"^[a-z][a-z0-9-]{0,48}[a-z0-9]$",
+        widget=forms.TextInput(attrs=FIELD),
+        help_text="Small letters, digits and hyphens. It stays for ever.",
+    )
+    domain = HOST
+    admin = forms.EmailField(
+        label="E-mail address of the first admin", widget=forms.EmailInput(attrs=FIELD)
+    )
+
+
 class QuotaForm(forms.Form):
     """Limits, all at once. An empty field is no limit."""
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import cast
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -9,11 +10,12 @@ from django.db import IntegrityError, transaction
 from tenancy import hosts, ledger
 from tenancy.actors import Actor
 from tenancy.context import tenant_context
-from tenancy.errors import SlugInvalid, TenantExists, TenantReserved
+from tenancy.errors import HostInvalid, SlugInvalid, TenantExists, TenantGone, TenantReserved
 from tenancy.events import EventType
 from tenancy.models import PLATFORM_SLUG, Domain, Tenant, TenantStatus
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,48}[a-z0-9]")
+HOST = re.compile(r"[a-z0-9][a-z0-9.-]{1,251}[a-z0-9]")
 RESERVED = ("public", "information-schema", "pg")
 
 _at_birth: list[Callable[..., object]] = []
@@ -44,6 +46,29 @@ def create(*, name: str, slug: str, domain: str, by: Actor) -> Tenant:
                 furnish(by=by)
     hosts.forget()
     return tenant
+
+
+def add_host(*, tenant: Tenant, domain: str, by: Actor) -> Domain:
+    """One more host name that leads to a tenant, or to the platform. The same one again changes nothing.
+
+    Raises HostInvalid, TenantGone, and TenantExists for a name that leads elsewhere.
+    """
+    domain = domain.lower()
+    if not HOST.fullmatch(domain):
+        raise HostInvalid
+    if tenant.status == TenantStatus.DELETED:
+        raise TenantGone
+    first = not tenant.domains.exists()
+    with transaction.atomic():
+        host, is_new = Domain.objects.get_or_create(
+            domain=domain, defaults={"tenant": tenant, "is_primary": first}
+        )
+        if host.tenant_id != tenant.pk:
+            raise TenantExists
+        if is_new:
+            _record(EventType.TENANT_HOST_ADDED, tenant, by)
+    hosts.forget()
+    return cast(Domain, host)
 
 
 def suspend(*, tenant: Tenant, by: Actor) -> None:

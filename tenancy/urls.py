@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenancy.views import ledger, members, quotas, secrets, tokens
+from tenancy.views import ledger, members, quotas, secrets, tenants, tokens
 
 app_name = "tenancy"
 urlpatterns = [
@@ -14,6 +14,14 @@ urlpatterns = [
     path("members/<uuid:membership_id>/remove/", members.remove_member, name="remove-member"),
     path("quotas/", quotas.show_quotas, name="quotas"),
     path("quotas/set/", quotas.set_quotas, name="set-quotas"),
+    path("tenant/", tenants.show_own_tenant, name="own-tenant"),
+    path("tenant/export/", tenants.export_tenant, name="export-tenant"),
+    path("tenants/", tenants.list_tenants, name="tenants"),
+    path("tenants/create/", tenants.create_tenant, name="create-tenant"),
+    path("tenants/<str:slug>/", tenants.show_tenant, name="tenant"),
+    path("tenants/<str:slug>/hosts/", tenants.add_host, name="add-host"),
+    path("tenants/<str:slug>/suspend/", tenants.suspend_tenant, name="suspend-tenant"),
+    path("tenants/<str:slug>/restore/", tenants.restore_tenant, name="restore-tenant"),
     path("join/<str:invitation>/", members.join, name="join"),
     path("secrets/", secrets.list_secrets, name="secrets"),
     path("secrets/put/", secrets.put_secret, name="put-secret"),

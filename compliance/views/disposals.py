@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -46,6 +47,7 @@ def dispose(request: TenantRequest, kind: str, target_id: UUID) -> HttpResponse:
             "label": disposables.get_disposable(kind).label,
             "below": [child.label for child in disposables.children_of(kind)],
             "steps": STEPS,
+            "way": _way(),
         }
         return render(request, "compliance/scope.html", shown)
     frozen = disposal.plan(kind=kind, target_id=target_id, by=actor_of(request))
@@ -56,7 +58,8 @@ def dispose(request: TenantRequest, kind: str, target_id: UUID) -> HttpResponse:
 @permission_required(Permission.DISPOSAL_EXECUTE)
 def show_plan(request: TenantRequest, plan_id: UUID) -> HttpResponse:
     """Step 2: exactly what would go, by kind and by record."""
-    return render(request, "compliance/plan.html", _plan(disposal.get_plan(plan_id)))
+    frozen = disposal.get_plan(plan_id)
+    return render(request, "compliance/plan.html", plan_shown(frozen) | {"way": _way(frozen)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -66,7 +69,7 @@ def confirm(request: TenantRequest, plan_id: UUID) -> HttpResponse:
     frozen = disposal.get_plan(plan_id)
     form = ConfirmForm(request.POST if request.method == "POST" else None, plan=frozen)
     if not form.is_valid():
-        shown = _plan(frozen) | {"form": form}
+        shown = plan_shown(frozen) | {"form": form, "way": _way(frozen)}
         status = 422 if form.is_bound else 200
         return render(request, "compliance/confirm.html", shown, status=status)
     done = disposal.execute(
@@ -88,6 +91,7 @@ def show_disposal(request: TenantRequest, disposal_id: UUID) -> HttpResponse:
         "confirmation": done.find_confirmation(),
         "page": paging.page(done.records.all(), request, order=("id",), limit=100),
         "steps": STEPS,
+        "way": _way(),
     }
     return render(request, "compliance/disposal.html", shown)
 
@@ -102,12 +106,26 @@ def _get_target(kind: str, target_id: UUID) -> PlanLine:
     raise Http404
 
 
-def _plan(frozen: DisposalPlan) -> dict[str, Any]:
+def _way(plan: DisposalPlan | None = None) -> dict[str, str]:
+    """Where the steps of a disposal are."""
+    way = {"home": reverse("compliance:disposals"), "home_words": "Disposal"}
+    if plan is None:
+        return way
+    used = plan.disposals.first()
+    return way | {
+        "begin": reverse("compliance:dispose", args=[plan.kind, plan.target_id]),
+        "plan": reverse("compliance:plan", args=[plan.pk]),
+        "confirm": reverse("compliance:confirm", args=[plan.pk]),
+        "result": reverse("compliance:disposal", args=[used.pk]) if used else "",
+    }
+
+
+def plan_shown(frozen: DisposalPlan) -> dict[str, Any]:
+    """What the preview and the confirmation print of a plan."""
     return {
         "plan": frozen,
         "lines": frozen.lines[:LINES_SHOWN],
         "more": max(0, len(frozen.lines) - LINES_SHOWN),
         "is_expired": frozen.is_expired(now()),
-        "is_used": frozen.disposals.first(),
         "steps": STEPS,
     }

@@ -48,6 +48,8 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "require_approval": ("wait", "hand", "Needs approval"),
     "throttle": ("warn", "clock", "Throttled"),
     "active": ("ok", "check", "Active"),
+    "suspended": ("warn", "pause", "Suspended"),
+    "deleted": ("", "trash", "Deleted"),
     "revoked": ("", "stop", "Revoked"),
     "expired": ("", "clock", "Expired"),
 }
@@ -227,6 +229,8 @@ NAVIGATION = (
         "Connect",
         (
             ("workflows:providers", "plug", "Providers", Permission.PROVIDER_VIEW),
+            ("places:destinations", "tool", "Destinations", Permission.PROVIDER_VIEW),
+            ("places:storage", "layers", "Storage", Permission.PROVIDER_VIEW),
             ("tenancy:secrets", "key", "Secrets", Permission.SECRET_VIEW),
         ),
     ),
@@ -244,10 +248,15 @@ NAVIGATION = (
             ("tenancy:members", "users", "Members", Permission.MEMBER_VIEW),
             ("tenancy:tokens", "lock", "API tokens", Permission.TOKEN_EDIT),
             ("tenancy:quotas", "clock", "Quotas", Permission.TENANT_VIEW),
+            ("tenancy:own-tenant", "layers", "This tenant", Permission.TENANT_VIEW),
+            ("tenancy:tenants", "layers", "All tenants", Permission.TENANT_ADMIN),
             ("api:docs", "code", "API", Permission.RUN_VIEW),
         ),
     ),
 )
+
+
+PLATFORM_ONLY = {"tenancy:tenants"}
 
 
 @register.inclusion_tag("ui/_navigation.html", takes_context=True)
@@ -267,11 +276,16 @@ def navigation(context: template.Context) -> dict[str, Any]:
                 or (href != "/" and request.path.startswith(href)),
             }
             for view, picture, words, permission in links
-            if can(request, permission)
+            if can(request, permission) and (view not in PLATFORM_ONLY or _is_platform(request))
         ]
         if shown:
             groups.append({"name": name, "links": shown})
     return {"groups": groups}
+
+
+def _is_platform(request: HttpRequest) -> bool:
+    tenant = getattr(request, "tenant", None)
+    return tenant is not None and bool(tenant.is_platform)
 
 
 TOKEN = re.compile(

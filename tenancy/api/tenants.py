@@ -1,6 +1,5 @@
 """All tenants of this installation, on the platform's own host only; and the export of the host's own tenant."""
 
-from tempfile import TemporaryFile
 from typing import Any
 
 from django.http import FileResponse, Http404
@@ -11,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tenancy import access, exports, tenants
+from tenancy import access, downloads, tenants
 from tenancy.api.pages import page_of
 from tenancy.api.shapes import TenantInput, TenantShape, page_shape, tenant_to_json
 from tenancy.context import current_tenant
@@ -89,15 +88,7 @@ class ExportTenant(APIView):
     )
     def post(self, request: Request) -> FileResponse:
         """Inputs, outputs and prompts stay sealed unless the caller may see payloads, too."""
-        file = TemporaryFile()  # noqa: SIM115 - the answer closes it
-        exports.write(
-            file=file,
-            with_content=access.can(request, Permission.PAYLOAD_VIEW),
-            by=access.actor_of(request),
-        )
-        file.seek(0)
-        name = f"{current_tenant().slug}.zip"
-        return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
+        return downloads.bundle(request)
 
 
 def get_tenant(slug: str) -> Tenant:

@@ -19,7 +19,8 @@ from django.test import Client
 from django.utils.timezone import now
 
 from compliance import disposal
-from runs.models import Decision, NodeExecution, Run
+from compliance.labels import DataClass
+from runs.models import Decision, NodeExecution, Run, ToolCall
 from tenancy import secret_store, tokens
 from tenancy.actors import SYSTEM, Actor
 from tenancy.context import tenant_context
@@ -30,12 +31,20 @@ from tests import factories
 from tests.architecture.routes import Route, all_routes, guarded_routes
 from tests.runs import making
 from tests.runs.definitions import CHAIN
+from workflows import destinations, storage_profiles
 from workflows.models import Deployment
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
 NOBODYS_ID = UUID("00000000-0000-7000-8000-000000000000")
 PUBLIC_BY_DESIGN = {"api:problem"}  # its parameter names a kind of refusal, not somebody's thing
+OF_THE_PLATFORM = {  # tests/tenancy/test_tenant_pages.py finds them where they are
+    "tenancy:tenant",
+    "compliance:dispose-tenant",
+    "compliance:tenant-plan",
+    "compliance:tenant-confirm",
+    "compliance:tenant-disposal",
+}
 KEPT = {"kind", "number", "old"}  # they narrow what another parameter names
 CREATES = {("put", "api-tenancy:secret")}  # names a thing of one's own, whatever others have
 BODIES: dict[str, dict[str, Any]] = {
@@ -115,6 +124,11 @@ def _fill_tenancy(world: World) -> None:
         "name": f"secret-of-{slug}",
         "api-workflows:model-group.name": f"group-of-{slug}",
         "invitation": "no-such-invitation",
+        **{f"{name}.slug": slug for name in OF_THE_PLATFORM},
+        **{
+            f"tenancy:{deed}.slug": slug
+            for deed in ("add-host", "suspend-tenant", "restore-tenant")
+        },
         "api-tenancy:suspend-tenant.slug": slug,
         "api-tenancy:restore-tenant.slug": slug,
     }
@@ -147,7 +161,36 @@ def _fill_runs(world: World) -> None:
         "api-workflows:deployment.name": deployment.name,
         "api-workflows:prices.name": deployment.name,
     }
+    _fill_places(world, run)
     world.traces += [version.workflow.slug, str(run.pk), f"group-of-{world.tenant.slug}"]
+
+
+def _fill_places(world: World, run: Run) -> None:
+    host, store = f"host-of-{world.tenant.slug}", f"store-of-{world.tenant.slug}"
+    destinations.create(name=host, host=f"{host}.example", by=SYSTEM)
+    storage_profiles.create(name=store, clearance=DataClass.INTERNAL, by=SYSTEM)
+    call: ToolCall = ToolCall.objects.create(
+        run=run,
+        decision=Decision.objects.filter(run=run)[0],
+        node_id="one",
+        attempt=1,
+        tool="http_request",
+        destination=host,
+        effect="read",
+        idempotent=False,
+        idempotency_key="0" * 64,
+        request_digest="0" * 64,
+        started_at=now(),
+    )
+    world.ids |= {
+        "call_id": call.pk,
+        "api-workflows:destination.name": host,
+        "places:switch-destination.name": host,
+        "api-workflows:storage-profile.name": store,
+        "api-workflows:stored-objects.name": store,
+        "places:switch-profile.name": store,
+    }
+    world.traces += [host, store]
 
 
 def _make_decision(run: Run) -> Decision:
@@ -235,7 +278,7 @@ def test_probes_find_acmes_things_for_acmes_people(worlds: tuple[World, World]) 
     missed = []
 
     for route in guarded_routes():
-        if not route.parameters or "get" not in route.needs:
+        if not route.parameters or "get" not in route.needs or route.name in OF_THE_PLATFORM:
             continue
         values = acme.values_for(route)
         statuses = {

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from runs.models import Run
+from runs.models import Run, RunFacts
 from tenancy import idempotency
 from tenancy.context import tenant_context
 from tenancy.models import IdempotencyKey, Tenant
@@ -55,6 +55,17 @@ def test_input_that_misses_the_schema_is_refused_with_pointers(
     assert all(error["detail"] and error["code"] for error in errors)
     assert "seven" not in answer.content.decode()
     assert started(chain) == []
+
+
+def test_a_budget_is_money_and_goes_with_the_run(bob: Client, chain: WorkflowVersion) -> None:
+    answer = post(bob, **ask(chain, budget={"amount": "0.25", "currency": "EUR"}))
+
+    assert answer.status_code == 202, answer.content
+    with tenant_context(chain.tenant):
+        assert RunFacts.objects.get(root_run=answer.json()["id"]).budget_micros == 250_000
+    wrong = post(bob, **ask(chain, budget={"amount": "1e3", "currency": "EUR"}))
+    errors = problem(wrong, 422, "validation_failed")["errors"]
+    assert [error["pointer"] for error in errors] == ["#/budget/amount"]
 
 
 def test_a_body_that_misses_the_shape_is_refused_with_pointers(

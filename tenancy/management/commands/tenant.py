@@ -1,4 +1,4 @@
-"""`manage.py tenant create|suspend|restore|list|export`: the life of tenants, from the machine itself."""
+"""`manage.py tenant create|platform|suspend|restore|list|export`: the life of tenants, from the machine itself."""
 
 import os
 from argparse import ArgumentParser
@@ -17,7 +17,7 @@ from tenancy.permissions import Role
 
 
 class Command(BaseCommand):
-    help = "Create, suspend, restore, list or export tenants."
+    help = "Create, suspend, restore, list or export tenants; open the platform's own pages."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -26,6 +26,9 @@ class Command(BaseCommand):
         create.add_argument("--name", required=True)
         create.add_argument("--domain", required=True, help="host name, such as acme.example.org")
         create.add_argument("--admin", required=True, help="e-mail address of the first admin")
+        platform = actions.add_parser("platform", help="a host name and an admin for the platform")
+        platform.add_argument("--domain", required=True)
+        platform.add_argument("--admin", required=True, help="e-mail address")
         for action in ("suspend", "restore"):
             actions.add_parser(action).add_argument("slug")
         actions.add_parser("list")
@@ -44,10 +47,19 @@ class Command(BaseCommand):
         tenant = tenants.create(
             name=options["name"], slug=options["slug"], domain=options["domain"], by=SYSTEM
         )
+        self.stdout.write(f"{tenant.name} is there. Its first admin joins within a week at")
+        self._invite(tenant, options)
+
+    def _platform(self, options: dict[str, Any]) -> None:
+        platform = tenants.get_platform()
+        tenants.add_host(tenant=platform, domain=options["domain"], by=SYSTEM)
+        self.stdout.write("The platform answers there. Its admin joins within a week at")
+        self._invite(platform, options)
+
+    def _invite(self, tenant: Tenant, options: dict[str, Any]) -> None:
         with tenant_context(tenant):
             admin = members.invite(email=options["admin"], name="", role=Role.ADMIN, by=SYSTEM)
             link = reverse("tenancy:join", args=[members.invitation_of(admin)])
-        self.stdout.write(f"{tenant.name} is there. Its first admin joins within a week at")
         self.stdout.write(f"  <scheme>://{options['domain']}{link}")
 
     def _suspend(self, options: dict[str, Any]) -> None:
