@@ -92,23 +92,23 @@ def choose(
 
 
 def _choose_in(
-    nodes: NodeGraph, body: str, at: str, changed: frozenset[str], choice: Choice
+    nodes: NodeGraph, body: str, at: str | None, changed: frozenset[str], choice: Choice
 ) -> None:
-    place = _next_place(nodes, body, at) if at else ""
+    place = None if at is None else _next_place(nodes, body, at)
     again: set[str] = set()
     for node in nodes.graph.order:
         path = paths.node_path(body, node)
         row = choice.latest.get(path)
         follows = node in changed or bool(nodes.graph.ancestry[node] & again)
-        if node == place and path != at and not follows and row is not None:
-            _reopen(nodes, path, at, choice)
-        elif node != place and not follows and row is not None and row.status in SETTLED:
+        if node != place and not follows and row is not None and row.status in SETTLED:
             choice.reused.append(path)
             choice.kept.add(path)
             choice.kept.update(each for each in choice.latest if each.startswith(f"{path}["))
             continue
         again.add(node)
         choice.run_again.append(path)
+        if node == place and at is not None and at != path and row is not None and not follows:
+            _reopen(nodes, path, at, choice)
 
 
 def _reopen(nodes: NodeGraph, container: str, at: str, choice: Choice) -> None:
@@ -122,7 +122,7 @@ def _reopen(nodes: NodeGraph, container: str, at: str, choice: Choice) -> None:
         if KINDS[spec.kind].carries_over and place > chosen:
             break
         graph = as_child(spec.body) if f"{body}.{CHILD}" in choice.latest else spec.body
-        _choose_in(graph, body, at if place == chosen else "", frozenset(), choice)
+        _choose_in(graph, body, at if place == chosen else None, frozenset(), choice)
 
 
 def _next_place(nodes: NodeGraph, body: str, at: str) -> str:
