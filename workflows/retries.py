@@ -48,7 +48,6 @@ OTHERS = frozenset(
         "output_schema_mismatch",
         "no_deployment",
         "throttled",
-        "budget_exhausted",
         "callback_expired",
         "child_failed",
         "items_failed",

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from workflows import json_schemas, retries
 from workflows.providers.errors import FailureKind
 from workflows.retries import CODES, MAX_ATTEMPTS, TRANSIENT, RetryRule, wait_before_next
+from workflows.tools.errors import ToolFailure
 
 RULES = retries.read(
     [
@@ -69,6 +70,12 @@ def test_a_wait_is_never_longer_than_its_bound(rule, attempt, chance):
 def test_every_way_a_provider_fails_has_a_code_that_rules_can_name():
     assert {f"model_{kind}" for kind in FailureKind} <= CODES
     assert TRANSIENT < CODES
+
+
+def test_every_way_a_tool_fails_has_a_code_but_the_one_that_is_never_repeated():
+    codes = {f"tool_{kind}" for kind in ToolFailure}
+
+    assert codes - CODES == {"tool_outcome_unknown"}
 
 
 @pytest.mark.parametrize(
