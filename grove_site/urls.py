@@ -14,6 +14,7 @@ urlpatterns = [
     path("runs/", include("runs.urls")),
     path("assure/", include("compliance.urls")),
     path("settings/", include("tenancy.urls")),
+    path("settings/", include("workflows.settings_urls")),
     path("api/v1/", include("tenancy.api.urls")),
     path("api/v1/", include("compliance.api.urls")),
     path("api/v1/", include("workflows.api.urls")),

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent
+from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent, ToolCall
 from tenancy.api.rows import RowShown
 from tenancy.api.shapes import Amount
 from tenancy.money import to_money
@@ -204,6 +204,33 @@ class ModelCallShown(RowShown):
         return to_money(call.cost_micros, call.currency)
 
 
+class ToolCallShown(RowShown):
+    node = serializers.CharField(source="node_id")
+    labels = serializers.JSONField()
+
+    class Meta:
+        model = ToolCall
+        fields = (
+            "id",
+            "node",
+            "attempt",
+            "decision",
+            "tool",
+            "destination",
+            "effect",
+            "idempotent",
+            "idempotency_key",
+            "status",
+            "request_digest",
+            "result_digest",
+            "labels",
+            "error_kind",
+            "error_sentence",
+            "started_at",
+            "finished_at",
+        )
+
+
 class EventShown(RowShown):
     node = serializers.CharField(source="node_id")
     body = serializers.JSONField()
@@ -231,3 +258,10 @@ class RecordShown(serializers.Serializer[Any]):
 
 class NodePayload(serializers.Serializer[Any]):
     output = serializers.JSONField()
+
+
+class ToolCallPayload(serializers.Serializer[Any]):
+    """What was asked and what came back. Null where there is none yet."""
+
+    request = serializers.JSONField()
+    response = serializers.JSONField()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from runs.api import runs
+from runs.api import runs, tool_calls
 
 app_name = "api-runs"
 urlpatterns = [
@@ -20,6 +20,12 @@ urlpatterns = [
     ),
     path("runs/<uuid:run_id>/decisions", runs.Decisions.as_view(), name="decisions"),
     path("decisions/<uuid:decision_id>", runs.OneDecision.as_view(), name="decision"),
+    path("runs/<uuid:run_id>/tool-calls", tool_calls.ToolCalls.as_view(), name="tool-calls"),
+    path(
+        "runs/<uuid:run_id>/tool-calls/<uuid:call_id>/payload",
+        tool_calls.ToolCallContent.as_view(),
+        name="tool-call-payload",
+    ),
     path("runs/<uuid:run_id>/model-calls", runs.ModelCalls.as_view(), name="model-calls"),
     path("runs/<uuid:run_id>/events", runs.Events.as_view(), name="events"),
     path("runs/<uuid:run_id>/events/stream", runs.follow_events, name="stream"),
