@@ -25,7 +25,6 @@ class NodeDoor(GovernedDoor):
     def __init__(self, *, live: LiveRun, start: Start) -> None:
         super().__init__(live=live, node_id=start.path, labels=_labels_into(live, start))
         self._start = start
-        self._at = now()
         self.callback_url = ""
 
     @property
@@ -40,7 +39,7 @@ class NodeDoor(GovernedDoor):
         )
 
     def now(self) -> datetime:
-        return self._at
+        return self._start.at
 
     # -- questions and child runs -------------------------------------------------------------------------------------
 

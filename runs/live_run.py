@@ -58,6 +58,7 @@ class Start:
     scope: Scope
     node: str
     execution_id: UUID
+    at: datetime  # on record, too: of the attempt's start, or of the event that it goes on
     pause: Pause | None = None
     expired: bool = False
 
@@ -460,13 +461,18 @@ class LiveRun:
         if waiting.pause is not None:
             pause = waiting.pause
             start = Start(
-                scope=scope, node=node, execution_id=execution_id, pause=pause, expired=expired
+                scope=scope,
+                node=node,
+                execution_id=execution_id,
+                at=at,
+                pause=pause,
+                expired=expired,
             )
             self._put_to_work(start, waiting.deadline)
         elif scope.node(node).body is not None:
             self._open(scope, node, execution_id, at, wave, at)
         else:
-            start = Start(scope=scope, node=node, execution_id=execution_id)
+            start = Start(scope=scope, node=node, execution_id=execution_id, at=at)
             self._put_to_work(start, _deadline(start.spec, at))
 
     def _put_to_work(self, start: Start, deadline: datetime | None) -> None:
@@ -595,7 +601,7 @@ class LiveRun:
             self._skip(scope, node, because, wave, at)
         for node in (*following.ready, *following.undecidable):
             execution_id = self._begin(scope, node, wave, at)
-            start = Start(scope=scope, node=node, execution_id=execution_id)
+            start = Start(scope=scope, node=node, execution_id=execution_id, at=at)
             if node in following.undecidable:
                 failure = following.undecidable[node]
                 self._put_to_work(start, None)
