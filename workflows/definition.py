@@ -113,12 +113,17 @@ class NodeGraph:
 
 @dataclass(frozen=True, kw_only=True)
 class Body(NodeGraph):
-    """What a container runs. `given` are the names it is given each time, `asked` all that the container names
-    once it ended."""
+    """What a container runs. `given` are the names it is given each time, `after` what the container fills in once
+    it ended."""
 
     container: str
     given: frozenset[str]
-    asked: frozenset[str] = frozenset()
+    after: tuple[Template, ...] = ()
+
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """All that the container names once it ended."""
+        return frozenset().union(*(_names_in(template) for template in self.after))
 
     @cached_property
     def answers(self) -> frozenset[str]:
@@ -293,11 +298,10 @@ def build_node(read: Source, path: Path, kinds: Mapping[str, str]) -> NodeSpec:
 def _body(read: Source, path: Path, container: str, config: Any) -> Body:
     kind = KINDS[_at(read, path[:-2])["kind"]]
     assert kind.body is not None  # noqa: S101 - only containers come here
-    inside = (each for each in kind.templates(config) if each.inside)
     return Body(
         container=container,
         given=kind.body(config),
-        asked=frozenset().union(*(_names_in(template) for template in inside)),
+        after=tuple(each for each in kind.templates(config) if each.inside),
         nodes=build_nodes(read, path),
     )
 

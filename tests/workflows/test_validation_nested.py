@@ -1,8 +1,11 @@
 """Bodies, waits, failures and pinned versions: each mistake with its node, its line and a sentence (rows A2 to A6)."""
 
+import copy
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workflows import definition
 from workflows.problems import Severity, has_errors
@@ -369,6 +372,20 @@ def test_a_doubt_is_told_and_refuses_nothing(written, instead, code, node):
     assert all(problem.severity is Severity.WARNING for problem in problems)
 
 
+@pytest.mark.parametrize("member", ["accept", "value", "feedback"])
+def test_what_cannot_be_read_at_the_end_of_a_body_is_told_once(member):
+    written = {
+        "accept": '{left: "{{ critic.good }}"',
+        "value": '"{{ draft.text }}"',
+        "feedback": '"{{ critic.wanting }}"',
+    }[member]
+    broken = written.replace("{{ ", "{{ +")
+
+    (problem,) = check(GOOD.replace(f"{member}: {written}", f"{member}: {broken}"), **KNOWN)
+
+    assert (problem.code, problem.node) == ("template_unreadable", "improve")
+
+
 def test_bodies_are_nested_at_most_twice():
     inner = "{id: d, kind: delay, seconds: 1}"
     for depth in range(3):
@@ -485,3 +502,64 @@ def test_arguments_of_a_request_are_those_of_its_tool():
     (problem,) = check(with_request("{url: x, verb: GET}"), **KNOWN)
 
     assert (problem.code, problem.node) == ("tool_argument_unknown", "bank")
+
+
+# -- whatever is written
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 30)
+    | st.sampled_from(
+        [
+            "",
+            "draft",
+            "each_claim:failed",
+            "{{ draft.text }}",
+            "{{ x",
+            "for_each",
+            "input",
+            "{{ item }}",
+        ]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["id", "kind", "after", "body", "nodes", "node", "when", "left"]), inner
+        )
+    ),
+    max_leaves=5,
+)
+
+
+def paths_in(value, path=()):
+    yield path
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from paths_in(inner, (*path, key))
+
+
+SPEC = definition.parse(GOOD).spec
+PATHS = [path for path in paths_in(SPEC) if path]
+
+
+@settings(max_examples=150, deadline=None)
+@given(places=st.lists(st.tuples(st.sampled_from(PATHS), ODD), min_size=1, max_size=3))
+def test_a_definition_with_anything_in_any_place_is_judged_and_never_raises(places):
+    spec = copy.deepcopy(SPEC)
+    for path, odd in places:
+        around = spec
+        try:
+            for step in path[:-1]:
+                around = around[step]
+            around[path[-1]] = odd
+        except (KeyError, IndexError, TypeError):
+            continue  # an earlier change took the place away
+
+    problems = check(spec, **KNOWN)
+
+    if not has_errors(problems):
+        read = definition.of_spec(spec)
+        assert all(node.body or read.reads(node.id) is not None for node in read.nodes)
+        assert len(list(read.walk())) == len({node.id for node in read.walk()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from workflows import shape
 from workflows.checks.scopes import Scope
@@ -10,6 +10,7 @@ from workflows.definition_schema import MAX_NODES
 from workflows.graph import Edge, Graph
 from workflows.nodes import KINDS
 from workflows.problems import Problem, Severity, meant
+from workflows.references import TemplateUnreadable
 from workflows.source import Path
 
 LONGEST_PATH = 200  # of a node in a body of a body, with the numbers of both
@@ -98,13 +99,23 @@ def _unused_problems(scope: Scope) -> Iterator[Problem]:
                 sentence = f"Nothing comes after node “{node}”, and it is not an output."
                 yield scope.problem(node, (), "node_unused", sentence, severity=Severity.WARNING)
             continue
-        container = scope.outer.specs.get(scope.container)
-        if container is not None and container.body and node not in container.body.answers:
+        if node not in _answers(scope, scope.outer):
             sentence = (
                 f"Nothing comes after node “{node}”, and “{scope.container}” does not name it in what "
                 "it makes of its body."
             )
             yield scope.problem(node, (), "node_unused", sentence, severity=Severity.WARNING)
+
+
+def _answers(scope: Scope, outer: Scope) -> Collection[str]:
+    """The nodes of a body that its container names; all of them while that cannot be read."""
+    spec = outer.specs.get(scope.container)
+    if spec is None or spec.body is None:
+        return scope.places
+    try:
+        return spec.body.answers
+    except TemplateUnreadable:  # told where all templates are looked at
+        return scope.places
 
 
 def _name_problems(scope: Scope) -> Iterator[Problem]:
