@@ -21,6 +21,7 @@ class Permission(StrEnum):
     RUN_START = "run.start"
     RUN_RESUME = "run.resume"
     RUN_CANCEL = "run.cancel"
+    RUN_DECIDE = "run.decide"  # approve or refuse what a run asks one's role
     PAYLOAD_VIEW = "payload.view"
     DECISION_VIEW = "decision.view"
     POLICY_VIEW = "policy.view"
@@ -79,11 +80,22 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     # The second pair of eyes: publishes and retires, never edits.
     Role.REVIEWER: _READ
     | _OWN_TOKENS
-    | {Permission.WORKFLOW_PUBLISH, Permission.WORKFLOW_RETIRE, Permission.PAYLOAD_VIEW},
+    | {
+        Permission.WORKFLOW_PUBLISH,
+        Permission.WORKFLOW_RETIRE,
+        Permission.PAYLOAD_VIEW,
+        Permission.RUN_DECIDE,
+    },
     # Keeps the machines running.
     Role.OPERATOR: _READ
     | _OWN_TOKENS
-    | {Permission.RUN_START, Permission.RUN_RESUME, Permission.RUN_CANCEL, Permission.PAYLOAD_VIEW},
+    | {
+        Permission.RUN_START,
+        Permission.RUN_RESUME,
+        Permission.RUN_CANCEL,
+        Permission.RUN_DECIDE,
+        Permission.PAYLOAD_VIEW,
+    },
     # Answers for the rules: policies, publication, the record.
     Role.COMPLIANCE_OFFICER: _READ
     | _OWN_TOKENS
@@ -91,6 +103,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
         Permission.WORKFLOW_PUBLISH,
         Permission.WORKFLOW_RETIRE,
         Permission.PAYLOAD_VIEW,
+        Permission.RUN_DECIDE,
         Permission.POLICY_EDIT,
         Permission.DISPOSAL_VIEW,
         Permission.LEDGER_VIEW,
@@ -101,6 +114,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     | _OWN_TOKENS
     | {
         Permission.PAYLOAD_VIEW,
+        Permission.RUN_DECIDE,
         Permission.DISPOSAL_VIEW,
         Permission.DISPOSAL_EXECUTE,
         Permission.LEDGER_VIEW,
@@ -118,6 +132,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: _READ
     | _OWN_TOKENS
     | {
+        Permission.RUN_DECIDE,
         Permission.PROVIDER_EDIT,
         Permission.SECRET_VIEW,
         Permission.SECRET_EDIT,
