@@ -49,7 +49,7 @@ def gather(
 def touch(
     sofar: RunFacts, *, labels: Labels, destination: str, reserved_micros: int, tool: str = ""
 ) -> None:
-    """What the run has touched from now on, with this call of a model or tool in flight."""
+    """What the run has touched from now on, with this call of a model or tool in flight. Nothing is saved here."""
     sofar.max_class = max(sofar.max_class, int(labels.data_class))
     sofar.tags = sorted({*sofar.tags, *labels.tags})
     sofar.destinations = sorted({*sofar.destinations, destination})
@@ -60,7 +60,6 @@ def touch(
         sofar.tools_used = sorted({*sofar.tools_used, tool})
     else:
         sofar.model_calls += 1
-    sofar.save()
 
 
 @transaction.atomic

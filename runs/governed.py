@@ -25,12 +25,12 @@ from compliance import policies
 from compliance.detectors import tags_in
 from compliance.labels import Integrity, Labels, join
 from compliance.policy.verdicts import ObligationKind, Verdict, VerdictKind
-from runs import facts_of_runs, governed_calls, interrupted, payloads
+from runs import facts_of_runs, governed_calls, interrupted, payloads, recording
 from runs.checkpoint import Row, event
 from runs.errors import ClaimLost
 from runs.governed_calls import Act, Caller, ModelAct, ToolAct
 from runs.live_run import LiveRun
-from runs.models import CallStatus, RunClaim, RunFacts, ToolCall
+from runs.models import CallStatus, ToolCall
 from runs.outcomes import Settlement
 from runs.tool_settlements import ToolSettlement
 from tenancy.context import tenant_context
@@ -117,7 +117,9 @@ class GovernedDoor:
             if failures:
                 self._note("provider.failover", to=target.name, after=failures[-1].kind)
             try:
-                return self._ask(ModelAct(group=group, target=target, request=request), labels)
+                price = prices.find_price(target, now())
+                act = ModelAct(group=group, target=target, request=request, price=price)
+                return self._ask(act, labels)
             except ProviderError as error:
                 failures.append(error)
                 if not error.retryable:
@@ -140,9 +142,7 @@ class GovernedDoor:
         except Exception as error:
             self._settle_failed(call_id, "internal_error", _broke_here(error))
             raise
-        cost = prices.cost(
-            act.target, tokens_in=response.tokens_in, tokens_out=response.tokens_out, at=now()
-        )
+        cost = act.cost(tokens_in=response.tokens_in, tokens_out=response.tokens_out)
         self._settlements.append(
             Settlement(
                 call_id=call_id,
@@ -154,7 +154,7 @@ class GovernedDoor:
                 ),
                 tokens_in=response.tokens_in,
                 tokens_out=response.tokens_out,
-                cost_micros=cost.micros,
+                cost_micros=cost,
             )
         )
         return ModelAnswer(
@@ -162,7 +162,7 @@ class GovernedDoor:
             model=response.model,
             tokens_in=response.tokens_in,
             tokens_out=response.tokens_out,
-            cost_micros=cost.micros,
+            cost_micros=cost,
             labels=_labels_of_answer(response.text, labels),
         )
 
@@ -323,8 +323,7 @@ class GovernedDoor:
         micros, denial = governed_calls.estimate(act)
         action = governed_calls.to_action(act, self._caller)
         with transaction.atomic():
-            sofar = RunFacts.objects.select_for_update().get(root_run_id=live.root_run_id)
-            self._check_claim()
+            sofar = recording.lock_facts(live.root_run_id)
             facts = facts_of_runs.gather(
                 sofar,
                 labels=labels,
@@ -333,10 +332,10 @@ class GovernedDoor:
                 declared=act.refusal is None,
             )
             verdict = governed_calls.without_leave(act, denial or engine.decide(action, facts))
-            decision = governed_calls.write_decision(self._caller, act, action, facts, verdict)
-            call_id = None
+            decision = governed_calls.to_decision(self._caller, act, action, facts, verdict)
+            call = None
             if verdict.kind is VerdictKind.ALLOW:
-                call_id = act.write_intent(self._caller, decision, micros)
+                call = act.intent(self._caller, decision, micros)
                 facts_of_runs.touch(
                     sofar,
                     labels=labels,
@@ -344,6 +343,7 @@ class GovernedDoor:
                     reserved_micros=micros,
                     tool=act.tool,
                 )
+            recording.write(live, decision, call, sofar)
         self._note(
             "decision.made",
             decision=str(decision.pk),
@@ -351,15 +351,7 @@ class GovernedDoor:
             policies=list(verdict.policies),
             resource=act.target.name,
         )
-        return Recorded(decision_id=decision.pk, verdict=verdict, call_id=call_id)
-
-    def _check_claim(self) -> None:
-        live = self._live
-        held = RunClaim.objects.filter(
-            run_id=live.run_id, token=live.token, worker_id__isnull=False
-        )
-        if not held.exists():
-            raise ClaimLost
+        return Recorded(decision_id=decision.pk, verdict=verdict, call_id=call.pk if call else None)
 
     def _note(self, name: str, **body: Any) -> None:
         self._events.append(event(name, now(), self.node_id, **body))

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from runs import facts_of_runs, payloads
 from runs.live_run import LiveRun
 from runs.models import Decision, ModelCall, Run, ToolCall
 from tenancy.models import new_id
+from workflows.models import Price
 from workflows.providers import prices
 from workflows.providers.contract import ModelRequest, Target
 from workflows.providers.errors import PriceUnknown
@@ -62,6 +62,7 @@ class ModelAct:
     group: str
     target: Target
     request: ModelRequest
+    price: Price | None  # None: nobody knows, so nothing may be spent
 
     @property
     def tool(self) -> str:
@@ -70,9 +71,16 @@ class ModelAct:
     def resource(self, *, tenant: str) -> Resource:
         return self.target.resource(tenant=tenant)
 
-    def estimate(self, at: datetime) -> int:
+    def estimate(self) -> int:
         """Micro-units of money. Raises PriceUnknown."""
-        return prices.estimate(self.target, self.request, at=at).micros
+        if self.price is None:
+            raise prices.unknown(self.target)
+        return prices.estimate(self.price, self.request).micros
+
+    def cost(self, *, tokens_in: int, tokens_out: int) -> int:
+        """Micro-units of money, at the price of the moment when it was allowed."""
+        assert self.price is not None  # noqa: S101 - without one it is not allowed
+        return prices.cost_at(self.price, tokens_in=tokens_in, tokens_out=tokens_out).micros
 
     def transformed(self, owed: Sequence[str]) -> "ModelAct":
         messages = tuple(
@@ -81,10 +89,12 @@ class ModelAct:
         )
         return replace(self, request=replace(self.request, messages=messages))
 
-    def write_intent(self, caller: Caller, decision: Decision, reserved_micros: int) -> UUID:
+    def intent(self, caller: Caller, decision: Decision, reserved_micros: int) -> ModelCall:
+        """The call as it will be written before it leaves."""
         call_id = new_id()
-        ModelCall.objects.create(
+        return ModelCall(
             id=call_id,
+            tenant_id=caller.live.tenant.pk,
             run_id=caller.live.run_id,
             decision=decision,
             deployment_id=self.target.deployment_id,
@@ -98,7 +108,6 @@ class ModelAct:
             reserved_micros=reserved_micros,
             started_at=now(),
         )
-        return call_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +131,7 @@ class ToolAct:
     def resource(self, *, tenant: str) -> Resource:
         return self.target.resource(tenant=tenant)
 
-    def estimate(self, at: datetime) -> int:
+    def estimate(self) -> int:
         """Tools cost nothing that Grove knows of."""
         return 0
 
@@ -136,10 +145,12 @@ class ToolAct:
         target = registry.find_target(self.tool, arguments)
         return replace(self, target=target, request=replace(self.request, arguments=arguments))
 
-    def write_intent(self, caller: Caller, decision: Decision, reserved_micros: int) -> UUID:
+    def intent(self, caller: Caller, decision: Decision, reserved_micros: int) -> ToolCall:
+        """The call as it will be written before it leaves."""
         call_id = new_id()
-        ToolCall.objects.create(
+        return ToolCall(
             id=call_id,
+            tenant_id=caller.live.tenant.pk,
             run_id=caller.live.run_id,
             decision=decision,
             node_id=caller.node_id,
@@ -155,7 +166,6 @@ class ToolAct:
             request_digest=self.asked_digest,
             started_at=now(),
         )
-        return call_id
 
 
 Act: TypeAlias = ModelAct | ToolAct
@@ -206,7 +216,7 @@ def to_action(act: Act, caller: Caller) -> Action:
 def estimate(act: Act) -> tuple[int, Verdict | None]:
     """What it may cost and, where nobody knows, more than anything costs: with the denial that follows from it."""
     try:
-        return act.estimate(now()), None
+        return act.estimate(), None
     except PriceUnknown as error:
         denial = Verdict(kind=VerdictKind.DENY, code=error.code, reason=error.sentence)
         return facts_of_runs.MORE_THAN_ANYTHING_MICROS, denial
@@ -224,11 +234,12 @@ def without_leave(act: Act, verdict: Verdict) -> Verdict:
     )
 
 
-def write_decision(
+def to_decision(
     caller: Caller, act: Act, action: Action, facts: Facts, verdict: Verdict
 ) -> Decision:
     shown = action.to_json()
-    decision: Decision = Decision.objects.create(
+    return Decision(
+        tenant_id=caller.live.tenant.pk,
         run_id=caller.live.run_id,
         node_id=caller.node_id,
         attempt=caller.attempt,
@@ -248,7 +259,6 @@ def write_decision(
         engine_us=verdict.engine_us,
         at=now(),
     )
-    return decision
 
 
 def _masked(owed: Sequence[str], value: Any) -> Any:

@@ -1,9 +1,8 @@
 """The hot path of a start: one statement reads the terms, one writes all that a run begins with.
 
-Beside checkpoint.py the only module of this floor that goes around the ORM; its SQL is runs/migrations/start.sql.
+Its functions are in runs/migrations/start.sql.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -11,11 +10,11 @@ from typing import Any, cast
 from uuid import UUID
 
 import orjson
-from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db import models
 
+from runs.hot_path import ask, insert, mark_saved, values_of
 from runs.models import Run, RunClaim, RunFacts
 from tenancy.models import LedgerEntry
-from tenancy.pgbackend.base import DatabaseWrapper
 
 READ_TERMS = """
 SELECT (SELECT s.state FROM workflows_versionstatus s WHERE s.version_id = v.id ORDER BY s.number DESC LIMIT 1),
@@ -52,7 +51,7 @@ class Terms:
 
 def read_terms(version_id: UUID, *, at: datetime) -> Terms | None:
     """None for a version that is not there."""
-    row = _ask(READ_TERMS, (at, version_id))
+    row = ask(READ_TERMS, (at, version_id))
     if row is None:
         return None
     state, is_disposed, snapshot_id, number, digest, refusal = row
@@ -71,13 +70,10 @@ def write(run: Run, facts: RunFacts, entry: LedgerEntry) -> Refusal | None:
     """
     claim = RunClaim(run_id=run.pk, tenant_id=run.tenant_id)
     values: list[Any] = [run.created_at]
-    for model, row in zip(BEGUN_WITH, (run, facts, claim, entry), strict=True):
-        values += [
-            field.get_db_prep_save(field.pre_save(row, add=True), connection)
-            for field in _columns(model)
-        ]
-    (refusal,) = _ask(_statement(), values)
-    run._state.adding, run._state.db = False, DEFAULT_DB_ALIAS  # as save() leaves it
+    for row in (run, facts, claim, entry):  # in the order of BEGUN_WITH
+        values += values_of(row)
+    (refusal,) = ask(_statement(), values)
+    mark_saved(run)
     return _to_refusal(refusal)
 
 
@@ -88,35 +84,6 @@ def _to_refusal(text: str | None) -> Refusal | None:
 @lru_cache(maxsize=1)
 def _statement() -> str:
     """The place is taken first; without one nothing is inserted. Made from the models, so that it keeps up."""
-    inserts = ", ".join(_insert(model) for model in BEGUN_WITH)
+    inserts = ", ".join(insert(model, "place WHERE refusal IS NULL") for model in BEGUN_WITH)
     place = "place AS MATERIALIZED (SELECT grove_take_place(%s) AS refusal)"
-    return f"WITH {place}, {inserts} SELECT refusal FROM place"  # noqa: S608 - as below
-
-
-def _insert(model: type[models.Model]) -> str:
-    names = ", ".join(str(field.column) for field in _columns(model))
-    values = ", ".join(f"%s::{_type_of(field)}" for field in _columns(model))
-    table, of_model = model._meta.db_table, model._meta.model_name
-    return (
-        f"{of_model} AS (INSERT INTO {table} ({names}) "  # noqa: S608 - names of our own models
-        f"SELECT {values} FROM place WHERE refusal IS NULL)"
-    )
-
-
-@lru_cache(maxsize=len(BEGUN_WITH))
-def _columns(model: type[models.Model]) -> "Sequence[models.Field[Any, Any]]":
-    """What the database does not fill in by itself; the tenant is named all the same."""
-    fields = model._meta.concrete_fields
-    return [field for field in fields if field.name == "tenant" or not field.has_db_default()]
-
-
-def _type_of(field: "models.Field[Any, Any]") -> str:
-    """Without its length: a cast would cut what is too long in silence, an insert refuses it."""
-    return str(field.db_type(connection)).split("(")[0]
-
-
-def _ask(statement: str, values: Sequence[Any]) -> Any:
-    wrapper = cast(DatabaseWrapper, connection)
-    with wrapper.wrap_database_errors, wrapper.server_cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchone()
+    return f"WITH {place}, {inserts} SELECT refusal FROM place"  # noqa: S608 - names of our own models

@@ -20,26 +20,40 @@ class Money:
 
 def cost(target: Target, *, tokens_in: int, tokens_out: int, at: datetime) -> Money:
     """What these tokens cost at that moment, rounded up. Raises PriceUnknown."""
-    price = get_price(target, at)
+    return cost_at(get_price(target, at), tokens_in=tokens_in, tokens_out=tokens_out)
+
+
+def cost_at(price: Price, *, tokens_in: int, tokens_out: int) -> Money:
+    """What these tokens cost at this price, rounded up."""
     parts = (
         tokens_in * price.input_micros_per_million + tokens_out * price.output_micros_per_million
     )
     return Money(micros=-(-parts // MILLION), currency=price.currency)
 
 
-def estimate(target: Target, request: ModelRequest, *, at: datetime) -> Money:
-    """The most that a request is likely to cost, known before it leaves. Raises PriceUnknown."""
+def estimate(price: Price, request: ModelRequest) -> Money:
+    """The most that a request is likely to cost, known before it leaves."""
     sent = sum(
         len(message["content"].encode()) // BYTES_PER_TOKEN + TOKENS_PER_MESSAGE
         for message in request.messages
     )
-    return cost(target, tokens_in=sent, tokens_out=request.max_tokens, at=at)
+    return cost_at(price, tokens_in=sent, tokens_out=request.max_tokens)
 
 
 def get_price(target: Target, at: datetime) -> Price:
-    price = Price.objects.filter(deployment_id=target.deployment_id, valid_from__lte=at).first()
+    """Raises PriceUnknown."""
+    price = find_price(target, at)
     if price is None:
-        raise PriceUnknown(
-            f"The price of “{target.name}” is not known, so nothing may be spent on it."
-        )
+        raise unknown(target)
     return price
+
+
+def find_price(target: Target, at: datetime) -> Price | None:
+    """The price in force at that moment."""
+    return Price.objects.filter(deployment_id=target.deployment_id, valid_from__lte=at).first()
+
+
+def unknown(target: Target) -> PriceUnknown:
+    return PriceUnknown(
+        f"The price of “{target.name}” is not known, so nothing may be spent on it."
+    )

@@ -134,7 +134,7 @@ def test_cost_is_rounded_up_and_estimate_is_not_lower(in_acme: Tenant) -> None:
     target = gateway.to_target(deployment)
 
     cost = prices.cost(target, tokens_in=1, tokens_out=0, at=now())
-    estimate = prices.estimate(target, make_request(), at=now())
+    estimate = prices.estimate(prices.get_price(target, now()), make_request())
 
     assert cost.micros == 1
     assert estimate.micros >= 1
