@@ -126,6 +126,10 @@ def test_an_unknown_price_denies(in_acme: Tenant) -> None:
     assert (run.status, run.error_code) == ("failed", "price_unknown")
     assert deployment.name in run.error_sentence
     assert model.seen == ""
+    decision = Decision.objects.get(run=run)
+    assert (decision.verdict, decision.code) == ("deny", "price_unknown")
+    assert decision.facts["est_cost_micros"] > decision.facts["budget_left_micros"]
+    assert not ModelCall.objects.filter(run=run).exists()
 
 
 def test_of_two_calls_at_once_only_one_fits_the_budget(in_acme: Tenant) -> None:
