@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -61,7 +62,7 @@ class NodeSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NodeGraph:
+class NodeGraph(ABC):
     """Nodes and the edges between them: a whole definition, or the body of a container."""
 
     nodes: tuple[NodeSpec, ...]
@@ -107,8 +108,8 @@ class NodeGraph:
     def _reads(self) -> Mapping[str, frozenset[str]]:
         return {node.id: self._read_by(node) for node in self.nodes}
 
-    def _read_by(self, node: NodeSpec) -> frozenset[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def _read_by(self, node: NodeSpec) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -296,6 +296,30 @@ MISTAKES = [
         "check:refused",
         "only approved, refused",
     ),
+    (
+        'items: "{{ batch.claims }}"',
+        'items: "{{ batch.claims"',
+        "template_unreadable",
+        "each_claim",
+        'items: "{{ batch',
+        "never closes",
+    ),
+    (
+        'until: "{{ batch.due }}"',
+        "until: 2026-11-02T12:00:00",
+        "moment_unreadable",
+        "pause",
+        "until: ",
+        "with its time zone",
+    ),
+    (
+        "schema: {type: object, properties: {paid: {type: boolean}}",
+        "schema: {type: objekt, properties: {paid: {type: boolean}}",
+        "json_schema_invalid",
+        "bank",
+        "schema: {type: object, properties: {paid",
+        "The schema of its answer is not sound",
+    ),
     # Versions of other workflows.
     ("scoring@3", "scoring", "field_invalid", "score", "workflow: ", "slug@number"),
     ("scoring@3", "scoring@4", "version_unknown", "score", "workflow: ", "no such version"),
@@ -444,6 +468,39 @@ nodes:
     assert check(text) == []
     (found,) = check(text.replace("after: [a],", "after: [a], on_failure: route,"))
     assert found.code == "branch_is_reserved"
+
+
+def test_who_reads_a_failure_reads_its_code_and_sentence():
+    both = GOOD.replace('["each_claim:failed"]', '["each_claim:failed", pause]')
+
+    assert check(both.replace("told: each_claim.sentence", "told: each_claim.items"), **KNOWN) == []
+    text = GOOD.replace('"{told: each_claim.sentence}"', '"{told: each_claim}"').replace(
+        'value: {end: "{{ ways }}"}', 'value: {end: "{{ ways }}", told: "{{ sorry }}"}'
+    )
+    assert check(text, **KNOWN) == []
+    told = GOOD.replace(
+        '    kind: transform\n    after: ["each_claim:failed"]\n'
+        '    expression: "{told: each_claim.sentence}"',
+        '    kind: redact\n    after: ["each_claim:failed"]\n    value: "{{ each_claim.items }}"',
+    )
+    (found,) = check(told, **KNOWN)
+    assert (found.code, found.node) == ("reference_field_unknown", "sorry")
+    assert "it has code, sentence" in found.sentence
+    after_both = told.replace('after: ["each_claim:failed"]', 'after: ["each_claim:failed", pause]')
+    assert check(after_both, **KNOWN) == []
+
+
+def test_nodes_in_bodies_count():
+    nodes = [{"id": f"n{place}", "kind": "delay", "seconds": 1} for place in range(600)]
+    spec = copy.deepcopy(SPEC)
+    spec["nodes"][1]["body"]["nodes"] += nodes
+    spec["nodes"] += [{"id": f"m{place}", "kind": "delay", "seconds": 1} for place in range(500)]
+
+    found = [problem for problem in check(spec, **KNOWN) if problem.code == "too_many_nodes"]
+
+    assert [problem.sentence for problem in found] == [
+        "There are 1,114 nodes, those in bodies included; 1,000 are allowed."
+    ]
 
 
 def test_an_input_has_nothing_to_try_again():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from compliance.labels import DataClass, Integrity, Labels
-from tenancy.permissions import Role
+from tenancy.permissions import MATRIX, Permission, Role
 from tests.workflows.nodes.fake_context import NOON, FakeContext
 from workflows.nodes import KINDS, Answer, NodeFailed, Pause, Result
 from workflows.nodes.approval import APPROVERS
@@ -139,6 +139,10 @@ def test_an_answer_that_does_not_fit_fails_without_repeating_it():
     assert "Erika" not in error.sentence
 
 
+def test_what_is_read_of_an_answer_is_what_its_schema_says():
+    assert KINDS["callback"].output_schema(KINDS["callback"].read(CALLBACK)) == CALLBACK["schema"]
+
+
 def test_nobody_answered_in_time():
     error = failed(resume, "callback", CALLBACK, Answer(kind="callback", expired=True))
 
@@ -213,8 +217,8 @@ def test_nobody_decided_in_time():
     assert "reviewer" in error.sentence
 
 
-def test_who_may_approve_are_roles_that_there_are():
-    assert set(APPROVERS) < {role.value for role in Role}
+def test_who_may_approve_are_the_roles_that_may_decide():
+    assert set(APPROVERS) == {role.value for role in Role if Permission.RUN_DECIDE in MATRIX[role]}
 
 
 # -- sub_workflow
