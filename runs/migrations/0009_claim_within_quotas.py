@@ -5,6 +5,7 @@ from pathlib import Path
 from django.db import migrations, models
 
 WAITING = models.Q(wanted=True, worker_id=None)
+HELD = models.Q(worker_id__isnull=False)
 
 
 class Migration(migrations.Migration):
@@ -16,6 +17,13 @@ class Migration(migrations.Migration):
             model_name="runclaim",
             index=models.Index(
                 fields=["tenant_id", "run_id"], name="claim_waiting", condition=WAITING
+            ),
+        ),
+        migrations.RemoveIndex(model_name="runclaim", name="claim_held"),
+        migrations.AddIndex(
+            model_name="runclaim",
+            index=models.Index(
+                fields=["worker_id", "tenant_id"], name="claim_held", condition=HELD
             ),
         ),
         migrations.RunSQL(

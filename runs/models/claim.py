@@ -47,7 +47,7 @@ class RunClaim(models.Model):
                 condition=models.Q(wanted=True, worker_id=None),
             ),
             models.Index(
-                fields=["worker_id"],
+                fields=["worker_id", "tenant_id"],
                 name="claim_held",
                 condition=models.Q(worker_id__isnull=False),
             ),
