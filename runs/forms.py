@@ -126,6 +126,26 @@ class StartForm(forms.Form):
                 self.add_error(name, fault["detail"].removeprefix(f"{where}: ").capitalize())
 
 
+class DecideForm(forms.Form):
+    """Yes or no to what a run asks; whoever refuses says why."""
+
+    verdict = forms.ChoiceField(
+        choices=[("approved", "Approve"), ("refused", "Refuse")], widget=forms.HiddenInput
+    )
+    reason = forms.CharField(
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={**FIELD, "rows": 4}),
+        help_text="Kept with the decision. Needed when you refuse.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("verdict") == "refused" and not cleaned.get("reason", "").strip():
+            self.add_error("reason", "Say why you refuse.")
+        return cleaned
+
+
 class Lines(forms.CharField):
     """A list of texts, one a line."""
 

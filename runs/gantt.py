@@ -7,12 +7,13 @@ is one marked break of fixed width, so that seconds of work stay readable beside
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 Scale = Literal["active", "wall"]
+Moments = tuple[datetime, datetime]
 
 BREAK_PERCENT = 12.0
 BREAKS_PERCENT_AT_MOST = 40.0
@@ -21,7 +22,8 @@ BREAK_FROM_SHARE = 0.25  # as a share of the active time
 BAR_PERCENT_AT_LEAST = 0.6
 STEPS = (1, 2, 5)
 TICKS_AT_MOST = 4  # and the zero
-TICK_PERCENT = 10.0  # what the words at a break cover before it
+TICK_PERCENT = 15.0  # what the words at a break cover before it
+QUIET = ("waiting", "box")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ class Attempt:
 
     node_id: str
     number: int
-    tone: str  # work, model, failed, waiting
+    tone: str  # work, model, tool, failed, waiting, box (a container: what is inside of it works)
     started_at: datetime
     finished_at: datetime | None
 
@@ -73,17 +75,23 @@ class Timeline:
 Span = tuple[float, float]
 
 
-def lay_out(attempts: Sequence[Attempt], *, now: datetime, scale: Scale = "active") -> Timeline:
-    """Bars, ticks and breaks. Without attempts everything is empty."""
+def lay_out(
+    attempts: Sequence[Attempt],
+    *,
+    now: datetime,
+    scale: Scale = "active",
+    unseen: Sequence[Moments] = (),
+) -> Timeline:
+    """Bars, ticks and breaks. `unseen`: when attempts worked that get no bar. Without attempts everything is empty."""
     if not attempts:
         return Timeline(bars=(), ticks=(), breaks=(), active_seconds=0.0, wall_seconds=0.0)
     origin = min(attempt.started_at for attempt in attempts)
     spans = [_span(attempt, origin, now) for attempt in attempts]
     wall = max(end for _, end in spans)
     working = [
-        span for span, attempt in zip(spans, attempts, strict=True) if attempt.tone != "waiting"
+        span for span, attempt in zip(spans, attempts, strict=True) if attempt.tone not in QUIET
     ]
-    silences = _silences(working, wall)
+    silences = _silences([*working, *_within(unseen, origin, wall)], wall)
     active = wall - sum(end - start for start, end in silences)
     shown = _worth_a_break(silences, active) if scale == "active" else []
     place = _placer(shown, wall)
@@ -127,6 +135,12 @@ def _span(attempt: Attempt, origin: datetime, now: datetime) -> Span:
     return start, max(start, end)
 
 
+def _within(unseen: Iterable[Moments], origin: datetime, wall: float) -> Iterator[Span]:
+    for begun, ended in unseen:
+        start, end = (begun - origin).total_seconds(), (ended - origin).total_seconds()
+        yield max(0.0, start), min(wall, max(0.0, start, end))
+
+
 def _silences(working: Iterable[Span], wall: float) -> list[Span]:
     """The times in which no attempt worked."""
     silences, reached = [], 0.0
@@ -166,9 +180,7 @@ def _placer(breaks: Sequence[Span], wall: float) -> Callable[[float], float]:
 def _bar(attempt: Attempt, span: Span, place: Callable[[float], float]) -> Bar:
     start, end = place(span[0]), place(span[1])
     width = max(BAR_PERCENT_AT_LEAST, end - start)
-    verb = {"failed": "failed after", "waiting": "waits since"}.get(attempt.tone, "took")
-    if attempt.finished_at is None and attempt.tone != "waiting":
-        verb = "runs since"
+    verb = _verb(attempt)
     return Bar(
         node_id=attempt.node_id,
         tone=attempt.tone,
@@ -176,6 +188,14 @@ def _bar(attempt: Attempt, span: Span, place: Callable[[float], float]) -> Bar:
         width=_round(width),
         words=f"Attempt {attempt.number} {verb} {to_words(span[1] - span[0])}",
     )
+
+
+def _verb(attempt: Attempt) -> str:
+    if attempt.tone == "waiting":
+        return "waits since" if attempt.finished_at is None else "waited"
+    if attempt.finished_at is None:
+        return "runs since"
+    return "failed after" if attempt.tone == "failed" else "took"
 
 
 def _ticks(

@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from runs.views import run, runs, start, steer
+from runs.views import run, runs, start, steer, waits
 
 app_name = "runs"
 urlpatterns = [
     path("", runs.list_runs, name="list"),
     path("start/<slug:slug>/", start.start_run, name="start"),
+    path("waiting/", waits.list_waits, name="waiting"),
+    path("waits/<uuid:wait_id>/", waits.show_wait, name="wait"),
+    path("waits/<uuid:wait_id>/decide/", waits.decide_wait, name="decide"),
     path("<uuid:run_id>/", run.show_run, name="run"),
     path("<uuid:run_id>/events/", run.show_events, name="events"),
     path("<uuid:run_id>/decisions/", run.show_decisions, name="decisions"),

@@ -12,9 +12,9 @@ from django.views.decorators.http import require_safe
 from runs import payloads
 from runs.models import Run
 from runs.views.people import name_starter
-from runs.views.run_page import RunReader
+from runs.views.run_page import page_of
 from tenancy import paging
-from tenancy.access import TenantRequest, can, permission_required
+from tenancy.access import TenantRequest, permission_required
 from tenancy.permissions import Permission
 
 EVENTS_A_PAGE = 100
@@ -25,13 +25,7 @@ EVENTS_A_PAGE = 100
 def show_run(request: TenantRequest, run_id: UUID) -> HttpResponse:
     """The whole page, or what changes on it while the run goes on."""
     run = get_run(run_id)
-    reader = RunReader(
-        run,
-        selected=request.GET.get("node", ""),
-        scale=request.GET.get("scale", ""),
-        may_read=can(request, Permission.PAYLOAD_VIEW),
-    )
-    shown = _head(run, "overview") | {"page": reader.page(), "selected": reader.selected}
+    shown = _head(run, "overview") | {"page": page_of(run, request)}
     fragment = request.htmx and request.htmx.target == "live"
     response = render(request, "runs/run.html#live" if fragment else "runs/run.html", shown)
     patch_vary_headers(response, ["HX-Request"])
@@ -69,6 +63,7 @@ def show_payloads(request: TenantRequest, run_id: UUID) -> HttpResponse:
     if not run.is_disposed:
         shown["input"] = payloads.open_payload(run, "input_sealed")
         shown["output"] = payloads.open_payload(run, "output_sealed")
+        shown["early"] = payloads.open_payload(run, "response_sealed")
     response = render(request, "runs/payloads.html", shown)
     response["Cache-Control"] = "no-store"
     return response
@@ -78,7 +73,7 @@ def get_run(run_id: UUID) -> Run:
     """Its content, which may be large, is read where it is shown."""
     runs = Run.objects.select_related(
         "workflow", "version__revision", "version__workflow", "snapshot"
-    ).defer("input_sealed", "output_sealed")
+    ).defer("input_sealed", "output_sealed", "response_sealed")
     run: Run = get_object_or_404(runs, pk=run_id)
     return run
 

@@ -1,303 +1,94 @@
-"""What the page of a run shows, made ready to print: graph, timeline, the selected node, models.
+"""The overview of a run, made ready to print. What each part shows is read in the module of that part.
 
-Reads only. Payloads are opened for those who may see them, and only of the node that is selected.
+instances     which executions are shown: all, or of a large run what is unfolded
+timeline      a row and bars for each of them
+node_panel    the node that is selected, with its content for those who may see it
+waiting       what parked nodes wait for
+usage         models, tools, budget
+troubles      what failed and did not end the run
+family        parent, children, forks
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.utils.timezone import now
 
-from runs import gantt, payloads
-from runs.models import Decision, ModelCall, NodeExecution, NodeStatus, Run, RunEvent
+from runs import gantt, paths
+from runs.models import Run
+from runs.taking_up import find_body
+from runs.views import family, names, troubles, usage, waiting
+from runs.views.address import Address
+from runs.views.instances import Instances
+from runs.views.node_panel import NodePanel, panel_of
+from runs.views.timeline import TimelineReader, TimelineRow
+from tenancy.access import TenantRequest, can
 from tenancy.errors import GroveError
-from workflows.definition import Definition
-from workflows.drawing import ICONS, GraphPicture, NodeLook, draw_graph
-from workflows.graph import Graph
-from workflows.models import Deployment
-
-EVENTS_OF_NODE = 100
+from tenancy.permissions import Permission
+from workflows.definition import Definition, NodeGraph, NodeSpec
+from workflows.drawing import GraphPicture, NodeLook, draw_graph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimelineRow:
-    title: str
-    icon: str
-    href: str
-    selected: bool
-    seconds: float | None
-    cost_micros: int | None
-    bars: tuple[gantt.Bar, ...]
+class Inside:
+    """The graph of one body of a container, as far as it has come."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelUse:
-    """What one model at one deployment was used for in this run."""
-
-    model: str
-    deployment: str
-    provider: str
-    calls: int
-    tokens_in: int
-    tokens_out: int
-    cost_micros: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """One model call as it can be read: what was sent, what came back. None where it may not be seen."""
-
-    call: ModelCall
-    deployment: str
-    request: Any
-    response: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodePanel:
     id: str
     title: str
-    description: str
-    kind: str
-    state: str
-    attempts: Sequence[NodeExecution]
-    latest: NodeExecution | None
-    exchanges: Sequence[Exchange]
-    decisions: Sequence[Decision]
-    events: Sequence[RunEvent]
-    inputs: Any
-    output: Any
-    payloads_shown: bool
+    picture: GraphPicture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPage:
+    address: Address
+    selected: str
     picture: GraphPicture | None
+    insides: Sequence[Inside]
     timeline: gantt.Timeline
     rows: Sequence[TimelineRow]
-    models: Sequence[ModelUse]
+    models: Sequence[usage.ModelUse]
+    tools: Sequence[usage.ToolUse]
+    budget: usage.BudgetUse | None
     panel: NodePanel | None
-    active_seconds: float
+    waiting: waiting.AllWaiting
+    troubles: troubles.Troubles | None
+    family: family.Family
     wall_seconds: float
+    response_seconds: float | None
 
 
-class RunReader:
-    """Reads a run once and answers the parts of its page from memory."""
-
-    def __init__(self, run: Run, *, selected: str, scale: str, may_read: bool) -> None:
-        self.run = run
-        self.scale: gantt.Scale = "wall" if scale == "wall" else "active"
-        self.may_read = may_read and not run.is_disposed
-        self.definition = find_definition(run)
-        self.executions: Mapping[str, list[NodeExecution]] = _by_node(
-            run.node_executions.defer("output_sealed").order_by("attempt", "id")
-        )
-        self.calls: Sequence[ModelCall] = list(
-            run.model_calls.defer("request_sealed", "response_sealed")
-        )
-        self.deployments = {
-            deployment.pk: deployment
-            for deployment in Deployment.objects.select_related("provider").filter(
-                pk__in={call.deployment_id for call in self.calls}
-            )
-        }
-        self.order = self._order()
-        self.selected = selected if selected in self.order else self._telling_node()
-
-    def page(self) -> RunPage:
-        at = now()
-        timeline = gantt.lay_out(self._attempts(), now=at, scale=self.scale)
-        return RunPage(
-            picture=self._picture(),
-            timeline=timeline,
-            rows=self._rows(timeline),
-            models=self._models(),
-            panel=self._panel(),
-            active_seconds=timeline.active_seconds,
-            wall_seconds=_seconds(self.run.started_at, self.run.finished_at, at) or 0.0,
-        )
-
-    # -- nodes --------------------------------------------------------------------------------------
-
-    def _order(self) -> tuple[str, ...]:
-        if self.definition is not None:
-            return self.definition.graph.order
-        return tuple(self.executions)
-
-    def _telling_node(self) -> str:
-        """The node that a reader wants first: what failed, what runs, or the last that ended."""
-        if self.run.error_node in self.order:
-            return self.run.error_node
-        latest = {node: rows[-1] for node, rows in self.executions.items()}
-        for wanted in (NodeStatus.FAILED, NodeStatus.WAITING, NodeStatus.RUNNING):
-            for node in self.order:
-                if node in latest and latest[node].status == wanted:
-                    return node
-        done = [n for n in self.order if n in latest and latest[n].status == NodeStatus.COMPLETED]
-        return done[-1] if done else next(iter(self.order), "")
-
-    def _title(self, node: str) -> str:
-        found = self.definition.node(node) if self.definition else None
-        return (found.title or node) if found else node
-
-    def _kind(self, node: str) -> str:
-        if self.definition is not None:
-            return self.definition.kinds[node]
-        rows = self.executions.get(node, [])
-        return rows[-1].kind if rows else ""
-
-    def _state(self, node: str) -> str:
-        rows = self.executions.get(node, [])
-        if not rows:
-            return "queued"
-        latest = rows[-1]
-        retried = latest.status == NodeStatus.COMPLETED and latest.attempt > 1
-        return "retried" if retried else str(latest.status)
-
-    def _href(self, node: str) -> str:
-        wall = "&scale=wall" if self.scale == "wall" else ""
-        return f"{self.run.get_absolute_url()}?node={node}{wall}"
-
-    # -- graph and timeline -------------------------------------------------------------------------
-
-    def _picture(self) -> GraphPicture | None:
-        if self.definition is None:
-            return None
-        graph: Graph = self.definition.graph
-        return draw_graph(graph, {node: self._look(node) for node in graph.nodes})
-
-    def _look(self, node: str) -> NodeLook:
-        seconds = self._node_seconds(node)
-        kind = self._kind(node)
-        took = f" · {gantt.to_words(seconds)}" if seconds is not None else ""
-        return NodeLook(
-            title=self._title(node),
-            kind=kind,
-            note=f"{kind}{took}",
-            state=self._state(node),
-            href=self._href(node),
-            selected=node == self.selected,
-        )
-
-    def _attempts(self) -> list[gantt.Attempt]:
-        return [
-            gantt.Attempt(
-                node_id=row.node_id,
-                number=row.attempt,
-                tone=_tone(row),
-                started_at=row.started_at,
-                finished_at=row.finished_at,
-            )
-            for rows in self.executions.values()
-            for row in rows
-            if row.started_at is not None and row.status != NodeStatus.SKIPPED
-        ]
-
-    def _rows(self, timeline: gantt.Timeline) -> list[TimelineRow]:
-        return [
-            TimelineRow(
-                title=self._title(node),
-                icon=ICONS.get(self._kind(node), "tool"),
-                href=self._href(node),
-                selected=node == self.selected,
-                seconds=self._node_seconds(node),
-                cost_micros=self._node_cost(node),
-                bars=timeline.bars_of(node),
-            )
-            for node in self.order
-            if timeline.bars_of(node)
-        ]
-
-    def _node_seconds(self, node: str) -> float | None:
-        rows = [row for row in self.executions.get(node, []) if row.status != NodeStatus.SKIPPED]
-        spans = [_seconds(row.started_at, row.finished_at, now()) for row in rows]
-        known = [span for span in spans if span is not None]
-        return sum(known) if known else None
-
-    def _node_cost(self, node: str) -> int | None:
-        if not any(call.node_id == node for call in self.calls):
-            return None
-        return sum(row.cost_micros for row in self.executions.get(node, []))
-
-    def _models(self) -> list[ModelUse]:
-        groups: dict[tuple[str, Any], list[ModelCall]] = defaultdict(list)
-        for call in self.calls:
-            groups[(call.model_answered or call.model_requested, call.deployment_id)].append(call)
-        return [
-            ModelUse(
-                model=model,
-                deployment=self._deployment_name(deployment_id),
-                provider=str(self.deployments[deployment_id].provider)
-                if deployment_id in self.deployments
-                else "",
-                calls=len(calls),
-                tokens_in=sum(call.tokens_in for call in calls),
-                tokens_out=sum(call.tokens_out for call in calls),
-                cost_micros=sum(call.cost_micros for call in calls),
-            )
-            for (model, deployment_id), calls in groups.items()
-        ]
-
-    def _deployment_name(self, deployment_id: Any) -> str:
-        found = self.deployments.get(deployment_id)
-        return found.name if found else "removed"
-
-    # -- the selected node --------------------------------------------------------------------------
-
-    def _panel(self) -> NodePanel | None:
-        node = self.selected
-        if not node:
-            return None
-        rows = self.executions.get(node, [])
-        spec = self.definition.node(node) if self.definition else None
-        latest = rows[-1] if rows else None
-        return NodePanel(
-            id=node,
-            title=self._title(node),
-            description=spec.description if spec else "",
-            kind=self._kind(node),
-            state=str(latest.status) if latest else "queued",
-            attempts=rows,
-            latest=latest,
-            exchanges=self._exchanges(node),
-            decisions=list(self.run.decisions.filter(node_id=node)),
-            events=list(self.run.events.filter(node_id=node)[:EVENTS_OF_NODE]),
-            inputs=self._inputs(node) if rows else None,
-            output=self._output(latest),
-            payloads_shown=self.may_read,
-        )
-
-    def _exchanges(self, node: str) -> list[Exchange]:
-        calls = self.run.model_calls.filter(node_id=node)
-        if not self.may_read:
-            calls = calls.defer("request_sealed", "response_sealed")
-        return [
-            Exchange(
-                call=call,
-                deployment=self._deployment_name(call.deployment_id),
-                request=payloads.open_payload(call, "request_sealed") if self.may_read else None,
-                response=payloads.open_payload(call, "response_sealed") if self.may_read else None,
-            )
-            for call in calls
-        ]
-
-    def _inputs(self, node: str) -> Any:
-        """What the node was given: the run's input, or the outputs that it declared it reads."""
-        if not self.may_read or self.definition is None:
-            return None
-        if self._kind(node) == "input":
-            return payloads.open_payload(self.run, "input_sealed")
-        read = self.definition.reads(node)
-        rows = self.run.node_executions.filter(node_id__in=list(read), status=NodeStatus.COMPLETED)
-        return {row.node_id: payloads.open_payload(row, "output_sealed") for row in rows}
-
-    def _output(self, latest: NodeExecution | None) -> Any:
-        if latest is None or not self.may_read:
-            return None
-        return payloads.open_payload(latest, "output_sealed")
+def page_of(run: Run, request: TenantRequest) -> RunPage:
+    """Everything the overview shows, in a bounded number of statements."""
+    at = now()
+    address = Address.of(run.get_absolute_url(), request.GET)
+    nodes = find_nodes(run, find_definition(run))
+    parked = waiting.waiting_in(run, request, nodes, address)
+    instances = Instances(run, nodes, address, _selected(run, address, nodes, parked))
+    timeline = TimelineReader(run, instances, address, at)
+    drawing = _Drawing(instances, timeline, address)
+    return RunPage(
+        address=address,
+        selected=instances.selected,
+        picture=drawing.of_nodes(nodes, "") if nodes else None,
+        insides=drawing.insides(),
+        timeline=timeline.timeline,
+        rows=timeline.rows(),
+        models=usage.models_of(run),
+        tools=usage.tools_of(run),
+        budget=usage.budget_of(run),
+        panel=panel_of(
+            run,
+            instances,
+            waiting=parked.of(instances.selected),
+            may_read=can(request, Permission.PAYLOAD_VIEW) and not run.is_disposed,
+        ),
+        waiting=parked,
+        troubles=troubles.troubles_of(run, nodes, address),
+        family=family.family_of(run),
+        wall_seconds=_seconds_to(run, run.finished_at or at) or 0.0,
+        response_seconds=_seconds_to(run, run.response_at),
+    )
 
 
 def find_definition(run: Run) -> Definition | None:
@@ -309,20 +100,100 @@ def find_definition(run: Run) -> Definition | None:
     return definition
 
 
-def _by_node(rows: Any) -> dict[str, list[NodeExecution]]:
-    groups: dict[str, list[NodeExecution]] = defaultdict(list)
-    for row in rows:
-        groups[row.node_id].append(row)
-    return dict(groups)
+def find_nodes(run: Run, definition: Definition | None) -> NodeGraph | None:
+    """The nodes of the run: those of its definition, or of the body of a container that it is."""
+    if definition is None or "body" not in run.manifest:
+        return definition
+    return find_body(definition, run.manifest["body"])
 
 
-def _tone(row: NodeExecution) -> str:
-    if row.status in (NodeStatus.FAILED, NodeStatus.CANCELLED):
-        return "failed"
-    if row.status == NodeStatus.WAITING:
-        return "waiting"
-    return "model" if row.kind == "llm" else "work"
+def _selected(
+    run: Run, address: Address, nodes: NodeGraph | None, parked: waiting.AllWaiting
+) -> str:
+    """What is asked for, where the run has it; or what failed, or waits for somebody. Else the record says."""
+    if address.node and _is_known(address.node, nodes):
+        return address.node
+    if run.error_node:
+        return run.error_node
+    return parked.first[0].path if parked.first else ""
 
 
-def _seconds(start: datetime | None, end: datetime | None, at: datetime) -> float | None:
-    return None if start is None else ((end or at) - start).total_seconds()
+def _is_known(path: str, nodes: NodeGraph | None) -> bool:
+    if nodes is None or names.find_spec(nodes, path) is not None:
+        return True
+    return names.is_child(path) and names.graph_around(nodes, path) is not None
+
+
+class _Drawing:
+    """Pictures of the run's graph, and of the bodies around what is selected."""
+
+    def __init__(self, instances: Instances, timeline: TimelineReader, address: Address) -> None:
+        self.instances = instances
+        self.timeline = timeline
+        self.address = address
+        around = paths.bodies_around(instances.selected)
+        self.bodies = list(reversed(around))
+        self.trail = {instances.selected, *(paths.container_of(body) for body in around)}
+
+    def insides(self) -> list[Inside]:
+        """The bodies around the selected node; and where that is a container, the one that says most."""
+        bodies = [*self.bodies, *self._telling_body()]
+        drawn: list[Inside] = []
+        for body in bodies:
+            graph = names.graph_in(self.instances.nodes, body)
+            if graph is not None:
+                drawn.append(
+                    Inside(
+                        id=f"inside-{len(drawn)}",
+                        title=self._title(body),
+                        picture=self.of_nodes(graph, body),
+                    )
+                )
+        return drawn
+
+    def of_nodes(self, graph: NodeGraph, body: str) -> GraphPicture:
+        looks = {node.id: self._look(node, paths.node_path(body, node.id)) for node in graph.nodes}
+        return draw_graph(graph.graph, looks)
+
+    def _telling_body(self) -> list[str]:
+        """What failed, waits or runs; the last round; or else the first entry. None for child runs."""
+        shown = self.instances.bodies(self.instances.selected)
+        if shown is None or not shown.bodies or shown.bodies[0].child is not None:
+            return []
+        for wanted in ("failed", "waiting", "running"):
+            for body in shown.bodies:
+                if body.state == wanted:
+                    return [body.path]
+        is_round = bool(shown.bodies[-1].verdict)
+        return [shown.bodies[-1 if is_round else 0].path]
+
+    def _title(self, body: str) -> str:
+        container = names.full_name(self.instances.nodes, paths.container_of(body))
+        return f"Inside {container}, {names.body_words(self.instances.nodes, body).lower()}"
+
+    def _look(self, node: NodeSpec, path: str) -> NodeLook:
+        return NodeLook(
+            title=node.title or node.id,
+            kind=node.kind,
+            note=self._note(node, path),
+            state=self.instances.state(path),
+            href=self.address.to_node(path),
+            selected=path in self.trail,
+            inside=len(node.body.nodes) if node.body else 0,
+        )
+
+    def _note(self, node: NodeSpec, path: str) -> str:
+        container = self.instances.containers.get(path)
+        if container is not None:
+            one, many = ("round", "rounds") if node.kind == "refine" else ("entry", "entries")
+            return f"{container.bodies:,} {one if container.bodies == 1 else many}"
+        seconds = self.timeline.seconds(path)
+        took = f" · {gantt.to_words(seconds)}" if seconds is not None else ""
+        return f"{node.kind}{took}"
+
+
+def _seconds_to(run: Run, moment: datetime | None) -> float | None:
+    """From the start of the run."""
+    if run.started_at is None or moment is None:
+        return None
+    return (moment - run.started_at).total_seconds()
