@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils.timezone import now
 
-from runs import checkpoint, children
+from runs import checkpoint, children, claims
 from runs.errors import RunNotCancellable
 from runs.models import TERMINAL, NodeExecution, NodeStatus, Run, RunClaim, RunStatus, Wait
 from runs.models.states import before
@@ -28,6 +28,7 @@ UNDER_WAY = (NodeStatus.RUNNING, NodeStatus.QUEUED, NodeStatus.WAITING)
 def cancel(*, run: Run, by: Actor) -> None:
     """End a run that has not ended, and its children. No later call of theirs leaves. Raises RunNotCancellable."""
     end = _End(status=RunStatus.CANCELLED, event=EventType.RUN_CANCELLED, code="", sentence="")
+    _lock_tree(run)
     if not _end(run, end, by):
         run.refresh_from_db(fields=["status"])
         raise RunNotCancellable(f"This run is {run.get_status_display().lower()} already.")
@@ -39,7 +40,8 @@ def cancel(*, run: Run, by: Actor) -> None:
 @transaction.atomic
 def fail_unreadable(*, run: Run, token: int) -> None:
     """End a run that no worker can take up: its data key is gone, or what it stored cannot be opened."""
-    if not RunClaim.objects.select_for_update().filter(run_id=run.pk, token=token).exists():
+    _lock_tree(run)
+    if not RunClaim.objects.filter(run_id=run.pk, token=token).exists():
         return
     end = _End(
         status=RunStatus.FAILED,
@@ -49,6 +51,26 @@ def fail_unreadable(*, run: Run, token: int) -> None:
     )
     if _end(run, end, actors.SYSTEM) and run.parent_run_id:
         children.tell_parent(run.parent_run_id)
+
+
+def _lock_tree(run: Run) -> None:
+    """Lock the claims of a run's parent, of the run, and of all below it. While they are locked none is added."""
+    above = [run.parent_run_id] if run.parent_run_id else []
+    claims.lock([*above, run.pk])
+    locked: set[UUID] = set()
+    while below := _find_below(run.pk) - locked:
+        claims.lock(below)
+        locked |= below
+
+
+def _find_below(run_id: UUID) -> set[UUID]:
+    found: set[UUID] = set()
+    level = {run_id}
+    while level:
+        children = Run.objects.filter(parent_run_id__in=level).exclude(status__in=TERMINAL)
+        level = set(children.values_list("pk", flat=True))
+        found |= level
+    return found
 
 
 def cancel_what_is_left(run_id: UUID, *, by: Actor) -> None:

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from compliance.labels import Labels, join
 from compliance.models import PolicySnapshot
-from runs import claims, manifest, payloads, start, wake
+from runs import claims, manifest, payloads, resume, start, wake
 from runs.errors import ClaimLost
 from runs.live_run import LiveRun
 from runs.models import TERMINAL, NodeExecution, NodeStatus, Run, RunClaim, RunStatus
@@ -117,14 +117,37 @@ def _start(live: LiveRun, asked: Asked) -> Pause:
         parent_run_id=live.run_id, parent_node=asked.path, parent_attempt=asked.attempt
     ).first()
     if child is None:
-        child = _write(live, asked)
+        child = _go_on(live, asked) or _write(live, asked)
     return Pause(kind="child", about={"run": str(child.pk)})
 
 
-def _write(live: LiveRun, asked: Asked) -> Run:
-    parent = Run.objects.only("owner_label", "subject_key", "started_by_kind", "started_by_id").get(
-        pk=live.run_id
+def _go_on(live: LiveRun, asked: Asked) -> Run | None:
+    """The child that failed an earlier attempt goes on where it failed, if it is the same that is asked for."""
+    earlier = Run.objects.filter(parent_run_id=live.run_id, parent_node=asked.path)
+    failed = earlier.filter(status=RunStatus.FAILED, version_id=asked.version.pk)
+    child = failed.order_by("parent_attempt").last()
+    if child is None or _input_of(live, child) != asked.run_input:
+        return None
+    resume.again(run=child, by=actors.SYSTEM)
+    child.parent_attempt = asked.attempt
+    child.save(update_fields=["parent_attempt"])
+    return child
+
+
+def _input_of(live: LiveRun, child: Run) -> Json:
+    return payloads.unseal(
+        live.key,
+        child.input_sealed,
+        tenant_id=child.tenant_id,
+        table="runs_run",
+        row=child.pk,
+        column="input_sealed",
     )
+
+
+def _write(live: LiveRun, asked: Asked) -> Run:
+    inherited = ("owner_label", "subject_key", "started_by_kind", "started_by_id", "currency")
+    parent = Run.objects.only(*inherited).get(pk=live.run_id)
     run_id = new_id()
     sealed = payloads.seal(
         live.key,
@@ -153,6 +176,7 @@ def _write(live: LiveRun, asked: Asked) -> Run:
         definition_digest=asked.version.digest,
         started_by_kind=parent.started_by_kind,
         started_by_id=parent.started_by_id,
+        currency=parent.currency,
         input_sealed=sealed.payload,
         input_commitment=sealed.commitment,
         created_at=now(),

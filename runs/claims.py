@@ -7,6 +7,7 @@ young). The tables hold ids only and know no tenant.
 import os
 import secrets
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -36,14 +37,20 @@ RETURNING w.id
 """
 
 FREE = """
-UPDATE runs_runclaim c SET worker_id = NULL, losses = losses + 1
-WHERE worker_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM runs_worker w WHERE w.id = c.worker_id)
+UPDATE runs_runclaim SET worker_id = NULL, losses = losses + 1
+WHERE run_id IN (
+    SELECT run_id FROM runs_runclaim c WHERE worker_id IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM runs_worker w WHERE w.id = c.worker_id)
+    FOR UPDATE SKIP LOCKED)
 RETURNING run_id, tenant_id
 """
 
 
+# A claim that somebody holds locked just now is asked for again a moment later.
 TAKE_SIGNALS = """
-UPDATE runs_runclaim SET signalled = false WHERE worker_id = %s AND signalled RETURNING run_id
+UPDATE runs_runclaim SET signalled = false WHERE run_id IN (
+    SELECT run_id FROM runs_runclaim WHERE worker_id = %s AND signalled FOR UPDATE SKIP LOCKED)
+RETURNING run_id
 """
 
 
@@ -75,6 +82,18 @@ def claim_waiting(*, worker: Worker, limit: int) -> list[Claim]:
 def signal(run_id: UUID) -> None:
     """Something that this run waits for has come: its worker is told, or one takes it up."""
     RunClaim.objects.filter(run_id=run_id).update(wanted=True, signalled=True, not_before=None)
+
+
+def lock(run_ids: Collection[UUID]) -> None:
+    """Lock these claims until the end of the transaction: all that locks several of them does so in this order."""
+    claims = RunClaim.objects.select_for_update().filter(run_id__in=run_ids).order_by("run_id")
+    list(claims.values_list("run_id"))
+
+
+def held_by(*, worker: Worker) -> set[UUID]:
+    """The runs of which the claim is this worker's."""
+    held = RunClaim.objects.filter(worker_id=worker.pk)
+    return set(held.values_list("run_id", flat=True))
 
 
 def take_signals(*, worker: Worker) -> list[UUID]:

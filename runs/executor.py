@@ -297,6 +297,7 @@ class Executor:
                 with self._claiming:
                     claims.free_unheld(worker=self.worker, held=list(self._held))
                 self._pass_on_signals()
+                self._let_go_of_ended()
                 self.wake()
             except Exception:
                 logger.exception("Tending failed; trying again")
@@ -308,6 +309,12 @@ class Executor:
         for run_id in claims.take_signals(worker=self.worker):
             if live := self._held.get(run_id):
                 self._inbox.put((live, Call.SIGNAL))
+
+    def _let_go_of_ended(self) -> None:
+        """Runs that wait here for their children, and were cancelled meanwhile: no wave of theirs will find out."""
+        if waiting := [live for live in list(self._held.values()) if live.is_waiting]:
+            own = claims.held_by(worker=self.worker)
+            self._let_go(live for live in waiting if live.run_id not in own)
 
     def _register_anew(self) -> None:
         """This worker was taken for dead (it hung, or its lock's connection broke): its runs are no longer its own."""
@@ -332,6 +339,7 @@ def _write_once(waves: list[checkpoint.RunWave], ending: list[LiveRun]) -> set[U
     if not ending and not given_up:
         return checkpoint.write(waves)
     with transaction.atomic():
+        claims.lock([live.parent_run_id for live in ending if live.parent_run_id])
         alive = checkpoint.write(waves)
         for run_id, attempts in given_up.items():
             if run_id in alive:

@@ -11,9 +11,18 @@ from tenancy.actors import Actor
 from tenancy.events import EventType
 
 
-@transaction.atomic
 def resume(*, run: Run, by: Actor) -> None:
     """Of any number at once, exactly one succeeds; the others get RunNotResumable."""
+    if run.parent_run_id:
+        raise RunNotResumable(
+            "This run was begun by another. Resume that one: this one goes on with it."
+        )
+    again(run=run, by=by)
+
+
+@transaction.atomic
+def again(*, run: Run, by: Actor) -> None:
+    """The same for any run, also for a child whose parent goes on."""
     won = Run.objects.filter(pk=run.pk, status=RunStatus.FAILED).update(
         status=RunStatus.QUEUED,
         finished_at=None,

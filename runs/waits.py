@@ -141,6 +141,7 @@ def decide(*, wait: Wait, verdict: str, reason: str, by: Actor, role: str) -> Wa
 def _take(wait: Wait, *, by: Actor, verdict: str, value: Json) -> Wait:
     """One answer wins, and only before the question expired and while the run still asks."""
     at = now()
+    claims.lock([wait.run_id])  # before the answer, as whoever ends the run does
     run = Run.objects.only("pk", "data_key_id", "status", "tenant_id").get(pk=wait.run_id)
     if run.is_terminal:
         raise AnswerRefused("The run has ended; it does not wait for this any more.")

@@ -32,6 +32,9 @@ DECLARE
     alive uuid[];
     written_runs integer;
 BEGIN
+    PERFORM FROM runs_runclaim c  -- in the order in which all lock them
+        WHERE c.run_id IN (SELECT (v->>'id')::uuid FROM jsonb_array_elements(wave->'runs') AS t(v))
+        ORDER BY c.run_id FOR UPDATE;
     WITH held AS (
         UPDATE runs_runclaim c
             SET heartbeat_at = clock_timestamp(), losses = 0,
