@@ -58,10 +58,28 @@ def unseal(
     column: str,
 ) -> Any:
     place = sealing.Place(tenant_id=tenant_id, table=table, row=row, column=column)
+    return orjson.loads(_open(key, payload, place)[SALT_BYTES:])
+
+
+def salt_of(
+    key: DataKeyRef,
+    payload: bytes | memoryview | None,
+    *,
+    tenant_id: UUID,
+    table: str,
+    row: UUID,
+    column: str,
+) -> bytes:
+    """The salt that a value was committed to with."""
+    place = sealing.Place(tenant_id=tenant_id, table=table, row=row, column=column)
+    return _open(key, payload, place)[:SALT_BYTES]
+
+
+def _open(key: DataKeyRef, payload: bytes | memoryview | None, place: sealing.Place) -> bytes:
     sealed = bytes(payload or b"")
     if is_stored(sealed):
         sealed = stores.get(sealed.removeprefix(STORED).decode())
-    return orjson.loads(sealing.unseal(key, sealed, place=place)[SALT_BYTES:])
+    return sealing.unseal(key, sealed, place=place)
 
 
 def is_stored(payload: bytes | memoryview) -> bool:

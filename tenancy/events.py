@@ -63,6 +63,7 @@ class EventType(StrEnum):
     RUN_RESUMED = "run.resumed"
     RUN_CANCELLED = "run.cancelled"
     RUN_FORKED = "run.forked"
+    RUN_REPLAYED = "run.replayed"  # from what it recorded, without any effect
     WAIT_ANSWERED = "wait.answered"  # a callback came, or a person approved or refused
     RUN_SETTLED = "run.settled"  # calls were answered after the run had ended
 
