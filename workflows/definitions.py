@@ -233,7 +233,7 @@ def _insert(
         parent=parent,
         digest=digest(definition.spec) if definition else "",
         media=reading.media,
-        node_count=len(definition.nodes) if definition else 0,
+        node_count=sum(1 for _ in definition.walk()) if definition else 0,
         error_count=len(reading.errors),
         summary=summary[:500],
         **DefinitionRevision.authorship(by),
