@@ -14,7 +14,18 @@ from typing import Any
 
 from tests.flows.crash.troubles import TROUBLES, CrashStage
 
-HEADS = ("kills", "strikes", "graphs", "runs", "attempts", "lost", "interrupted", "late", "rest s")
+HEADS = (
+    "kills",
+    "strikes",
+    "graphs",
+    "runs",
+    "attempts",
+    "lost",
+    "interrupted",
+    "late",
+    "resumed",
+    "rest s",
+)
 
 
 def measure(kills: int, seed: int, only: str) -> Iterator[Any]:
@@ -36,7 +47,7 @@ def measure(kills: int, seed: int, only: str) -> Iterator[Any]:
 def show(row: Any) -> None:
     cells = (
         *(row.kills, row.strikes, row.graphs, row.runs, row.nodes, row.lost_attempts),
-        *(row.interrupted_calls, row.late_calls, f"{row.rest_seconds:.1f}"),
+        *(row.interrupted_calls, row.late_calls, row.resumed, f"{row.rest_seconds:.1f}"),
     )
     numbers = "".join(f"{cell:>12}" for cell in cells)
     print(f"{row.name:28}{numbers}  {len(row.faults)}   {row.statuses}", flush=True)

@@ -1,4 +1,4 @@
-"""Graphs made by Hypothesis: 3 to 15 nodes, whose every output depends on all that flowed in.
+"""Graphs made by Hypothesis: 3 to 15 nodes of nearly every kind, whose outputs depend on all that flowed in.
 
 Each run's input is {run, n}. `run` goes to the outside world only, so that it can count; `n` decides what the run
 answers. So two runs of one graph with the same `n` must end alike, whatever happened to their workers.
@@ -6,16 +6,21 @@ answers. So two runs of one graph with the same `n` must end alike, whatever hap
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-Node = dict[str, Any]
-INNER = ("llm", "llm", "llm", "transform", "transform", "condition", "merge")
-# What a node says of itself, and what others read of it.
-TOLD = {"llm": ".text", "transform": ".v", "condition": ".branch", "merge": "", "input": ".n"}
+from tests.flows.crash.kinds import Node, make_node, told
+from tests.flows.crash.world import HERE
+
+KINDS = (
+    *("llm", "llm", "llm", "llm", "flaky", "transform", "transform", "transform"),
+    *("condition", "condition", "merge", "merge", "tool", "tool", "delay", "approval"),
+    *("for_each", "refine", "sub_workflow"),
+)
 MOST_INNER = 13
+CANNOT_MERGE = ("input", "delay")  # what they say differs from run to run
+CHILD_NAME = "crash-child"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +30,8 @@ class MadeGraph:
     nodes: tuple[Node, ...]
     n: int
 
-    def definition(self, name: str) -> str:
-        return json.dumps(
-            {
-                "grove": 1,
-                "name": name,
-                "title": "Made at random",
-                "data_class": "internal",
-                "nodes": self.nodes,
-            }
-        )
+    def definition(self, name: str, *, world: str) -> str:
+        return _definition(name, self.nodes).replace(HERE, world)
 
 
 def make(count: int, *, seeded: int) -> list[MadeGraph]:
@@ -57,6 +54,14 @@ def make(count: int, *, seeded: int) -> list[MadeGraph]:
     return made
 
 
+def child_definition() -> str:
+    """What sub_workflow nodes start: one question."""
+    prompt = "{{ start.run }} asked ask {{ start.n }}"
+    asked = {"id": "asked", "kind": "llm", "after": ["start"], "model_group": "default"}
+    nodes = (_start(), asked | {"prompt": prompt, "max_tokens": 20})
+    return _definition(CHILD_NAME, (*nodes, _result(nodes)))
+
+
 @st.composite
 def graphs(draw: st.DrawFn) -> MadeGraph:
     nodes: list[Node] = [_start()]
@@ -67,39 +72,34 @@ def graphs(draw: st.DrawFn) -> MadeGraph:
 
 @st.composite
 def _inner(draw: st.DrawFn, name: str, before: tuple[Node, ...]) -> Node:
-    kind = draw(st.sampled_from(INNER if len(before) > 1 else ("llm", "transform")))
+    kind = draw(st.sampled_from(KINDS))
+    mergeable = tuple(node for node in before if node["kind"] not in CANNOT_MERGE)
     if kind == "merge":
-        before = before[1:]  # what it hands on must not name the run
+        kind = "merge" if mergeable else "llm"
+    near = mergeable if kind == "merge" else before
+    if draw(st.booleans()):  # recent ones more often: chains are deep, and what is skipped spreads
+        near = near[-4:]
     most = 2 if kind == "merge" else 3
-    # Recent ones more often: chains are deep, and what is skipped spreads.
-    near = before[-4:] if draw(st.booleans()) else before
     sources = draw(st.lists(st.sampled_from(near), min_size=1, max_size=most, unique_by=_name))
-    after = [_edge(source, draw(st.sampled_from(("", "low", "high")))) for source in sources]
-    node = {"id": name, "kind": kind, "after": after}
-    told = [_told(source) for source in sources]
-    match kind:
-        case "llm":
-            fails = draw(st.integers(0, 19)) == 19
-            prompt = f"{{{{ start.run }}}} {name} {'fail' if fails else 'ask'} {' '.join(told)}"
-            return node | {"model_group": "default", "prompt": prompt, "max_tokens": 20}
-        case "transform":
-            seen = ", ".join(source["id"] for source in sources if source["id"] != "start")
-            length = f"length(to_string([start.n{', ' if seen else ''}{seen}]))"
-            return node | {"expression": f"{{v: {length}}}"}
-        case "condition":
-            return node | {"cases": [draw(_case(sources[0]))], "otherwise": "low"}
-    return node | {"mode": draw(st.sampled_from(("first", "object")))}
+    after = [draw(_edge(source)) for source in sources]
+    return {"id": name, "after": after} | make_node(draw, kind, name, sources)
 
 
 @st.composite
-def _case(draw: st.DrawFn, source: Node) -> Node:
-    if source["kind"] == "llm":
-        when = {"op": "contains", "right": draw(st.sampled_from("abcdefgh"))}
-    elif source["kind"] == "transform":
-        when = {"op": ">", "right": draw(st.integers(5, 60))}
-    else:
-        return {"branch": "high", "when": {"left": "{{ start.n }}", "op": ">", "right": 4}}
-    return {"branch": "high", "when": {"left": _told(source), **when}}
+def _edge(draw: st.DrawFn, source: Node) -> str | Node:
+    """An edge from this node: plain, from one of its branches, or with a comparison on it."""
+    name, branches = (
+        source["id"],
+        {"condition": ("low", "high"), "approval": ("approved", "refused")},
+    )
+    if source["kind"] in branches and draw(st.booleans()):
+        return f"{name}:{draw(st.sampled_from(branches[source['kind']]))}"
+    if source.get("on_failure") == "route":
+        return f"{name}:failed"
+    if source["kind"] in ("llm", "transform") and draw(st.integers(0, 5)) == 5:
+        op, right = ("contains", "b") if source["kind"] == "llm" else (">", 9)
+        return {"node": name, "when": {"left": told(source), "op": op, "right": right}}
+    return str(name)
 
 
 def _start() -> Node:
@@ -108,28 +108,32 @@ def _start() -> Node:
         "properties": {"run": {"type": "string"}, "n": {"type": "integer"}},
         "required": ["run", "n"],
     }
-    return {"id": "start", "kind": "input", "schema": schema}
+    # Endorsed, so that effects need nobody's word.
+    return {"id": "start", "kind": "input", "labels": {"integrity": "endorsed"}, "schema": schema}
 
 
-def _result(nodes: list[Node]) -> Node:
+def _result(nodes: tuple[Node, ...] | list[Node]) -> Node:
     """The output waits for all leaves and says what each of them said; skipped ones say null."""
-    named = {entry.partition(":")[0] for node in nodes for entry in node.get("after", ())}
+    named = {_source(entry) for node in nodes for entry in node.get("after", ())}
     leaves = [node for node in nodes if node["id"] not in named]
     return {
         "id": "result",
         "kind": "output",
-        "after": [leaf["id"] for leaf in leaves],
-        "value": {leaf["id"]: _told(leaf) for leaf in leaves},
+        "after": [
+            f"{leaf['id']}:failed" if leaf.get("on_failure") == "route" else leaf["id"]
+            for leaf in leaves
+        ],
+        "value": {leaf["id"]: told(leaf) for leaf in leaves},
     }
 
 
-def _edge(source: Node, branch: str) -> str:
-    takes = source["kind"] == "condition" and branch
-    return f"{source['id']}:{branch}" if takes else str(source["id"])
+def _definition(name: str, nodes: tuple[Node, ...]) -> str:
+    top = {"grove": 1, "name": name, "title": "Made at random", "data_class": "internal"}
+    return json.dumps(top | {"nodes": nodes})
 
 
-def _told(source: Node) -> str:
-    return f"{{{{ {source['id']}{TOLD[source['kind']]} }}}}"
+def _source(entry: str | Node) -> str:
+    return str(entry["node"]) if isinstance(entry, dict) else entry.partition(":")[0]
 
 
 def _name(node: Node) -> str:

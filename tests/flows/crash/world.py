@@ -1,28 +1,41 @@
-"""The world outside: a model server that answers the same to the same question, and remembers every call."""
+"""The world outside: a model and a tool that answer the same to the same question, and remember every call."""
 
 import hashlib
 import json
 import random
+import re
 import threading
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import unquote
 
-Caller = tuple[str, str]  # the run as the input names it, and the node
+HERE = "http://world"  # stands in definitions for where the world is
+Caller = tuple[str, str]  # the run as the input names it, and the path of the node
+_ROUND = re.compile(r"\[r(\d+)\]")  # rounds count from 1, paths from 0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    at: datetime
+    idempotency_key: str = ""
 
 
 class World:
-    """Arrivals per run and node. Prompts begin with both: “run-7 n3 ask …”."""
+    """Arrivals of each caller. Prompts begin with both of its names, tools are called at /run/node."""
 
     def __init__(self, *, seeded: int, slowest_seconds: float = 0.08) -> None:
-        self.arrivals: dict[Caller, list[datetime]] = defaultdict(list)
+        self.arrivals: dict[Caller, list[Arrival]] = defaultdict(list)
         self._random = random.Random(seeded)  # noqa: S311 - not for secrets
         self._slowest = slowest_seconds
         self._change = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), self._handler())
-        self.model_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        self.port: int = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.model_url = f"{self.url}/v1"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -33,14 +46,30 @@ class World:
         self._server.server_close()
 
     def answer(self, prompt: str) -> tuple[int, Any]:
-        run, node, verb, *_ = prompt.split(" ")
-        with self._change:
-            self.arrivals[run, node].append(datetime.now(UTC))
-            pause = self._random.uniform(0.002, self._slowest)
-        time.sleep(pause)
+        """What the model says."""
+        run, path, verb, *_ = prompt.split(" ")
+        node = _ROUND.sub(lambda found: f"[{int(found[1]) - 1}]", path)
+        before = self._take_in((run, node), "")
         if verb == "fail":
             return 400, {"error": {"code": "asked_to_fail", "message": "As you wish."}}
+        if verb == "flaky" and not before:
+            return 503, {"error": {"code": "not_now", "message": "Ask again."}}
         return 200, _completion(_word_for(prompt.removeprefix(f"{run} ")))
+
+    def act(self, path: str, idempotency_key: str) -> tuple[int, Any]:
+        """What the tool does."""
+        run, _, node = path.removeprefix("/").rpartition("/")
+        self._take_in((unquote(run), node), idempotency_key)
+        return 200, {"word": _word_for(node)}
+
+    def _take_in(self, caller: Caller, idempotency_key: str) -> int:
+        """Remember it, take some time, and say how often it came before."""
+        with self._change:
+            before = len(self.arrivals[caller])
+            self.arrivals[caller].append(Arrival(datetime.now(UTC), idempotency_key))
+            pause = self._random.uniform(0.002, self._slowest)
+        time.sleep(pause)
+        return before
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         world = self
@@ -51,7 +80,10 @@ class World:
 
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                status, answer = world.answer(asked["messages"][-1]["content"])
+                if self.path.startswith("/v1/"):
+                    status, answer = world.answer(asked["messages"][-1]["content"])
+                else:
+                    status, answer = world.act(self.path, self.headers["Idempotency-Key"] or "")
                 body = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
