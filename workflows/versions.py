@@ -22,7 +22,7 @@ from workflows.models import (
     Workflow,
     WorkflowVersion,
 )
-from workflows.models.version import FOLLOWS
+from workflows.models.version import FOLLOWS, SUPERSEDED
 
 
 @transaction.atomic
@@ -72,7 +72,7 @@ def publish(*, version: WorkflowVersion, by: Actor, reason: str = "") -> None:
             superseded,
             VersionState.RETIRED,
             by=by,
-            reason=f"superseded by version {version.number}",
+            reason=f"{SUPERSEDED} {version.number}",
         )
     _move(version, VersionState.PUBLISHED, by=by, reason=reason)
     workflow.published = version

@@ -98,6 +98,23 @@ def test_the_closure_names_every_version_at_any_depth_once(in_acme: Tenant) -> N
     assert versions.closure(version=small_one) == {}
 
 
+def test_a_version_that_was_only_replaced_may_still_be_started_by_who_names_it(
+    in_acme: Tenant,
+) -> None:
+    make_group()
+    first = make_version(small())
+    revision = definitions.save(workflow=first.workflow, text=small(prompt="Briefer:"), by=SYSTEM)
+    second = versions.create(revision=revision, by=SYSTEM)
+    assert first.may_run_as_pinned
+    assert not second.may_run_as_pinned
+
+    versions.publish(version=second, by=SYSTEM)
+    versions.retire(version=second, by=SYSTEM, reason="Wrong.")
+
+    assert WorkflowVersion.objects.get(pk=first.pk).may_run_as_pinned
+    assert not WorkflowVersion.objects.get(pk=second.pk).may_run_as_pinned
+
+
 def test_a_disposed_workflow_is_no_longer_there(in_acme: Tenant) -> None:
     make_group()
     inner = make_version(small())

@@ -20,6 +20,8 @@ FOLLOWS: dict[VersionState, frozenset[VersionState]] = {
     VersionState.RETIRED: frozenset({VersionState.PUBLISHED}),
 }
 
+SUPERSEDED = "superseded by version"  # how the reason begins where another version took its place
+
 
 class VersionQuerySet(models.QuerySet["WorkflowVersion"]):
     def with_state(self) -> "VersionQuerySet":
@@ -66,6 +68,17 @@ class WorkflowVersion(Authored):
     @property
     def is_published(self) -> bool:
         return self.state is VersionState.PUBLISHED
+
+    @property
+    def may_run_as_pinned(self) -> bool:
+        """Whether a definition that names this very version may start it: it is published, or has only been replaced.
+
+        What somebody retired on purpose is not started again.
+        """
+        newest = self.statuses.order_by("-number").first()
+        if newest is None or newest.state != VersionState.RETIRED:
+            return self.is_published
+        return newest.reason.startswith(SUPERSEDED)
 
 
 class VersionStatus(Authored):
