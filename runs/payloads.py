@@ -20,7 +20,7 @@ from workflows import stores
 
 SALT_BYTES = 32
 LARGEST_IN_ROW = 1_000_000  # sealed bytes
-STORED = b"\x00stored:"  # no sealed value begins with a zero
+STORED = stores.MARK
 
 
 Sealable = Run | NodeExecution | ModelCall | ToolCall | Wait

@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,7 +25,7 @@ from psycopg import IsolationLevel
 from tenancy import keys, ledger
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
-from tenancy.errors import SealBroken
+from tenancy.errors import GroveError, SealBroken
 from tenancy.events import EventType
 from tenancy.keys import DataKeyRef
 from tenancy.models import Membership, User
@@ -48,7 +48,19 @@ OF_A_PERSON = ("id", "email", "name")
 
 Opener = Callable[[Any, str, DataKeyRef], Any]  # row, column, key -> what was sealed, as JSON
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Where sealed values lie that are too large for a row: a column holds a reference in their place."""
+
+    find_reference: Callable[[Any], str | None]
+    key_id_of: Callable[[str], UUID]
+    fetch: Callable[[str], bytes]
+
+
 _openers: dict[str, Opener] = {}
+_references: dict[str, frozenset[str]] = {}
+_stores: list[Store] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +85,18 @@ class Bundle:
         return sum(file.rows for file in self.files)
 
 
-def register_opener(label: str, opener: Opener) -> None:
-    """Say how the sealed columns of a model are opened. The floors above do so in their apps.py."""
+def register_opener(label: str, opener: Opener, *, references: Collection[str] = ()) -> None:
+    """Say how the sealed columns of a model are opened, and which others hold references to what is sealed.
+
+    The floors above do so in their apps.py.
+    """
     _openers[label] = opener
+    _references[label] = frozenset(references)
+
+
+def register_store(store: Store) -> None:
+    """Say how what columns refer to is found. Registered once, by the floor that keeps it."""
+    _stores[:] = [store]
 
 
 def tables() -> list[type[Model]]:
@@ -182,7 +203,8 @@ def _lines(model: type[Model], batch: list[Any], *, with_content: bool) -> Itera
     columns = [
         field for field in model._meta.concrete_fields if f"{label}.{field.name}" not in WITHHELD
     ]
-    sealed = [field for field in columns if is_sealed(field)]
+    referring = _references.get(label, frozenset())
+    sealed = [field for field in columns if is_sealed(field) or field.name in referring]
     opener = _openers.get(label) if with_content else None
     opened = _open_keys(batch, sealed) if opener else {}
     for row in batch:
@@ -202,7 +224,16 @@ def is_sealed(field: "Field[Any, Any]") -> bool:
 
 def _open_keys(batch: list[Any], sealed: "list[Field[Any, Any]]") -> Mapping[UUID, DataKeyRef]:
     values = [field.value_from_object(row) for row in batch for field in sealed]
-    return keys.open_data_keys({key_id_of(value) for value in values if value is not None})
+    return keys.open_data_keys({_key_id_of(value) for value in values if value is not None})
+
+
+def _key_id_of(value: Any) -> UUID:
+    reference = _find_reference(value)
+    return key_id_of(value) if reference is None else _stores[0].key_id_of(reference)
+
+
+def _find_reference(value: Any) -> str | None:
+    return _stores[0].find_reference(value) if _stores else None
 
 
 def _sealed_to_plain(
@@ -214,14 +245,27 @@ def _sealed_to_plain(
         return None
     because = "kept_sealed"
     if opener is not None:
-        key = opened.get(key_id_of(value))
+        key = opened.get(_key_id_of(value))
         because = "key_destroyed"
         if key is not None:
             try:
                 return {"opened": opener(row, column, key)}
             except SealBroken:
                 because = "seal_broken"
-    return {"sealed": to_plain(value), "because": because}
+            except GroveError as error:
+                because = error.code
+    return {"sealed": _sealed_bytes(value), "because": because}
+
+
+def _sealed_bytes(value: Any) -> Any:
+    """As base64; what lies in the store is brought along, and null where it is there no more."""
+    reference = _find_reference(value)
+    if reference is None:
+        return to_plain(value)
+    try:
+        return to_plain(_stores[0].fetch(reference))
+    except GroveError:
+        return None
 
 
 def to_plain(value: Any) -> Any:

@@ -19,3 +19,11 @@ class WorkflowsConfig(AppConfig):
         disposables.register(StoredObjectDisposable())
         stores.register_keeper(stored_objects.TABLE, stored_objects.find_kept)
         exports.register_opener("workflows.RevisionContent", open_for_export)
+        exports.register_opener(
+            "workflows.StoredObject", stored_objects.open_for_export, references=("reference",)
+        )
+        exports.register_store(
+            exports.Store(
+                find_reference=stores.find_reference, key_id_of=stores.key_id_of, fetch=stores.get
+            )
+        )

@@ -23,6 +23,7 @@ from tenancy.context import current_tenant
 from tenancy.sealing import Key, Place
 from workflows.errors import ObjectGone, StoreBroken, StoreFull
 
+MARK: Final = b"\x00stored:"  # before a reference that stands in the place of a sealed value, which begins otherwise
 PAYLOADS: Final = (
     "_payloads"  # where runs put what is too large for a row; no profile has such a name
 )
@@ -71,6 +72,22 @@ def get(reference: str) -> bytes:
         raise ObjectGone from error
     except OSError as error:
         raise StoreBroken(f"The store cannot be read ({type(error).__name__}).") from error
+
+
+def find_reference(value: bytes | memoryview | str) -> str | None:
+    """The reference that a column holds: alone, or marked in the place of a sealed value; None for such a value."""
+    if isinstance(value, str):
+        return value
+    marked = bytes(value[: len(MARK)]) == MARK
+    return bytes(value[len(MARK) :]).decode() if marked else None
+
+
+def key_id_of(reference: str) -> UUID:
+    """The data key that sealed what this reference leads to. Raises ObjectGone."""
+    found = _REFERENCE.fullmatch(reference)
+    if found is None:
+        raise ObjectGone("This is no reference to an object.")
+    return UUID(found["key"])
 
 
 def remove(references: Iterable[str]) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import stat
 import zipfile
 from pathlib import Path
@@ -23,6 +24,9 @@ from tests import factories
 from tests.runs import definitions
 from tests.runs.making import execute, make_model_group, make_run, make_version
 from tests.runs.scripted_model import ScriptedModel
+from tests.runs.test_tool_calls import KEEP, make_profile
+from workflows import stores
+from workflows.models import StoredObject
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -139,6 +143,35 @@ def test_without_content_it_stays_sealed(lived_in: Run) -> None:
     assert manifest_of(bundle)["content"] == "sealed"
     assert run["input_sealed"]["because"] == "kept_sealed"
     assert run["input_commitment"] == lived_in.input_commitment
+
+
+@pytest.mark.parametrize("with_content", [True, False])
+def test_what_lies_in_the_store_comes_along(in_acme: Tenant, with_content: bool) -> None:
+    make_profile()
+    large = os.urandom(1_500_000).hex()
+    execute(make_run(make_version(KEEP), n=1, text=large))
+
+    bundle = export(with_content=with_content)
+
+    (stored,) = rows_of(bundle, "workflows_storedobject")
+    (run,) = rows_of(bundle, "runs_run")
+    if with_content:
+        assert run["input_sealed"] == {"opened": {"n": 1, "text": large}}
+        assert stored["reference"] == {"opened": {"text": large}}
+    else:
+        sealed = [run["input_sealed"], stored["reference"]]
+        assert [each["because"] for each in sealed] == ["kept_sealed"] * 2
+        assert all(len(each["sealed"]) > 1_500_000 for each in sealed)
+
+
+def test_what_the_store_has_lost_leaves_a_note(in_acme: Tenant) -> None:
+    make_profile()
+    execute(make_run(make_version(KEEP), n=1, text="small"))
+    stores.remove(StoredObject.objects.values_list("reference", flat=True))
+
+    (stored,) = rows_of(export(), "workflows_storedobject")
+
+    assert stored["reference"] == {"sealed": None, "because": "object_gone"}
 
 
 def test_what_was_disposed_of_is_not_in_it(lived_in: Run) -> None:
