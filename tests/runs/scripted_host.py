@@ -1,6 +1,7 @@
 """A host of our own on loopback that answers what a test tells it to, and keeps what it was asked."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -49,6 +50,10 @@ class ScriptedHost:
     def __exit__(self, *exception: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+    def wrap(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         host = self

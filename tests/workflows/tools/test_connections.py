@@ -2,11 +2,19 @@
 
 import gzip
 import ipaddress
+import os
 import socket
+import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.runs.scripted_host import Reply, ScriptedHost
 from workflows.tools import connections
@@ -198,3 +206,62 @@ def test_nothing_of_the_surroundings_is_used(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with ScriptedHost() as host:
         assert connections.send(request(host.url)).status == 200
+
+
+# -- certificates -------------------------------------------------------------------------------------------------
+
+
+def make_certificate(name: str, folder: Path) -> ssl.SSLContext:
+    """A server's context with a certificate for this name, signed by itself; `folder` keeps it for the client."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    (folder / "server.pem").write_bytes(made.public_bytes(pem))
+    (folder / "server.key").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem", folder / "server.key")
+    return context
+
+
+@pytest.mark.parametrize(
+    ("certified", "reached"), [("crm.example", True), ("other.example", False)]
+)
+def test_a_certificate_is_checked_for_the_name_though_an_address_is_called(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, certified: str, reached: bool
+) -> None:
+    with ScriptedHost() as host:
+        host.wrap(make_certificate(certified, tmp_path))
+        resolving_to(monkeypatch, "127.0.0.1")
+        asked = request(f"https://crm.example:{host.port}/")
+        trusting = ssl.create_default_context(cafile=str(tmp_path / "server.pem"))
+        connections._clients[os.getpid(), asked.url.origin] = httpx.Client(verify=trusting)
+        if reached:
+            assert connections.send(asked).status == 200
+        else:
+            with pytest.raises(ToolError) as refused:
+                connections.send(asked)
+            assert refused.value.was_sent is False
+
+    assert len(host.asked) == reached
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with ScriptedHost() as host:
+        host.wrap(make_certificate("crm.example", tmp_path))
+        resolving_to(monkeypatch, "127.0.0.1")
+        with pytest.raises(ToolError):
+            connections.send(request(f"https://crm.example:{host.port}/"))
+
+    assert host.asked == []
