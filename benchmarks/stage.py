@@ -83,18 +83,21 @@ class Stage:
         return self._owner_url
 
     @contextmanager
-    def workers(self, count: int) -> Iterator[list[Any]]:
-        """Real Celery workers; they are ready when this yields."""
+    def workers(self, count: int, *, app: str = "grove_site") -> Iterator[list[Any]]:
+        """Real Celery workers; they are ready when this yields. `app` is a module that imports Grove's own."""
         from grove_site.embedded import processes, programs
 
         started = []
         try:
             for number in range(1, count + 1):
                 program = programs.worker(number=number, slots=4)
+                arguments = tuple(
+                    app if part == "grove_site" else part for part in program.arguments
+                )
                 log = self.state / f"worker-{number}-{time.monotonic_ns()}.log"
                 with log.open("wb") as stream:
                     worker = processes.spawn(
-                        program.arguments, env=self.env, cwd=ROOT, output=stream.fileno()
+                        arguments, env=self.env, cwd=ROOT, output=stream.fileno()
                     )
                 started.append(worker)
                 wait_until(lambda log=log: "ready." in log.read_text(errors="replace"), 60)

@@ -53,31 +53,46 @@ def test_what_is_over_the_limit_is_marked(capsys: pytest.CaptureFixture[str]) ->
     assert lines[3] == "2 answers, 1 over 50 ms of the database's time"
 
 
+def table(
+    naps: list[float], naps_mb: list[float], calls_mb: float = 100
+) -> list[celery_canvas.Row]:
+    return celery_canvas.to_rows(
+        celery_canvas.Measured("Celery", [10.0] * len(naps), [60.0] * 9),
+        celery_canvas.Measured("naps", naps, naps_mb),
+        celery_canvas.Measured("calls", [8.0] * len(naps), [calls_mb]),
+    )
+
+
 @pytest.mark.parametrize(
-    ("ours", "grove_mb", "holds"),
+    ("seconds", "memory_mb", "holds"),
     [
-        ([2.0, 2.0, 9.0], [150.0, 180.0], True),  # the median of the shares, not of the times
+        ([2.0, 2.0, 9.0], [150.0, 180.0], True),  # the median of the shares
         ([2.1, 2.1, 2.1], [150.0, 180.0], False),  # too slow
         ([1.0, 1.0, 1.0], [150.0, 201.0], False),  # one worker too large
     ],
 )
 def test_grove_is_held_against_celery_turn_by_turn(
-    ours: list[float], grove_mb: list[float], holds: bool
+    seconds: list[float], memory_mb: list[float], holds: bool
 ) -> None:
-    celery, grove = celery_canvas.to_rows(ours, [10.0, 10.0, 10.0], grove_mb, [60.0] * 9)
+    celery, naps, calls = table(seconds, memory_mb)
 
-    assert celery.share == 1.0
-    assert celery.memory_of_all_mb == 540
-    assert grove.memory_mb == max(grove_mb)
-    assert grove.holds is holds
+    assert (celery.share, celery.memory_of_all_mb, celery.holds) == (1.0, 540, True)
+    assert naps.memory_mb == max(memory_mb)
+    assert naps.holds is holds
+    assert (calls.share, calls.holds) == (0.8, True)  # Celery has nothing to hold against these
+
+
+def test_model_calls_may_not_take_more_memory_either() -> None:
+    assert not table([1.0], [100.0], calls_mb=201)[2].holds
 
 
 def test_the_table_says_what_was_missed(capsys: pytest.CaptureFixture[str]) -> None:
-    celery_canvas.show(celery_canvas.to_rows([5.0], [10.0], [100.0], [60.0]))
+    celery_canvas.show(table([5.0], [100.0]))
 
-    printed = capsys.readouterr().out
-    assert "50%" in printed
-    assert printed.splitlines()[-1].endswith("20% of the time, 200 MB a worker: MISSED")
+    lines = capsys.readouterr().out.splitlines()
+    assert "50%" in lines[3]
+    assert lines[3].endswith("20% of the time, 200 MB a process: MISSED")
+    assert lines[4].endswith("200 MB a process: holds")
 
 
 def test_memory_is_read_from_the_kernel() -> None:
