@@ -7,11 +7,15 @@ import pytest
 
 from compliance.labels import DataClass
 from runs import payloads
+from runs.cancel import cancel
 from runs.models import Decision, NodeExecution, Run, RunEvent, RunFacts, ToolCall, Worker
+from runs.records import check_record
 from runs.resume import resume
 from tenancy import actors, secret_store
 from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, Tenant
+from tenancy.permissions import Role
+from tests.factories import make_client, make_member, make_program
 from tests.runs import definitions
 from tests.runs.making import execute, finish, make_run, make_version, running_executor, wait_until
 from tests.runs.scripted_host import Asked, Reply, ScriptedHost
@@ -418,3 +422,78 @@ def test_a_name_outside_that_leads_inside_is_not_called(in_acme: Tenant) -> None
 
     assert run.error_code == "tool_address"
     assert ToolCall.objects.get(run=run).error_kind == "address"
+
+
+# -- given up -----------------------------------------------------------------------------------------------------
+
+IN_CODE = (
+    definitions.HEAD
+    + """  - id: work
+    kind: code
+    title: Work
+    after: [start]
+    timeout_seconds: 1
+    retry: {{attempts: 3, wait_seconds: 0}}
+    may_call: [http_request]
+    inputs: {{url: "{url}"}}
+    code: |
+      http_request(method="POST", url=url, json={{"n": 1}})
+      1
+  - {{id: result, kind: output, title: Result, after: [work], value: 1}}
+"""
+)
+
+
+def test_an_attempt_that_was_given_up_in_a_call_is_not_followed_by_the_same_call(
+    in_acme: Tenant,
+) -> None:
+    with ScriptedHost(seconds=2) as host:
+        make_destination(host)
+        text = trusted(IN_CODE.replace("{url}", host.url))
+        with running_executor():
+            run = finish(make_run(make_version(text)))
+            wait_until(lambda: ToolCall.objects.get(run=run).status == "late")
+
+    assert (run.status, run.error_code) == ("failed", "interrupted")
+    assert len(host.asked) == 1
+    codes = NodeExecution.objects.filter(run=run, node_id="work").order_by("attempt")
+    assert list(codes.values_list("error_code", flat=True)) == ["timeout", "interrupted"]
+
+
+def test_a_call_under_way_when_its_run_is_cancelled_is_recorded_late(in_acme: Tenant) -> None:
+    with ScriptedHost(seconds=1) as host:
+        make_destination(host)
+        run = make_run(make_version(asking(url=host.url)))
+        with running_executor():
+            wait_until(lambda: len(host.asked) == 1)
+            cancel(run=run, by=actors.SYSTEM)
+            wait_until(lambda: ToolCall.objects.get(run=run).status == "late")
+
+    run.refresh_from_db()
+    assert run.status == "cancelled"
+    assert RunFacts.objects.get(root_run=run).in_flight == 0
+    record = check_record(run)
+    assert record is not None
+    assert record.holds
+
+
+# -- the API ------------------------------------------------------------------------------------------------------
+
+
+def test_tool_calls_are_shown_to_those_who_may_see_them(in_acme: Tenant, beta: Tenant) -> None:
+    with ScriptedHost() as host:
+        make_destination(host)
+        run = execute(make_run(make_version(asking(url=host.url + "/x"))))
+    bob = make_program(make_member(tenant=in_acme, role=Role.OPERATOR))
+    carol = make_client(make_member(tenant=in_acme, role=Role.AUDITOR))
+    mallory = make_program(make_member(tenant=beta, role=Role.OPERATOR))
+    path = f"/api/v1/runs/{run.pk}/tool-calls"
+
+    (shown,) = bob.get(path).json()["items"]
+    assert (shown["node"], shown["tool"], shown["status"]) == ("ask", "http_request", "completed")
+    content = bob.get(f"{path}/{shown['id']}/payload").json()
+    assert content["response"]["json"] == {"path": "/x"}
+    assert carol.get(path).status_code == 200
+    assert carol.get(f"{path}/{shown['id']}/payload").status_code == 403
+    assert mallory.get(path).status_code == 404
+    assert mallory.get(f"{path}/{shown['id']}/payload").status_code == 404
