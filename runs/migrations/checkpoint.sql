@@ -40,9 +40,10 @@ BEGIN
             SET heartbeat_at = clock_timestamp(), losses = 0,
                 wanted = NOT r.ends AND (NOT r.parks OR c.signalled OR r.due_at IS NOT NULL),
                 worker_id = CASE WHEN r.ends OR r.parks THEN NULL ELSE c.worker_id END,
-                not_before = CASE WHEN r.parks AND NOT c.signalled THEN r.due_at END
+                not_before = CASE WHEN r.parks AND NOT c.signalled THEN r.due_at END,
+                rests = r.status = 'waiting'
             FROM jsonb_to_recordset(wave->'runs') AS r(
-                id uuid, token integer, ends boolean, parks boolean, due_at timestamptz)
+                id uuid, token integer, status text, ends boolean, parks boolean, due_at timestamptz)
             WHERE c.run_id = r.id AND c.token = r.token AND c.worker_id IS NOT NULL
             RETURNING c.run_id
     ) SELECT array_agg(run_id) INTO alive FROM held;

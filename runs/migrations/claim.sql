@@ -26,7 +26,7 @@ BEGIN
         IF waiting.concurrent_runs IS NOT NULL THEN
             PERFORM pg_advisory_xact_lock(hashtextextended('grove places ' || waiting.id, 0));
             SELECT waiting.concurrent_runs - count(*) INTO places
-                FROM runs_runclaim c WHERE c.tenant_id = waiting.id AND c.worker_id IS NOT NULL;
+                FROM runs_runclaim c WHERE c.tenant_id = waiting.id AND c.worker_id IS NOT NULL AND NOT c.rests;
         END IF;
         candidates := candidates || ARRAY(
             SELECT c.run_id FROM runs_runclaim c
@@ -36,7 +36,7 @@ BEGIN
     END LOOP;
     RETURN QUERY
         UPDATE runs_runclaim c
-            SET worker_id = for_worker, token = c.token + 1, signalled = false, heartbeat_at = clock_timestamp()
+            SET worker_id = for_worker, token = c.token + 1, signalled = false, rests = false, heartbeat_at = clock_timestamp()
             WHERE c.run_id IN (
                 SELECT f.run_id FROM runs_runclaim f
                     WHERE f.run_id = ANY (candidates) AND f.wanted AND f.worker_id IS NULL

@@ -35,6 +35,9 @@ class RunClaim(models.Model):
     losses = models.PositiveSmallIntegerField(default=0)  # workers lost since it last came forward
     heartbeat_at = models.DateTimeField(null=True)
     signalled = models.BooleanField(default=False)  # something that it waits for has come
+    rests = models.BooleanField(
+        default=False, db_default=False
+    )  # it waits, and takes no place meanwhile
     not_before = models.DateTimeField(
         null=True
     )  # could not be taken up just now: not at once again

@@ -438,7 +438,8 @@ def _when(op: str) -> dict[str, Any]:
 
 def test_a_tenant_with_one_place_can_have_children(in_acme: Tenant) -> None:
     """A run that waits for its children gives up its place among those that a quota allows at once."""
-    quotas.set_limits(limits=Limits(concurrent_runs=1, when_full="queue"), by=actors.SYSTEM)
+    limits = Limits(concurrent_runs=1, when_full="queue")
+    quotas.set_limits(limits=limits, reason="For a test.", by=actors.SYSTEM)
     with ScriptedModel() as model:
         make_model_group(model.base_url)
         run = make_run(three_levels())
