@@ -196,11 +196,11 @@ class Shape:
 
 def measure_single(stage: Stage, shape: Shape, repeat: int, model_url: str) -> Row:
     """Median over `repeat` runs, each beside its own bare loop."""
-    from runs import live_run
+    from runs import turn
     from runs.executor import Executor
 
-    here, live_run.HERE_AT_MOST_SECONDS = (
-        live_run.HERE_AT_MOST_SECONDS,
+    here, turn.HERE_AT_MOST_SECONDS = (
+        turn.HERE_AT_MOST_SECONDS,
         (0.02 if shape.riding else -1),
     )
     version, executor = publish(shape.text), Executor()
@@ -220,7 +220,7 @@ def measure_single(stage: Stage, shape: Shape, repeat: int, model_url: str) -> R
                 ours.append(taken)
     finally:
         executor.stop()
-        live_run.HERE_AT_MOST_SECONDS = here
+        turn.HERE_AT_MOST_SECONDS = here
     return _row(shape, ours, bares, counter, repeat)
 
 

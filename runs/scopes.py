@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -190,6 +190,13 @@ class Waiting:
         if self.pause is None:
             return {"kind": "retry"}
         return {"kind": self.pause.kind, **self.pause.about}
+
+
+def deadline_of(spec: NodeSpec, started_at: datetime | None) -> datetime | None:
+    """When an attempt that began then has taken too long."""
+    if spec.timeout_seconds is None or started_at is None:
+        return None
+    return started_at + timedelta(seconds=spec.timeout_seconds)
 
 
 @dataclass(frozen=True, kw_only=True)

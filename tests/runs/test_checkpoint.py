@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 from django.utils.timezone import now
 
-from runs import checkpoint, claims, executor, live_run, taking_up
+from runs import checkpoint, claims, executor, live_run, taking_up, turn
 from runs.live_run import LiveRun
 from runs.models import NodeExecution, Run, RunClaim, RunEvent, Worker
 from runs.outcomes import Outcome
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys
 @pytest.fixture(autouse=True)
 def _a_wave_for_each_node(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also for what is pure and would ride with the wave before it."""
-    monkeypatch.setattr(live_run, "HERE_AT_MOST_SECONDS", -1)
+    monkeypatch.setattr(turn, "HERE_AT_MOST_SECONDS", -1)
 
 
 def never(start: live_run.Start, live: LiveRun) -> Outcome:
@@ -152,7 +152,9 @@ def test_of_a_wave_that_arrived_only_the_runs_with_a_claim_are_found(
 ) -> None:
     lost, kept = make_run(chain), make_run(chain)
     won = claims.claim_waiting(worker=worker, limit=10)
-    waves = [one.first_wave(now(), never)[0] for one in taking_up.take_up(won, worker=str(worker.pk))]
+    waves = [
+        one.first_wave(now(), never)[0] for one in taking_up.take_up(won, worker=str(worker.pk))
+    ]
     RunClaim.objects.filter(run_id=lost.pk).update(token=50)
     with tenant_context(chain.tenant):
         checkpoint.write(waves)

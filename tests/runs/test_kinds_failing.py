@@ -188,11 +188,11 @@ def test_a_node_that_was_given_up_is_tried_again_and_the_late_result_is_not_used
 def _replace_kind(monkeypatch: pytest.MonkeyPatch, name: str, **changes: Any) -> None:
     from dataclasses import replace
 
-    from runs import executor, live_run
+    from runs import executor, turn
 
-    kinds = {**live_run.KINDS, name: replace(live_run.KINDS[name], **changes)}
-    monkeypatch.setattr(live_run, "KINDS", kinds)
-    monkeypatch.setattr(executor, "KINDS", kinds)
+    changed = {**turn.KINDS, name: replace(turn.KINDS[name], **changes)}
+    monkeypatch.setattr(turn, "KINDS", changed)
+    monkeypatch.setattr(executor, "KINDS", changed)
 
 
 def test_a_run_goes_on_after_a_failure_with_what_the_node_falls_back_to(in_acme: Tenant) -> None:
