@@ -71,17 +71,13 @@ class ReplayRun(LiveRun):
         self.made[execution_id] = value
         return Sealed(payload=b"", commitment="", size=len(orjson.dumps(value)))
 
-    def _seal(self, table: str, row: UUID, column: str, value: Any) -> Sealed:
+    def seal(self, table: str, row: UUID, column: str, value: Any) -> Sealed:
         return self.keep(row, value)
 
     def forget_deadlines(self) -> None:
         """Time-outs come from the record."""
-        for running in self.running.values():
-            running.deadline = None
-        for waiting in self.waiting.values():
-            waiting.deadline = None
-        for box in self.open.values():
-            box.deadline = None
+        for place in self.places():
+            place.deadline = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -205,8 +201,7 @@ class Rehearsal:
     def _work(self, start: Start) -> Outcome | None:
         """One attempt. Nothing comes of it where the record has no answer, or says that it was called off."""
         row = self._row_of(start)
-        running = self.live.running.get(start.path)
-        if running is None or running.execution_id != start.execution_id:
+        if not self.live.is_at_work(start.path, start.execution_id):
             return None
         if row is not None and row.status == NodeStatus.CANCELLED:
             return None
