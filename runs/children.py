@@ -107,18 +107,35 @@ def _find_pinned(workflow: str) -> WorkflowVersion | None:
 
 @transaction.atomic
 def _start(live: LiveRun, asked: Asked) -> Pause:
-    """One child for an attempt: after a crash the same is found again. A cancel of the parent comes before or after."""
+    """One child for an attempt, after a crash the same again. A cancel of the parent comes before or after."""
     claim = RunClaim.objects.select_for_update().filter(
         run_id=live.run_id, token=live.token, worker_id__isnull=False
     )
     if not claim.exists():
         raise ClaimLost
-    child = Run.objects.filter(
-        parent_run_id=live.run_id, parent_node=asked.path, parent_attempt=asked.attempt
-    ).first()
-    if child is None:
-        child = _go_on(live, asked) or _write(live, asked)
+    child = _take_over(live, asked) or _go_on(live, asked) or _write(live, asked)
     return Pause(kind="child", about={"run": str(child.pk)})
+
+
+def _take_over(live: LiveRun, asked: Asked) -> Run | None:
+    """The child that this attempt started, or one before it whose worker was lost: it goes on, or has ended since."""
+    earlier = Run.objects.filter(parent_run_id=live.run_id, parent_node=asked.path)
+    child = earlier.order_by("parent_attempt").last()
+    if child is None or not were_lost(live.run_id, asked.path, child.parent_attempt, asked.attempt):
+        return None
+    if child.parent_attempt != asked.attempt:
+        child.parent_attempt = asked.attempt
+        child.save(update_fields=["parent_attempt"])
+    if child.is_terminal:  # the lost worker may have been told, and nobody else
+        tell_parent(live.run_id)
+    return child
+
+
+def were_lost(run_id: UUID, path: str, since: int, until: int) -> bool:
+    """Whether each attempt of a node from this one to before that one ended with its worker."""
+    attempts = NodeExecution.objects.filter(run_id=run_id, node_id=path)
+    between = attempts.filter(attempt__gte=since, attempt__lt=until)
+    return not between.exclude(error_code="worker_lost").exists()
 
 
 def _go_on(live: LiveRun, asked: Asked) -> Run | None:

@@ -56,12 +56,21 @@ def ask(
     )
     if not held.exists():
         raise ClaimLost
+    if earlier := _find_lost(live.run_id, path, attempt):
+        if kind == "approval":
+            Wait.objects.filter(pk=earlier.pk).update(attempt=attempt)
+            if (
+                earlier.answered_at is not None
+            ):  # the lost worker may have been told, and nobody else
+                claims.signal(live.run_id)
+            return _pause(earlier), ""
+        withdraw([earlier.pk])  # its token is known to the lost worker only
     wait_id = new_id()
     token = SIGNER.sign(f"{wait_id.hex}.{secrets.token_urlsafe(24)}") if kind == "callback" else ""
     sealed = None
     if question is not None:
         sealed = _seal(live.key, question, live.tenant.pk, wait_id, "question_sealed")
-    Wait.objects.create(
+    wait = Wait.objects.create(
         id=wait_id,
         run_id=live.run_id,
         node_id=path,
@@ -74,10 +83,23 @@ def ask(
         asked_at=now(),
         expires_at=expires_at,
     )
-    about: dict[str, Json] = {"wait": str(wait_id)}
-    if approver:
-        about["approver"] = approver
-    return Pause(kind=kind, until=expires_at, about=about), token
+    return _pause(wait), token
+
+
+def _find_lost(run_id: UUID, path: str, attempt: int) -> Wait | None:
+    """What an attempt whose worker was lost had asked: nobody is asked the same twice."""
+    asked = Wait.objects.filter(run_id=run_id, node_id=path, withdrawn_at=None)
+    wait = asked.order_by("attempt").last()
+    if wait is None or not children.were_lost(run_id, path, wait.attempt, attempt):
+        return None
+    return wait
+
+
+def _pause(wait: Wait) -> Pause:
+    about: dict[str, Json] = {"wait": str(wait.pk)}
+    if wait.approver:
+        about["approver"] = wait.approver
+    return Pause(kind=cast(Any, wait.kind), until=wait.expires_at, about=about)
 
 
 def address_of(token: str) -> str:
