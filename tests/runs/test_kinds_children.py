@@ -403,7 +403,7 @@ def test_a_child_that_is_cancelled_fails_the_node_that_waits_for_it(in_acme: Ten
 
 def test_a_large_body_is_the_same_here_and_in_children(in_acme: Tenant) -> None:
     def script(prompt: str) -> Answer:
-        return json.dumps({"amount": int(prompt.split()[-1])})
+        return json.dumps({"amount": int(prompt.rsplit(maxsplit=1)[-1])})
 
     made = []
     with ScriptedModel(script) as model:

@@ -18,14 +18,13 @@ from tests.runs.making import (
     finish,
     in_threads,
     make_run,
-    make_version,
     running_executor,
     statuses,
     wait_until,
 )
 from tests.runs.scripted_host import ScriptedHost
-from tests.runs.test_tool_calls import make_destination
 from tests.runs.specs import approval, callback, delay, merge, publish, result, transform
+from tests.runs.test_tool_calls import make_destination
 from workflows.models import WorkflowVersion
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
