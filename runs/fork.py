@@ -25,7 +25,7 @@ from tenancy.events import EventType
 from tenancy.keys import DataKeyRef
 from tenancy.models import new_id
 from workflows.definition import Definition
-from workflows.models import VersionState, WorkflowVersion
+from workflows.models import WorkflowVersion
 
 LONGEST_REASON = 1000
 AT_ONCE = 200  # executions sealed and written together
@@ -147,24 +147,16 @@ def _check_forkable(run: Run) -> None:
 
 
 def _problems(run: Run, version: WorkflowVersion, definition: Definition) -> Iterator[Problem]:
-    if not _may_run(run, version):
+    if not version.may_run_as_pinned:  # or superseded by a later one
         yield Problem(
             code="version_not_published",
-            sentence=f"Version {version.number} is not published, so no run may be started on it.",
+            sentence=f"Version {version.number} is not published, or was retired: choose another one.",
         )
     if version.pk != run.version_id:
         try:
             start.check_input(definition, _open(run, _key_of(run), "input_sealed"))
         except GroveError as error:
             yield Problem(code=error.code, sentence=error.sentence)
-
-
-def _may_run(run: Run, version: WorkflowVersion) -> bool:
-    """A published version, or the run's own where it was only superseded."""
-    if version.is_published:
-        return True
-    superseded = version.state is VersionState.RETIRED and version.workflow.published_id is not None
-    return version.pk == run.version_id and superseded
 
 
 def _unconfirmed(planned: ForkPlan) -> SideEffectsUnconfirmed:

@@ -122,7 +122,7 @@ def compare(rehearsal: Rehearsal, *, inside: str = "") -> list[NodeReplay]:
     """Each node of a run and of its child runs beside its record. `inside` is the node that started this run."""
     evidence = rehearsal.evidence
     found: list[NodeReplay] = []
-    for path in _in_order(rehearsal.nodes, {*evidence.attempts, *rehearsal.written}):
+    for path in in_order(rehearsal.nodes, {*evidence.attempts, *rehearsal.written}):
         child = rehearsal.children.get(path)
         if child is not None:
             found += compare(child, inside=f"{inside}{path}/")
@@ -207,7 +207,7 @@ def _why_not_reached(rehearsal: Rehearsal, path: str, row: NodeExecution | None)
 # -- the order of the graph -------------------------------------------------------------------------------------------
 
 
-def _in_order(nodes: NodeGraph, found: set[str]) -> list[str]:
+def in_order(nodes: NodeGraph, found: set[str]) -> list[str]:
     """What is inside of a container comes before the container: that is where a difference begins."""
     known = {path: _position(nodes, path) for path in {*found, *nodes.graph.order}}
     return sorted(known, key=lambda path: (known[path] or ((LAST, 0),), path))

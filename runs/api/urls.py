@@ -2,16 +2,21 @@
 
 from django.urls import path
 
-from runs.api import runs, tool_calls
+from runs.api import lineage, runs, tool_calls, waits
+from tenancy.access import public
 
 app_name = "api-runs"
 urlpatterns = [
     path("runs", runs.Runs.as_view(), name="runs"),
     path("runs/<uuid:run_id>", runs.OneRun.as_view(), name="run"),
     path("runs/<uuid:run_id>/payloads", runs.RunPayloads.as_view(), name="payloads"),
+    path("runs/<uuid:run_id>/children", runs.Children.as_view(), name="children"),
     path("runs/<uuid:run_id>/record", runs.RunRecord.as_view(), name="record"),
     path("runs/<uuid:run_id>/resume", runs.ResumeRun.as_view(), name="resume"),
     path("runs/<uuid:run_id>/cancel", runs.CancelRun.as_view(), name="cancel"),
+    path("runs/<uuid:run_id>/fork", lineage.ForkRun.as_view(), name="fork"),
+    path("runs/<uuid:run_id>/replay", lineage.ReplayRun.as_view(), name="replay"),
+    path("runs/<uuid:run_id>/compare", lineage.CompareRuns.as_view(), name="compare"),
     path("runs/<uuid:run_id>/node-executions", runs.NodeExecutions.as_view(), name="nodes"),
     path(
         "runs/<uuid:run_id>/node-executions/<uuid:execution_id>/payload",
@@ -29,4 +34,8 @@ urlpatterns = [
     path("runs/<uuid:run_id>/model-calls", runs.ModelCalls.as_view(), name="model-calls"),
     path("runs/<uuid:run_id>/events", runs.Events.as_view(), name="events"),
     path("runs/<uuid:run_id>/events/stream", runs.follow_events, name="stream"),
+    path("waits", waits.Waits.as_view(), name="waits"),
+    path("waits/<uuid:wait_id>", waits.OneWait.as_view(), name="wait"),
+    path("waits/<uuid:wait_id>/decision", waits.DecideOnWait.as_view(), name="decide"),
+    path("callbacks/<str:token>", public(waits.AnswerCallback.as_view()), name="callback"),
 ]
