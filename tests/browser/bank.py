@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from compliance.labels import DataClass
 from runs import cancel, start
 from runs.models import Run
 from tenancy import actors, tenants
@@ -14,7 +15,7 @@ from tenancy.permissions import Role
 from tests import factories
 from tests.runs.making import make_model_group, wait_until
 from tests.runs.scripted_model import Answer, ScriptedModel
-from workflows import definitions, versions
+from workflows import definitions, destinations, storage_profiles, versions
 from workflows.models import WorkflowVersion
 
 PASSWORD = "a long word for the tests"
@@ -139,6 +140,7 @@ def open_bank(model: ScriptedModel) -> Bank:
     )
     with tenant_context(tenant):
         make_model_group(model.base_url)
+        _declare_places()
         version = _publish()
         runs = [_start(version, text) for text in (LETTER, LETTER + " Please break down.")]
         cancelled = _start(version, "take your time " * 3)
@@ -162,6 +164,19 @@ def open_bank(model: ScriptedModel) -> Bank:
         failed=runs[1],
         cancelled=cancelled,
     )
+
+
+def _declare_places() -> None:
+    destinations.create(
+        name="crm",
+        title="Customers",
+        host="crm.bank.example",
+        region="eu",
+        dpa=True,
+        secret_name="crm-key",
+        by=actors.SYSTEM,
+    )
+    storage_profiles.create(name="files", clearance=DataClass.CONFIDENTIAL, by=actors.SYSTEM)
 
 
 def _publish() -> WorkflowVersion:

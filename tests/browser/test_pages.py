@@ -44,6 +44,8 @@ PAGES = {
     "policies": ("/assure/policies/", Role.COMPLIANCE_OFFICER),
     "disposals": ("/assure/disposals/", Role.DATA_PROTECTION_OFFICER),
     "scope": ("/assure/dispose/run/{cancelled}/", Role.DATA_PROTECTION_OFFICER),
+    "destinations": ("/settings/destinations/", Role.ADMIN),
+    "storage": ("/settings/storage/", Role.ADMIN),
     "ledger": ("/settings/ledger/", Role.AUDITOR),
     "members": ("/settings/members/", Role.ADMIN),
     "tokens": ("/settings/tokens/", Role.OPERATOR),
