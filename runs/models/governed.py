@@ -30,7 +30,12 @@ class Decision(TenantOwned):
 
     class Meta(TenantOwned.Meta):
         ordering = ("id",)
-        indexes = (models.Index(fields=["tenant", "run", "id"], name="decision_by_run"),)
+        indexes = (
+            models.Index(fields=["tenant", "run", "id"], name="decision_by_run"),
+            models.Index(
+                fields=["tenant", "id"], name="decision_denied", condition=models.Q(verdict="deny")
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.verdict} {self.action_kind} {self.resource_name}"
