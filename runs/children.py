@@ -52,7 +52,7 @@ def start_workflow(
 ) -> Pause:
     """Start a run of a pinned version. Raises NodeFailed where it is gone, InputInvalid for an input that misses."""
     version = _find_pinned(workflow)
-    if version is None or not version.is_published:
+    if version is None or not version.may_run_as_pinned:
         raise NodeFailed("sub_workflow_unknown", f"“{workflow}” is not a published version.")
     definition = version.revision.definition
     start.check_input(definition, run_input)

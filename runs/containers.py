@@ -49,7 +49,7 @@ def end_body(turn: Turn, scope: Scope) -> None:
     box.ends[scope.place] = BodyEnd(
         given=scope.given, outputs=outputs_of(scope), code=code, sentence=sentence
     )
-    _drive(turn, box)
+    _drive(turn, box, quietly=not scope.has_moved)
 
 
 def empty(turn: Turn, box: Container) -> None:
@@ -60,14 +60,17 @@ def empty(turn: Turn, box: Container) -> None:
         _remember(turn, body)
 
 
-def _drive(turn: Turn, box: Container) -> None:
-    """Ask a container what follows from the bodies that ended: more of them, or its own end."""
+def _drive(turn: Turn, box: Container, *, quietly: bool = False) -> None:
+    """Ask a container what follows from the bodies that ended: more of them, or its own end.
+
+    Quietly: what it says of a body that ended before the run was taken up is on record already.
+    """
     if box.failure is None and turn.live.is_stopping(box.scope):
         if box.is_idle:
             turn.call_off(box)
             turn.mark(box.scope, [])
         return
-    result = _ask(turn, box) if box.failure is None else None
+    result = _ask(turn, box, quietly=quietly) if box.failure is None else None
     if box.failure is not None and box.is_idle:
         turn.absorb(_outcome(turn, box, failure=box.failure))
     elif result is not None:
@@ -76,7 +79,7 @@ def _drive(turn: Turn, box: Container) -> None:
         turn.absorb(_outcome(turn, box, result=result))
 
 
-def _ask(turn: Turn, box: Container) -> Result | None:
+def _ask(turn: Turn, box: Container, *, quietly: bool) -> Result | None:
     spec = box.scope.node(box.node)
     following = KINDS[spec.kind].next
     assert following is not None  # noqa: S101 - whatever has a body has a next
@@ -86,7 +89,8 @@ def _ask(turn: Turn, box: Container) -> Result | None:
         turn.rows.tell_notes(failure.notes, box.path)
         box.failure = (failure.code, failure.sentence)
         return None
-    turn.rows.tell_notes(step.notes, box.path)
+    if not quietly:
+        turn.rows.tell_notes(step.notes, box.path)
     for given in step.start:
         _open_body(turn, box, given, in_children=step.in_children)
     return step.result

@@ -177,13 +177,13 @@ class Executor:
             if not steps:
                 return
             alive = self._write(steps)
-        for step in steps:
-            if step.live.run_id in alive:
-                self._follow(step)
-            else:
-                logger.info("A claim was lost; what its nodes bring is late")
-                self._let_go([step.live])
-                settle_late(step.live, step.outcomes)
+            for step in steps:
+                if step.live.run_id in alive:
+                    self._follow(step)
+                else:
+                    logger.info("A claim was lost; what its nodes bring is late")
+                    self._let_go([step.live])
+                    settle_late(step.live, step.outcomes)
         room = self._slots - len(self._held)
         if room >= CLAIM_AT_ONCE and any(step.live.is_over for step in steps):
             self.wake()
@@ -218,6 +218,8 @@ class Executor:
         if live.is_over or step.wave.run["parks"]:
             self._let_go([live])
             self._tell_parent(live)
+            if not live.is_over and waits.find_answered(live):
+                claims.signal(live.run_id)  # it came before this wave, which did not know
         elif not self._stopping.is_set():
             live.put_away()
             for start in step.starting:
@@ -225,6 +227,10 @@ class Executor:
                 self._running.add(running)
                 running.add_done_callback(self._running.discard)
             self._set_alarm(live)
+            if any(outcome.pause for outcome in step.outcomes):
+                self._inbox.put(
+                    (live, Call.SIGNAL)
+                )  # the answer may have been there before the wait
 
     def _set_alarm(self, live: LiveRun) -> None:
         alarm = live.next_alarm

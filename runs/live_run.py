@@ -138,7 +138,7 @@ class LiveRun:
         """All that waits, also where the record was read and nothing is restored yet."""
         yield from self.waiting.items()
         for path, found in self.recorded.items():
-            if found.status == NodeStatus.WAITING:
+            if found.status == NodeStatus.WAITING or found.goes_on:
                 yield path, found
 
     def is_current(self, outcome: Outcome) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from compliance.labels import Labels
+from runs.models.states import NodeStatus
 from workflows.nodes import Pause
 
 
@@ -27,3 +28,8 @@ class Recorded:
     due_at: datetime | None = None
     pause: Pause | None = None
     interrupted: str = ""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it was going on after a wait."""
+        return self.status == NodeStatus.RUNNING and self.pause is not None

@@ -52,6 +52,9 @@ def _restore_node(turn: Turn, scope: Scope, node: str, found: Recorded) -> None:
             scope.states[node].status = NodeStatus.SKIPPED
         case NodeStatus.WAITING:
             _go_on_waiting(turn, scope, node, found)
+        case NodeStatus.RUNNING if found.goes_on:
+            # Lost while it went on after its wait: that is done again, not the node.
+            _go_on_waiting(turn, scope, node, found)
         case NodeStatus.RUNNING:
             _lose(turn, scope, node, found)
         case NodeStatus.FAILED if _still_counts(turn, scope, node, found):

@@ -56,6 +56,7 @@ class Scope:
     given_up: dict[str, tuple[str, str]] = field(default_factory=dict)  # codes and sentences
     failure: Failure | None = None
     is_over: bool = False
+    has_moved: bool = False  # beyond what is on record
 
     def __post_init__(self) -> None:
         for node in self.nodes.graph.nodes:

@@ -85,6 +85,7 @@ class Turn:
 
     def absorb(self, outcome: Outcome) -> None:
         place = self.live.leave(outcome.node_id)
+        place.scope.has_moved = True
         self.rows.settle(outcome)
         if outcome.pause is not None:
             waiting = self.wait(place, outcome.execution_id, outcome.pause, place.deadline)
@@ -305,6 +306,7 @@ class Turn:
 
     def _count_attempt(self, scope: Scope, node: str) -> None:
         path = scope.path_of(node)
+        scope.has_moved = True
         self.live.attempts[path] = self.live.attempts.get(path, 0) + 1
 
     # -- the end, or a rest ---------------------------------------------------------------------------------------

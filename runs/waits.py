@@ -24,7 +24,7 @@ from runs.models import Run, RunClaim, Wait, WaitKind
 from tenancy import keys, ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
-from tenancy.models import Domain, new_id
+from tenancy.models import ApiToken, Domain, new_id
 from tenancy.permissions import Role
 from workflows import json_schemas
 from workflows.nodes import Answer, Json, Pause
@@ -152,11 +152,19 @@ def decide(*, wait: Wait, verdict: str, reason: str, by: Actor, role: str) -> Wa
         label = Role(wait.approver).label.lower()
         raise AnswerRefused(f"This is for somebody with the role {label} to decide.")
     run = wait.run.root_run or wait.run
-    if (run.started_by_kind, run.started_by_id) == (by.kind, by.id):
+    if _person(run.started_by_kind, run.started_by_id) == _person(by.kind, by.id):
         raise AnswerRefused("Whoever started a run does not decide in it. Ask somebody else.")
     if verdict == REFUSED and not reason.strip():
         raise AnswerInvalid("Say why it is refused.")
     return _take(wait, by=by, verdict=verdict, value={"reason": reason.strip()})
+
+
+def _person(kind: str, actor_id: str) -> tuple[str, str]:
+    """Who that is: behind a token stands the member whose it is."""
+    if kind != "token":
+        return kind, actor_id
+    users = ApiToken.objects.filter(pk=actor_id).values_list("membership__user_id", flat=True)
+    return "user", str(users.first())
 
 
 @transaction.atomic
@@ -236,9 +244,11 @@ def answer_of(live: LiveRun, pause: Pause, *, expired: bool) -> Answer:
     if pause.kind == "delay":
         return Answer(kind="delay", about=pause.about)
     wait = Wait.objects.get(pk=pause.about["wait"])
-    if expired and withdraw([wait.pk]):
+    if expired:
+        withdraw([wait.pk])
+        wait.refresh_from_db()  # an answer may have been quicker
+    if wait.answered_at is None:
         return Answer(kind=pause.kind, expired=True, about=pause.about)
-    wait.refresh_from_db()
     value = payloads.unseal(
         live.key,
         wait.answer_sealed,
@@ -262,21 +272,6 @@ def withdraw(wait_ids: list[UUID]) -> int:
     """Close questions that nobody waits for any more. Returns how many were open."""
     return Wait.objects.filter(pk__in=wait_ids, answered_at=None, withdrawn_at=None).update(
         withdrawn_at=now()
-    )
-
-
-def open_question(wait: Wait) -> Json:
-    """What was asked, for somebody who may see it."""
-    if wait.question_sealed is None:
-        return None
-    key = keys.open_data_key(wait.run.data_key_id)
-    return payloads.unseal(
-        key,
-        wait.question_sealed,
-        tenant_id=wait.tenant_id,
-        table="runs_wait",
-        row=wait.pk,
-        column="question_sealed",
     )
 
 

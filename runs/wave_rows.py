@@ -73,12 +73,15 @@ class WaveRows:
         self.tell("node.waiting", path, at, attempt=attempt, kind=kind, **until)
 
     def go_on(self, waiting: Waiting) -> None:
-        """A wait is over: the next attempt begins, or the same one goes on."""
+        """A wait is over: the next attempt begins, or the same one goes on.
+
+        What it waited for stays in the row until it ends: a worker that is lost in between leaves word of it.
+        """
         path = waiting.scope.path_of(waiting.node)
         row: Row = {
             "status": NodeStatus.RUNNING.value,
-            "waits_for": None,
-            "due_at": None,
+            "waits_for": waiting.waits_for if waiting.pause else None,
+            "due_at": waiting.due_at if waiting.pause else None,
             "worker": self._live.worker,
             "token": self._live.token,
         }
