@@ -2,22 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.timezone import is_naive, make_aware
 
 from runs.errors import FilterInvalid
-from runs.models import Run, RunStatus
+from runs.models import Run, RunPurpose, RunStatus
 from tenancy.models import first_id
 from tenancy.moments import find_moment
 from workflows.models import Workflow
 
-NAMES = ("status", "workflow", "owner", "since", "until")
+NAMES = ("status", "workflow", "owner", "since", "until", "parent", "purpose", "children")
 
 
 def filter_runs(runs: QuerySet[Run], asked: Mapping[str, str]) -> QuerySet[Run]:
     """Narrow runs by `status` and `workflow` (comma-separated, a leading `-` excludes), `owner`, `since`, `until`.
 
+    `parent` leaves the child runs of one run, `children=hidden` those that have no parent; `purpose` is work, replay or
+    what_if.
     Each becomes a condition on columns of the run alone, so that an index which ends with the id serves it. Moments are
     compared with the id, which begins with the time when it was made.
     Raises FilterInvalid, naming the filter and what it takes.
@@ -30,6 +33,12 @@ def filter_runs(runs: QuerySet[Run], asked: Mapping[str, str]) -> QuerySet[Run]:
         runs = runs.filter(id__gte=first_id(_to_time("since", since)))
     if until := asked.get("until", ""):
         runs = runs.filter(id__lt=first_id(_to_time("until", until)))
+    if parent := asked.get("parent", ""):
+        runs = runs.filter(parent_run=_to_id("parent", parent))
+    elif asked.get("children", "") == "hidden":
+        runs = runs.filter(parent_run=None)
+    if purpose := asked.get("purpose", ""):
+        runs = runs.filter(purpose=_to_purpose(purpose))
     return runs
 
 
@@ -65,6 +74,22 @@ def _by_workflow(
     if wanted:
         runs = runs.filter(workflow_id__in=[ids[slug] for slug in wanted if slug in ids])
     return runs.exclude(workflow_id__in=[ids[slug] for slug in unwanted if slug in ids])
+
+
+def _to_id(name: str, text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise FilterInvalid(f"“{name}” takes the id of a run.") from None
+
+
+def _to_purpose(word: str) -> str:
+    purposes = {"work": RunPurpose.WORK, "replay": RunPurpose.REPLAY, "what_if": RunPurpose.WHAT_IF}
+    if word not in purposes:
+        raise FilterInvalid(
+            f"“{word}” is not a purpose of a run. Known are: {', '.join(purposes)}."
+        )
+    return purposes[word].value
 
 
 def _to_time(name: str, text: str) -> datetime:

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from compliance.labels import DataClass
 from runs.gantt import to_words
+from runs.views.waiting import approvals_for
 from tenancy.access import can
 from tenancy.permissions import Permission
 
@@ -226,6 +227,7 @@ NAVIGATION = (
         (
             ("overview", "home", "Overview", Permission.RUN_VIEW),
             ("runs:list", "play", "Runs", Permission.RUN_VIEW),
+            ("runs:waiting", "hand", "Approvals", Permission.RUN_DECIDE),
         ),
     ),
     ("Build", (("workflows:list", "flow", "Workflows", Permission.WORKFLOW_VIEW),)),
@@ -252,7 +254,7 @@ NAVIGATION = (
             ("tenancy:members", "users", "Members", Permission.MEMBER_VIEW),
             ("tenancy:tokens", "lock", "API tokens", Permission.TOKEN_EDIT),
             ("tenancy:quotas", "clock", "Quotas", Permission.TENANT_VIEW),
-            ("tenancy:own-tenant", "layers", "This tenant", Permission.TENANT_VIEW),
+            ("tenancy:own-tenant", "doc", "This tenant", Permission.TENANT_VIEW),
             ("tenancy:tenants", "layers", "All tenants", Permission.TENANT_ADMIN),
             ("api:docs", "code", "API", Permission.RUN_VIEW),
         ),
@@ -269,22 +271,27 @@ def navigation(context: template.Context) -> dict[str, Any]:
     request = context.get("request")
     if not isinstance(request, HttpRequest):
         return {"groups": []}
-    groups = []
+    groups: list[dict[str, Any]] = []
     for name, links in NAVIGATION:
         shown = [
             {
-                "href": (href := reverse(view)),
+                "href": reverse(view),
                 "icon": picture,
                 "words": words,
-                "is_current": request.path == href
-                or (href != "/" and request.path.startswith(href)),
+                "count": approvals_for(request) if view == "runs:waiting" else 0,
             }
             for view, picture, words, permission in links
             if can(request, permission) and (view not in PLATFORM_ONLY or _is_platform(request))
         ]
         if shown:
             groups.append({"name": name, "links": shown})
-    return {"groups": groups}
+    hrefs = [link["href"] for group in groups for link in group["links"]]
+    return {"groups": groups, "current": _nearest(request.path, hrefs)}
+
+
+def _nearest(path: str, hrefs: list[str]) -> str:
+    around = (href for href in hrefs if path == href or (href != "/" and path.startswith(href)))
+    return max(around, key=len, default="")
 
 
 def _is_platform(request: HttpRequest) -> bool:

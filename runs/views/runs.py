@@ -19,7 +19,8 @@ from workflows.models import Workflow
 COUNTED_UP_TO = 1000
 WORKFLOWS_TO_PICK = 200
 CHIPS = {"status": "State", "workflow": "Workflow", "owner": "Owner", "since": "Since",
-         "until": "Until", "q": "Search"}  # fmt: skip
+         "until": "Until", "q": "Search", "parent": "Child runs of", "purpose": "Purpose",
+         "children": "Child runs"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,9 @@ def list_runs(request: TenantRequest) -> HttpResponse:
     if (run_id := _to_uuid(text)) and Run.objects.filter(pk=run_id).exists():
         return redirect("runs:run", run_id)
     rows = _search(
-        Run.objects.select_related("workflow", "version").defer("input_sealed", "output_sealed"),
+        Run.objects.select_related("workflow", "version").defer(
+            "input_sealed", "output_sealed", "response_sealed"
+        ),
         text,
     )
     shown: dict[str, Any] = {
@@ -53,6 +56,7 @@ def list_runs(request: TenantRequest) -> HttpResponse:
         "chips": _chips(request.GET),
         "workflows": Workflow.objects.order_by("title")[:WORKFLOWS_TO_PICK],
         "asked": request.GET,
+        "with_children": _query(request.GET, without=("children", "cursor"), children="shown"),
         "others": _query(request.GET, without=("cursor", "limit")),
     }
     fragment = request.htmx and request.htmx.target == "rows"
@@ -60,7 +64,9 @@ def list_runs(request: TenantRequest) -> HttpResponse:
 
 
 def _asked(given: QueryDict) -> dict[str, str]:
-    return {name: value for name, value in given.items() if isinstance(value, str) and value}
+    """Child runs are hidden unless they are asked for: what started them is on the list."""
+    asked = {name: value for name, value in given.items() if isinstance(value, str) and value}
+    return {"children": "hidden"} | asked
 
 
 def _search(rows: QuerySet[Run], text: str) -> QuerySet[Run]:
@@ -98,15 +104,16 @@ def _states(rows: QuerySet[Run], given: QueryDict) -> list[StateLink]:
 def _chips(given: QueryDict) -> list[Chip]:
     return [
         Chip(_words(name, value), _query(given, without=(name, "cursor")))
-        for name, value in _asked(given).items()
-        if name in CHIPS
+        for name, value in given.items()
+        if name in CHIPS and isinstance(value, str) and value
     ]
 
 
 def _words(name: str, value: str) -> str:
     excluded = value.startswith("-")
     relation = " is not " if excluded else ": "
-    return f"{CHIPS[name]}{relation}{value.removeprefix('-').replace('_', ' ')}"
+    shown = f"…{value[-8:]}" if name == "parent" else value.removeprefix("-").replace("_", " ")
+    return f"{CHIPS[name]}{relation}{shown}"
 
 
 def _query(given: QueryDict, *, without: tuple[str, ...], **more: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.http import HttpRequest
 from django.utils.timezone import now
 
 from runs.models import NodeExecution, NodeStatus, Run, Wait
@@ -15,6 +16,7 @@ from tenancy.permissions import Role
 from workflows.definition import NodeGraph
 
 TOLD = 5
+COUNTED_UP_TO = 99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,14 @@ class _Teller:
             is_due=row.due_at is not None and row.due_at <= now(),
             is_for_me=wait is not None and is_for(self.request, wait),
         )
+
+
+def approvals_for(request: HttpRequest) -> int:
+    """How many approvals wait for the role of whoever asks, counted so far and no further."""
+    membership = getattr(request, "membership", None)
+    if membership is None:
+        return 0
+    return int(Wait.objects.for_role(membership.role).order_by()[:COUNTED_UP_TO].count())
 
 
 def is_for(request: TenantRequest, wait: Wait) -> bool:

@@ -119,16 +119,16 @@ def _why_not(request: TenantRequest, wait: Wait) -> str:
 
 
 def _of_tab(tab: str, request: TenantRequest) -> QuerySet[Wait]:
-    asked: QuerySet[Wait] = (
+    asked = (
         Wait.objects.filter(kind=WaitKind.APPROVAL)
         .select_related("run__workflow", "run__version__revision", "run__version__workflow")
         .defer("question_sealed", "answer_sealed", "run__input_sealed", "run__output_sealed")
     )
     if tab == "decided":
         return asked.filter(answered_at__isnull=False)
-    still = asked.filter(answered_at=None, withdrawn_at=None)
-    role = request.membership.role if request.membership else ""
-    return still.filter(approver=role) if tab == "mine" else still
+    if tab == "all" or not request.membership:
+        return asked.unanswered()
+    return asked.for_role(request.membership.role)
 
 
 def _asked(wait: Wait) -> Asked:

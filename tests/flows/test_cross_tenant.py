@@ -20,7 +20,7 @@ from django.utils.timezone import now
 
 from compliance import disposal
 from compliance.labels import DataClass
-from runs.models import Decision, NodeExecution, Run, ToolCall
+from runs.models import Decision, NodeExecution, Run, ToolCall, Wait
 from tenancy import secret_store, tokens
 from tenancy.actors import SYSTEM, Actor
 from tenancy.context import tenant_context
@@ -149,6 +149,7 @@ def _fill_runs(world: World) -> None:
         "run_id": run.pk,
         "execution_id": execution.pk,
         "decision_id": _make_decision(run).pk,
+        "wait_id": _make_wait(run).pk,
         "snapshot_id": run.snapshot_id,
         "disposal_id": done.pk,
         "plan_id": disposal.plan(kind="run", target_id=run.pk, by=SYSTEM).pk,
@@ -163,6 +164,19 @@ def _fill_runs(world: World) -> None:
     }
     _fill_places(world, run)
     world.traces += [version.workflow.slug, str(run.pk), f"group-of-{world.tenant.slug}"]
+
+
+def _make_wait(run: Run) -> Wait:
+    wait: Wait = Wait.objects.create(
+        run=run,
+        node_id="one",
+        attempt=1,
+        kind="approval",
+        approver=Role.REVIEWER,
+        asked_at=now(),
+        expires_at=now() + timedelta(days=1),
+    )
+    return wait
 
 
 def _fill_places(world: World, run: Run) -> None:
