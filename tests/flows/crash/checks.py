@@ -23,8 +23,7 @@ SETTLED = (NodeStatus.COMPLETED, NodeStatus.SKIPPED)
 WENT_WELL = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_NON_CRITICAL_ERRORS)
 ENDINGS = {"run.completed", "run.failed", "run.cancelled"}
 INTERRUPTED = "interrupted"
-# After these a node is tried again: its worker was lost, its definition says so, a person said so.
-TRIED_AGAIN = {"worker_lost", "model_server", INTERRUPTED}
+TRIED_AGAIN = {"worker_lost", "model_server"}  # its worker was lost, or its definition says so
 
 
 def find_faults(
@@ -61,7 +60,7 @@ def _answer(record: RunRecord, expected: Mapping[UUID, Ending]) -> Iterator[str]
         return
     ended, wanted = record.ending, expected[record.run.version_id]
     if ended != wanted:
-        yield f"ended with {ended}; undisturbed, this graph ends with {wanted}"
+        yield f"ended with {ended} ({record.run.error_sentence}); undisturbed with {wanted}"
 
 
 def _rest(record: RunRecord) -> Iterator[str]:
@@ -81,10 +80,7 @@ def _nodes(record: RunRecord) -> Iterator[str]:
             yield f"{path} has attempts {[row.attempt for row in rows]}"
         if sum(status in SETTLED for status in statuses) > 1:
             yield f"{path} came to its end more than once: {statuses}"
-        if any(
-            row.status != NodeStatus.FAILED or row.error_code not in TRIED_AGAIN
-            for row in rows[:-1]
-        ):
+        if not _resumes(record) and any(row.error_code not in TRIED_AGAIN for row in rows[:-1]):
             yield f"{path} was tried again though nothing says so: {_told(rows)}"
         if run.is_terminal and any(row.finished_at is None for row in rows):
             yield f"{path} is left {statuses} in a run that has ended"
