@@ -114,7 +114,9 @@ def compare(left: Run, right: Run, *, may_read: bool) -> Comparison:
             (path, rows[left.pk].get(path), rows[right.pk].get(path))
             for path in paths[first : first + AT_ONCE]
         ]
-        with _content_of([row[-1] for _, *sides in both for row in sides if row], may_read):
+        with _content_of(
+            [row[-1] for _, *sides in both for row in sides if row], may_read=may_read
+        ):
             pairs += [_pair(path, one, other, reader) for path, one, other in both]
     return Comparison(
         left=left,
@@ -136,7 +138,7 @@ def _attempts_of(run: Run) -> Mapping[str, list[NodeExecution]]:
 
 
 @contextmanager
-def _content_of(rows: list[NodeExecution], may_read: bool) -> Iterator[None]:
+def _content_of(rows: list[NodeExecution], *, may_read: bool) -> Iterator[None]:
     """With the outputs of these rows at hand, and without them afterwards."""
     wanted = [row.pk for row in rows] if may_read else []
     found = NodeExecution.objects.filter(pk__in=wanted).values_list("pk", "output_sealed")
