@@ -331,7 +331,8 @@ class GovernedDoor:
                 carried_out=carried_out,
                 declared=act.refusal is None,
             )
-            verdict = governed_calls.without_leave(act, denial or engine.decide(action, facts))
+            decided = governed_calls.without_leave(act, denial or engine.decide(action, facts))
+            verdict = governed_calls.within_budget(facts, decided)
             decision = governed_calls.to_decision(self._caller, act, action, facts, verdict)
             call = None
             if verdict.kind is VerdictKind.ALLOW:

@@ -91,6 +91,7 @@ class ModelAct:
 
     def intent(self, caller: Caller, decision: Decision, reserved_micros: int) -> ModelCall:
         """The call as it will be written before it leaves."""
+        assert self.price is not None  # noqa: S101 - without one it is not allowed
         call_id = new_id()
         return ModelCall(
             id=call_id,
@@ -106,6 +107,7 @@ class ModelAct:
                 "runs_modelcall", call_id, "request_sealed", self.request.to_json()
             ),
             reserved_micros=reserved_micros,
+            currency=self.price.currency,
             started_at=now(),
         )
 
@@ -230,6 +232,21 @@ def without_leave(act: Act, verdict: Verdict) -> Verdict:
         kind=VerdictKind.DENY,
         code=act.refusal.code,
         reason="This call leads to no place that is declared for it, so nothing is sent.",
+        engine_us=verdict.engine_us,
+    )
+
+
+def within_budget(facts: Facts, verdict: Verdict) -> Verdict:
+    """What may cost more than the run has left is denied, whatever a tenant's own policies permit."""
+    if verdict.kind is VerdictKind.DENY or facts.est_cost_micros <= facts.budget_left_micros:
+        return verdict
+    return Verdict(
+        kind=VerdictKind.DENY,
+        code="budget_exceeded",
+        reason=(
+            f"The budget left is {facts.budget_left_micros} micro-units; "
+            f"this may cost {facts.est_cost_micros}."
+        ),
         engine_us=verdict.engine_us,
     )
 

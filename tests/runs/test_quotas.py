@@ -8,9 +8,11 @@ from django.db.models import F
 from django.test import Client
 from django.utils.timezone import now
 
+from compliance import policies
+from compliance.policy import rules
 from runs import start, starts
 from runs.errors import QuotaExceeded
-from runs.models import ModelCall, Run, RunClaim, RunFacts, RunStatus
+from runs.models import Decision, ModelCall, Run, RunClaim, RunFacts, RunStatus
 from tenancy import actors, quotas
 from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, QuotaUse, Tenant, new_id
@@ -283,3 +285,32 @@ def test_of_forty_calls_at_once_exactly_those_leave_that_the_budget_pays(in_acme
         ("denied", "The budget left is 0 micro-units; this may cost 5.")
     }
     assert QuotaUse.objects.get(unit="EUR").used == 50
+
+
+def test_a_budget_holds_whatever_the_tenants_policies_permit(in_acme: Tenant) -> None:
+    texts = rules.default_texts()
+    before, _, after = texts.hard.partition('@id("budget.run")')
+    lenient = before + after[after.index("@id(") :]
+    with ScriptedModel() as model:
+        deployment = make_deployment(model.base_url)
+        register.set_price(
+            deployment=deployment,
+            input_micros_per_million=0,
+            output_micros_per_million=1_000_000,
+            currency="USD",
+            by=actors.SYSTEM,
+        )
+        model_groups.create(name="default", deployments=[deployment], by=actors.SYSTEM)
+        version = make_version(definitions.TALK)
+        snapshot = policies.create(hard=lenient, obligations=texts.obligations, by=actors.SYSTEM)
+        policies.activate(snapshot=snapshot, by=actors.SYSTEM)
+        run = start.start(version=version, run_input={"n": 1}, by=actors.SYSTEM, budget_micros=20)
+        run = execute(run)  # the first of two calls may cost 20, and costs 5
+
+    assert len(model.prompts) == 1
+    assert (run.status, run.error_node) == ("failed", "again")
+    assert run.error_sentence == "The budget left is 15 micro-units; this may cost 20."
+    refused = Decision.objects.get(run=run, verdict="deny")
+    assert (refused.code, refused.policies) == ("budget_exceeded", [])
+    assert ModelCall.objects.get(run=run).currency == "USD"
+    assert QuotaUse.objects.get(unit="USD").used == 5
