@@ -56,6 +56,8 @@ def fill(
             writer.result()
     say("  vacuum and statistics")
     with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute("SELECT set_config('app.tenant_id', %s, false)", [str(tenant.pk)])
+        connection.execute(generated.USED)
         for table in generated.TABLES:
             connection.execute(f"VACUUM ANALYZE {table}")
     with tenant_context(tenant):

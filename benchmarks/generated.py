@@ -130,6 +130,14 @@ CREATE FUNCTION pg_temp.bytes(seed text, times int) RETURNS bytea LANGUAGE sql I
 $$;
 """
 
+# What was used by the hour, as starting and spending would have counted it.
+USED = """
+INSERT INTO tenancy_quotause (id, unit, hour, used)
+SELECT gen_random_uuid(), unit, hour, used FROM (
+    SELECT date_trunc('hour', created_at, 'UTC') AS hour, count(*) AS runs, sum(cost_micros) AS micros
+    FROM runs_run GROUP BY 1) AS h, LATERAL (VALUES ('run', runs), ('EUR', micros)) AS u (unit, used)
+"""
+
 # One row per run, all chances taken: the other statements only tell what follows from it.
 PLAN = """
 CREATE TEMP TABLE made AS

@@ -181,7 +181,7 @@ def questions(tenant: Any) -> list[Question]:
     from tenancy.context import tenant_context
 
     with tenant_context(tenant):
-        return [*_of_lists(), *_of_one_run()]
+        return [Question("overview", "/"), *_of_lists(), *_of_one_run()]
 
 
 def _of_lists() -> Iterator[Question]:

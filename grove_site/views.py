@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, connections
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from runs.models import Decision, Run, RunStatus
 from tenancy.access import TenantRequest, permission_required, public
+from tenancy.models import RUNS, QuotaUse, first_id
 from tenancy.permissions import Permission
 
 DAYS = 14
@@ -27,12 +28,11 @@ def overview(request: TenantRequest) -> HttpResponse:
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
     since, week = today - timedelta(days=29), today - timedelta(days=6)
     runs = Run.objects.select_related("workflow", "version").defer("input_sealed", "output_sealed")
-    of_month = Run.objects.filter(created_at__gte=since)
     shown = {
         "numbers": _numbers(week),
         "costs": _costs(since),
-        "month": of_month.aggregate(runs=Count("id"), tokens=Sum("tokens_in") + Sum("tokens_out")),
-        "denied": Decision.objects.filter(verdict="deny", at__gte=week).count(),
+        "runs_of_month": _used(since).filter(unit=RUNS).aggregate(n=Sum("used"))["n"] or 0,
+        "denied": Decision.objects.filter(verdict="deny", id__gte=first_id(week)).count(),
         "days": _days(today),
         "since_week": week.date().isoformat(),
         "recent": runs[:RECENT],
@@ -48,37 +48,45 @@ def _numbers(week: Any) -> dict[str, int]:
         "waiting": by_status.filter(status=RunStatus.WAITING).count(),
         "under_way": by_status.filter(status__in=(RunStatus.QUEUED, RunStatus.RUNNING)).count(),
         "failed": by_status.filter(status=RunStatus.FAILED).count(),
-        "failed_this_week": by_status.filter(status=RunStatus.FAILED, created_at__gte=week).count(),
+        "failed_this_week": by_status.filter(
+            status=RunStatus.FAILED, id__gte=first_id(week)
+        ).count(),
     }
+
+
+def _used(since: Any) -> QuerySet[QuotaUse]:
+    """What was used by the hour: a few hundred rows, however many runs there are."""
+    return QuotaUse.objects.filter(hour__gte=since).order_by()
 
 
 def _costs(since: Any) -> list[dict[str, Any]]:
     """What runs cost, by currency: sums of different money are not one sum."""
-    rows = Run.objects.filter(created_at__gte=since).order_by("currency").values("currency")
-    return [dict(row) for row in rows.annotate(micros=Sum("cost_micros"))]
+    rows = _used(since).exclude(unit=RUNS).order_by("unit").values("unit")
+    return [
+        {"currency": row["unit"], "micros": row["micros"]}
+        for row in rows.annotate(micros=Sum("used"))
+    ]
 
 
 def _days(today: Any) -> list[dict[str, Any]]:
     """A bar for each of the last days, with the part that failed."""
     first = today - timedelta(days=DAYS - 1)
-    rows = (
-        Run.objects.filter(created_at__gte=first)
-        .order_by()
-        .annotate(day=TruncDate("created_at"))
-        .values("day")
-        .annotate(all=Count("id"), failed=Count("id", filter=Q(status=RunStatus.FAILED)))
-    )
-    by_day = {row["day"]: row for row in rows}
-    most = max((row["all"] for row in by_day.values()), default=0) or 1
+    hours = _used(first).filter(unit=RUNS).annotate(day=TruncDate("hour")).values("day")
+    failures = Run.objects.order_by().filter(status=RunStatus.FAILED, id__gte=first_id(first))
+    failed_at = failures.annotate(day=TruncDate("created_at")).values("day")
+    started = dict(hours.annotate(n=Sum("used")).values_list("day", "n"))
+    failed = dict(failed_at.annotate(n=Count("id")).values_list("day", "n"))
+    most = max((1, *started.values(), *failed.values()))
     days = []
     for number in range(DAYS):
         day = (first + timedelta(days=number)).date()
-        row = by_day.get(day, {"all": 0, "failed": 0})
-        height = round(row["all"] / most * BAR_HEIGHT, 1)
-        bad = round(row["failed"] / most * BAR_HEIGHT, 1)
+        bad = failed.get(day, 0)
+        total = max(started.get(day, 0), bad)  # child runs fail, too, and nobody started them
+        height, bad_height = (round(n / most * BAR_HEIGHT, 1) for n in (total, bad))
         days.append(
-            {"day": day, "all": row["all"], "failed": row["failed"], "x": number * BAR_SLOT}
-            | {"y": BAR_HEIGHT - height, "height": height, "bad_y": BAR_HEIGHT - bad, "bad": bad}
+            {"day": day, "all": total, "failed": bad, "x": number * BAR_SLOT}
+            | {"y": BAR_HEIGHT - height, "height": height}
+            | {"bad_y": BAR_HEIGHT - bad_height, "bad": bad_height}
         )
     return days
 

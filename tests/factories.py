@@ -1,8 +1,9 @@
 """Makes what a test needs. Each `make_…` takes what matters to the test and invents the rest."""
 
 import itertools
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.test import Client
 from django.utils.timezone import now
@@ -10,10 +11,16 @@ from django.utils.timezone import now
 from tenancy import sign_in, tokens
 from tenancy.actors import Actor
 from tenancy.context import tenant_context
-from tenancy.models import Domain, Membership, Tenant, User
+from tenancy.models import Domain, Membership, Tenant, User, first_id, new_id
 from tenancy.permissions import Permission, Role
 
 _numbers = itertools.count(1)
+
+
+def make_id(at: datetime) -> UUID:
+    """The id of something that was made at this moment."""
+    chance = (1 << 80) - 1
+    return UUID(int=first_id(at).int | new_id().int & chance)
 
 
 def make_tenant(*, name: str = "Acme Bank", slug: str = "", **fields: Any) -> Tenant:

@@ -11,7 +11,7 @@ from compliance import policies
 from runs.models import TERMINAL, Decision, ModelCall, NodeExecution, Run, RunClaim, RunEvent
 from tenancy import actors
 from tenancy.context import tenant_context
-from tenancy.models import Tenant
+from tenancy.models import QuotaUse, Tenant
 from tests import factories
 from tests.databases import Databases
 
@@ -37,6 +37,7 @@ def test_it_writes_what_was_asked_for(filled: generate.Filled) -> None:
     assert 0.9 * RUNS * NODES < filled.node_executions < 1.2 * RUNS * NODES
     assert RunEvent.objects.count() == 3 * RUNS
     assert 0 < ModelCall.objects.count() == Decision.objects.count() <= RUNS
+    assert sum(QuotaUse.objects.filter(unit="run").values_list("used", flat=True)) == RUNS
 
 
 def test_runs_are_as_workers_leave_them(filled: generate.Filled) -> None:

@@ -7,51 +7,71 @@ from django.db import connection
 from django.test import Client
 from django.utils.timezone import now
 
+from runs import start
 from runs.models import Run
 from tenancy.context import tenant_context
-from tenancy.models import Tenant
+from tenancy.models import QuotaUse, Tenant
 from tenancy.permissions import Role
 from tests.browser.bank import COMPLAINTS, LETTER
-from tests.factories import make_client, make_member
+from tests.factories import make_client, make_id, make_member
 from tests.runs.making import make_model_group, make_run, make_version
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 SQL = """
     SELECT count(*) FILTER (WHERE status = 'waiting'), count(*) FILTER (WHERE status = 'failed'),
-           count(*) FILTER (WHERE status IN ('queued', 'running')),
-           sum(cost_micros) FILTER (WHERE created_at >= %s)
+           count(*) FILTER (WHERE status IN ('queued', 'running'))
     FROM runs_run
 """
+STATES = {"waiting": 0, "failed": 1, "completed": 3, "queued": 0, "running": 45}  # days ago
 
 
-def test_numbers_equal_sql(in_acme: Tenant) -> None:
+def test_numbers_equal_sql(in_acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     make_model_group("http://127.0.0.1:9/v1")
     text = COMPLAINTS.replace("{", "{{").replace("}", "}}").replace("complaint-handling", "{name}")
     version = make_version(text)
-    runs = [make_run(version, text=LETTER) for _ in range(6)]
-    for run, status, days, micros in zip(
-        runs,
-        ("waiting", "failed", "failed", "completed", "queued", "running"),
-        (0, 1, 10, 3, 0, 45),
-        (0, 1_500, 20, 41_200, 0, 9_000_000),
-        strict=True,
-    ):
-        Run.objects.filter(pk=run.pk).update(
-            status=status, created_at=now() - timedelta(days=days), cost_micros=micros
-        )
+    for status, days in (*STATES.items(), ("failed", 10)):
+        at = now() - timedelta(days=days)
+        monkeypatch.setattr(start, "new_id", lambda at=at: make_id(at))
+        run = make_run(version, text=LETTER)
+        Run.objects.filter(pk=run.pk).update(status=status, created_at=at)
     client = make_client(make_member(tenant=in_acme, role=Role.OPERATOR))
 
     page = client.get("/")
 
-    month = now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=29)
     with tenant_context(in_acme), connection.cursor() as cursor:
-        cursor.execute(SQL, [month])
-        waiting, failed, under_way, cost = cursor.fetchone()
+        cursor.execute(SQL)
+        waiting, failed, under_way = cursor.fetchone()
     numbers = page.context["numbers"]
     assert (numbers["waiting"], numbers["failed"]) == (waiting, failed) == (1, 2)
     assert (numbers["under_way"], numbers["failed_this_week"]) == (under_way, 1)
-    assert page.context["costs"] == [{"currency": "EUR", "micros": cost}]
-    assert sum(day["all"] for day in page.context["days"]) == 5
+
+
+def test_costs_and_days_are_those_of_the_hours(in_acme: Tenant) -> None:
+    """Each start and each amount was counted in its hour: the page adds up hours, not runs."""
+    for unit, days, used in (
+        ("run", 0, 6),
+        ("run", 3, 5),
+        ("run", 20, 4),
+        ("run", 45, 1_000),
+        ("EUR", 3, 41_200),
+        ("EUR", 10, 20),
+        ("EUR", 45, 9_000_000),
+        ("USD", 1, 7),
+    ):
+        hour = (now() - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
+        QuotaUse.objects.create(unit=unit, hour=hour, used=used)
+
+    page = make_client(make_member(tenant=in_acme)).get("/")
+
+    assert page.context["costs"] == [
+        {"currency": "EUR", "micros": 41_220},
+        {"currency": "USD", "micros": 7},
+    ]
+    assert page.context["runs_of_month"] == 15
+    days = page.context["days"]
+    assert [day["all"] for day in days if day["all"]] == [5, 6]
+    assert {day["failed"] for day in days} == {0}
+    assert "15 runs" in page.content.decode()
 
 
 def test_a_new_tenant_is_told_where_to_begin(acme: Tenant) -> None:

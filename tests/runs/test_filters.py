@@ -1,6 +1,5 @@
 """The filters of the run list: what they let through, and what they say to what they do not understand."""
 
-import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +9,7 @@ from runs.errors import FilterInvalid
 from runs.filters import filter_runs
 from runs.models import Run
 from tenancy import actors
-from tenancy.models import first_id, new_id
+from tests.factories import make_id
 from tests.runs import definitions
 from tests.runs.making import make_version
 from workflows.models import WorkflowVersion
@@ -26,7 +25,7 @@ def runs(chain: WorkflowVersion, monkeypatch: pytest.MonkeyPatch) -> dict[str, R
     made = {}
     for hours, status in enumerate(("queued", "running", "completed", "failed")):
         at = NOON + timedelta(hours=hours)
-        monkeypatch.setattr(start, "new_id", lambda at=at: id_of(at))
+        monkeypatch.setattr(start, "new_id", lambda at=at: make_id(at))
         run = start.start(
             version=(chain, other)[hours % 2],
             run_input={"n": 1},
@@ -36,12 +35,6 @@ def runs(chain: WorkflowVersion, monkeypatch: pytest.MonkeyPatch) -> dict[str, R
         Run.objects.filter(pk=run.pk).update(status=status, created_at=at)
         made[status] = run
     return made
-
-
-def id_of(at: datetime) -> uuid.UUID:
-    """As if made at this moment."""
-    chance = (1 << 80) - 1
-    return uuid.UUID(int=first_id(at).int | new_id().int & chance)
 
 
 def found(**asked: str) -> set[str]:
