@@ -66,6 +66,7 @@ class LiveRun:
     snapshot_id: UUID
     on_behalf_of: str
     run_input: Any
+    input_size: int = 0  # about so many bytes
     input_labels: Labels
     outer: Mapping[str, Any] = field(default_factory=dict)
     fetch: Fetch

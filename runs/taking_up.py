@@ -104,6 +104,7 @@ def _live(
         snapshot_id=run.snapshot_id,
         on_behalf_of=f"{run.started_by_kind}:{run.started_by_id}",
         run_input=content,
+        input_size=_size(run.input_sealed),
         input_labels=Labels.from_json(run.labels),
         outer=content if is_body else {},
         fetch=partial(_fetch, key),
@@ -140,7 +141,7 @@ def _recorded(key: DataKeyRef, row: NodeExecution, code_before: str) -> Recorded
         attempt=row.attempt,
         status=row.status,
         output=output,
-        size=_size(row),
+        size=_size(row.output_sealed),
         labels=Labels.from_json(row.labels) if row.labels else Labels(),
         branch=row.branch or None,
         error_code=row.error_code,
@@ -152,9 +153,9 @@ def _recorded(key: DataKeyRef, row: NodeExecution, code_before: str) -> Recorded
     )
 
 
-def _size(row: NodeExecution) -> int:
-    """About how many bytes the output has."""
-    sealed = row.output_sealed or b""
+def _size(sealed: bytes | memoryview | None) -> int:
+    """About how many bytes are in there."""
+    sealed = sealed or b""
     whole = payloads.LARGEST_IN_ROW if payloads.is_stored(sealed) else len(sealed)
     return whole * PLAIN_FOR_SEALED
 

@@ -255,6 +255,8 @@ class Turn:
         """Pure and small: running it again after a crash costs nothing, so it needs no commit of its own."""
         if start.pause is not None or not KINDS[start.spec.kind].pure:
             return False
+        if start.spec.kind == "input":
+            return self.live.input_size <= HERE_AT_MOST_BYTES
         reads = start.scope.nodes.reads(start.node)
         size = sum(self.live.sizes.get(start.scope.path_of(name), 0) for name in reads)
         return size <= HERE_AT_MOST_BYTES
