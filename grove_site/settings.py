@@ -202,7 +202,11 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an admin's invitation vouches for the address
 MFA_ADAPTER = "tenancy.sign_in.MFAAdapter"
-ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "callback": "300/m/ip",
+}
 REFUSAL_VIEW = "grove_site.errors.answer"  # how middlewares refuse
 CSRF_FAILURE_VIEW = "grove_site.errors.csrf_failed"
 LOGIN_URL = "account_login"

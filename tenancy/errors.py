@@ -169,6 +169,13 @@ class IdempotencyKeyReused(GroveError):
     status = 422
 
 
+class TooManyRequests(GroveError):
+    """There were too many requests from here. Try again in a minute."""
+
+    code = "too_many_requests"
+    status = 429
+
+
 class CursorInvalid(GroveError):
     """This cursor does not belong to this list and filter."""
 

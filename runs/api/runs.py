@@ -46,6 +46,7 @@ FILTERS = [
     OpenApiParameter("cursor"),
     OpenApiParameter("limit", int),
 ]
+CONTENT = ("input_sealed", "output_sealed", "response_sealed")
 
 
 class Runs(APIView):
@@ -91,14 +92,26 @@ class RunPayloads(APIView):
 
     @extend_schema(operation_id="runs_payloads", responses=Payloads)
     def get(self, request: Request, run_id: UUID) -> Response:
-        """The run's input and output. 410 after disposal."""
+        """The run's input, its early response and its output. 410 after disposal."""
         run = get_object_or_404(Run, pk=run_id)
         return Response(
             {
                 "input": payloads.open_payload(run, "input_sealed"),
+                "response": payloads.open_payload(run, "response_sealed"),
                 "output": payloads.open_payload(run, "output_sealed"),
             }
         )
+
+
+class Children(APIView):
+    required_permissions = {"get": Permission.RUN_VIEW}
+
+    @extend_schema(operation_id="runs_children", responses=page_shape(RunShown))
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """The runs that nodes of this run started, in the order of their start."""
+        run = get_object_or_404(_runs(), pk=run_id)
+        rows = _runs().filter(parent_run=run)
+        return page_of(rows, request, to_json=lambda row: RunShown(row).data, order=("id",))
 
 
 class RunRecord(APIView):
@@ -215,7 +228,7 @@ def follow_events(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
 
 def _runs() -> QuerySet[Run]:
     """Without their content, which may be large."""
-    return Run.objects.select_related("workflow", "version").defer("input_sealed", "output_sealed")
+    return Run.objects.select_related("workflow", "version").defer(*CONTENT)
 
 
 def _version(slug: str, number: int | None) -> WorkflowVersion:

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent, ToolCall
+from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent, ToolCall, Wait
 from tenancy.api.rows import RowShown
 from tenancy.api.shapes import Amount
 from tenancy.money import to_money
@@ -88,6 +88,12 @@ class RunShown(RowShown):
             "takeovers",
             "root_run",
             "parent_run",
+            "parent_node",
+            "forked_from",
+            "forked_at",
+            "purpose",
+            "response_node",
+            "response_at",
         )
 
     @extend_schema_field(Amount)
@@ -109,6 +115,7 @@ class NodeExecutionShown(RowShown):
     node = serializers.CharField(source="node_id")
     labels = serializers.JSONField()
     skipped_because = serializers.JSONField()
+    waits_for = serializers.JSONField()
     duration_ms = serializers.SerializerMethodField()
     cost = serializers.SerializerMethodField()
 
@@ -125,6 +132,8 @@ class NodeExecutionShown(RowShown):
             "duration_ms",
             "branch",
             "skipped_because",
+            "waits_for",
+            "due_at",
             "error_code",
             "error_sentence",
             "labels",
@@ -240,10 +249,76 @@ class EventShown(RowShown):
         fields = ("seq", "name", "node", "body", "at")
 
 
+class WaitShown(RowShown):
+    """A question of a run, without what is asked and answered."""
+
+    workflow = serializers.CharField(source="run.workflow.slug")
+    node = serializers.CharField(source="node_id")
+    answer_schema = serializers.JSONField()
+    answered_by = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Wait
+        fields = (
+            "id",
+            "run",
+            "workflow",
+            "node",
+            "attempt",
+            "kind",
+            "approver",
+            "answer_schema",
+            "asked_at",
+            "expires_at",
+            "answered_at",
+            "answered_by",
+            "withdrawn_at",
+            "verdict",
+        )
+
+    @extend_schema_field(Starter(allow_null=True))
+    def get_answered_by(self, wait: Wait) -> dict[str, str] | None:
+        if wait.answered_at is None:
+            return None
+        return {"kind": wait.answered_by_kind, "id": wait.answered_by_id}
+
+
+class WaitContent(serializers.Serializer[Any]):
+    question = serializers.JSONField(allow_null=True)
+    answer = serializers.JSONField(allow_null=True)
+
+
+class WaitAsked(WaitShown):
+    """`content` is null for those who may not see payloads, and after disposal."""
+
+    content = WaitContent(allow_null=True)
+
+    class Meta(WaitShown.Meta):
+        fields = (*WaitShown.Meta.fields, "content")  # type: ignore[assignment]
+
+
+class DecideWait(serializers.Serializer[Any]):
+    verdict = serializers.ChoiceField(choices=["approved", "refused"])
+    reason = serializers.CharField(
+        required=False,
+        default="",
+        max_length=5_000,
+        allow_blank=True,
+        help_text="Why. A refusal needs one.",
+    )
+
+
+class AnswerTaken(RowShown):
+    class Meta:
+        model = Wait
+        fields = ("id", "answered_at")
+
+
 class Payloads(serializers.Serializer[Any]):
-    """Content. Null where there is none yet."""
+    """Content. Null where there is none yet. `response` is the early one, of a node that responds here."""
 
     input = serializers.JSONField()
+    response = serializers.JSONField()
     output = serializers.JSONField()
 
 

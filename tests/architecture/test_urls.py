@@ -17,6 +17,7 @@ PUBLIC = {
     "api:openapi",
     "api:docs",
     "api:problem",
+    "api-runs:callback",
     "styleguide",
 }
 

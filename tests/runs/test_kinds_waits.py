@@ -321,7 +321,7 @@ def test_an_approval_lets_the_run_go_on(in_acme: Tenant) -> None:
         "wait": str(Wait.objects.get(run=run).pk),
         "approver": "reviewer",
     }
-    assert waits.open_question(Wait.objects.get(run=run)) == {
+    assert payloads.open_payload(Wait.objects.get(run=run), "question_sealed") == {
         "question": "Pay 7?",
         "show": {"n": 7},
     }
