@@ -143,20 +143,22 @@ class GovernedDoor:
             self._settle_failed(call_id, "internal_error", _broke_here(error))
             raise
         cost = act.cost(tokens_in=response.tokens_in, tokens_out=response.tokens_out)
+        kept = self._caller.keep("runs_modelcall", call_id, {"text": response.text})
         self._settlements.append(
             Settlement(
                 call_id=call_id,
                 status=CallStatus.COMPLETED.value,
                 finished_at=now(),
                 model=response.model,
-                response=self._caller.seal(
-                    "runs_modelcall", call_id, "response_sealed", {"text": response.text}
-                ),
+                response=kept.sealed,
                 tokens_in=response.tokens_in,
                 tokens_out=response.tokens_out,
                 cost_micros=cost,
+                error_kind=kept.code,
+                error_sentence=kept.sentence,
             )
         )
+        kept.check()
         return ModelAnswer(
             text=response.text,
             model=response.model,
@@ -267,18 +269,20 @@ class GovernedDoor:
         found = join(labels, response.labels)
         if found.data_class > labels.data_class or not found.tags <= labels.tags:
             facts_of_runs.note_read(self._live.root_run_id, found)
+        kept = self._caller.keep("runs_toolcall", call_id, response.output)
         self._tool_settlements.append(
             ToolSettlement(
                 call_id=call_id,
                 status=CallStatus.COMPLETED.value,
                 finished_at=now(),
-                response=self._caller.seal(
-                    "runs_toolcall", call_id, "response_sealed", response.output
-                ),
+                response=kept.sealed,
                 digest=self._caller.digest_of(response.output),
                 labels=found.to_json(),
+                error_kind=kept.code,
+                error_sentence=kept.sentence,
             )
         )
+        kept.check()
         return ToolAnswer(output=response.output, labels=found)
 
     # -- 1 to 5: until the decision stands on record ------------------------------------------------------------------

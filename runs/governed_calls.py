@@ -17,6 +17,7 @@ from compliance.policy.verdicts import Verdict, VerdictKind
 from runs import facts_of_runs, payloads
 from runs.live_run import LiveRun
 from runs.models import Decision, ModelCall, Run, ToolCall
+from tenancy.errors import GroveError
 from tenancy.models import new_id
 from workflows.models import Price
 from workflows.providers import prices
@@ -44,10 +45,37 @@ class Caller:
             column=column,
         ).payload
 
+    def keep(self, table: str, row: UUID, answer: Any) -> "Kept":
+        """Seal what came back. What was done was done, also where its answer cannot be kept."""
+        try:
+            return Kept(sealed=self.seal(table, row, "response_sealed", answer))
+        except GroveError as error:
+            return Kept(error=error)
+
     def digest_of(self, value: Any) -> str:
         """Keyed with the run's data key: a plain hash of a short prompt would not be anonymous."""
         shown = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
         return hashlib.blake2b(shown, key=self.live.key.secret, digest_size=32).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An answer, sealed, or why it could not be kept: the store is full."""
+
+    sealed: bytes | None = None
+    error: GroveError | None = None
+
+    @property
+    def code(self) -> str:
+        return self.error.code if self.error else ""
+
+    @property
+    def sentence(self) -> str:
+        return self.error.sentence if self.error else ""
+
+    def check(self) -> None:
+        if self.error:
+            raise self.error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ def interrupted_effects(run_id: UUID) -> Mapping[str, ToolCall]:
 def sentence(call: ToolCall) -> str:
     """For people: what may have happened, and what to do about it."""
     happened = (
-        "was done by an earlier attempt, with other arguments"
+        "was done by an earlier attempt, with other arguments or with an answer that could not be kept"
         if call.status == CallStatus.COMPLETED
         else "was under way and left no clear answer, so it may have been done"
     )
@@ -111,7 +111,11 @@ def settle_late(root_run_id: UUID, settlements: Sequence[ToolSettlement]) -> int
 def may_have_happened(call: ToolCall) -> bool:
     """Whether the other side may have acted on it: everything but a call that failed before it could."""
     if call.status in (CallStatus.FAILED, CallStatus.LATE) and call.error_kind:
-        return call.error_kind in (ToolFailure.OUTCOME_UNKNOWN, "internal_error")
+        # What was completed and could not be kept was done; late, it says so by its digest.
+        return bool(call.result_digest) or call.error_kind in (
+            ToolFailure.OUTCOME_UNKNOWN,
+            "internal_error",
+        )
     return True
 
 

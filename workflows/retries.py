@@ -45,6 +45,7 @@ OTHERS = frozenset(
         "tool_redirect",
         "tool_address",
         "tool_store_full",
+        "store_full",
         "output_schema_mismatch",
         "no_deployment",
         "throttled",

@@ -12,7 +12,7 @@ from django.conf import settings
 from compliance import disposal, policies
 from compliance.policy import rules
 from runs import payloads
-from runs.models import Decision, NodeExecution, Run, ToolCall
+from runs.models import Decision, NodeExecution, Run, RunFacts, ToolCall
 from runs.records import check_record
 from tenancy import actors
 from tenancy.models import Tenant
@@ -27,11 +27,14 @@ from tests.runs.test_tool_calls import (
     make_profile,
     trusted,
 )
+from workflows import stores
+from workflows.errors import StoreFull
 from workflows.models import StoredObject
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
 SECRET = "AKIAIOSFODNN7EXAMPLE"
+RETRIED = "kind: tool, retry: {{attempts: 3, wait_seconds: 0, on: [store_full]}},"
 
 
 def labelled(text: str, labels: str) -> str:
@@ -239,3 +242,27 @@ def test_a_trusted_effect_needs_nobodys_word(in_acme: Tenant) -> None:
 
     assert run.status == "completed", run.error_sentence
     assert host.asked[0].body == '{"n":1}'
+
+
+def test_an_effect_whose_answer_cannot_be_kept_was_had_all_the_same(
+    in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: Any, **named: Any) -> str:
+        raise StoreFull
+
+    body = json.dumps({"noise": os.urandom(1_000_000).hex()})
+    with ScriptedHost(lambda asked: Reply(body=body)) as host:
+        make_destination(host)
+        text = trusted(asking(url=host.url, method="POST", json={"n": 1}))
+        run = make_run(make_version(text.replace("kind: tool,", RETRIED)))
+        with monkeypatch.context() as patch:
+            patch.setattr(stores, "put", full)
+            run = execute(run)
+        asked = len(host.asked)
+
+    assert (run.status, run.error_code, asked) == ("failed", "interrupted", 1)
+    call = ToolCall.objects.get(run=run)
+    assert (call.status, call.error_kind, call.response_sealed) == ("completed", "store_full", None)
+    assert RunFacts.objects.get(root_run=run).in_flight == 0
+    codes = NodeExecution.objects.filter(run=run, node_id="ask").order_by("attempt")
+    assert list(codes.values_list("error_code", flat=True)) == ["store_full", "interrupted"]
