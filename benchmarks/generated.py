@@ -34,6 +34,7 @@ STATES = (
     ("waiting", 0.002),
 )
 UNDER_WAY = 60  # how many of the newest runs are queued or running
+CHILDREN = 15  # of 50 runs: child runs of the one before them
 
 
 def publish_workflows(nodes: int) -> list[Any]:
@@ -76,7 +77,7 @@ def write(connection: Any, *, first: int, count: int, runs: int, nodes: int) -> 
     """Runs number `first` and the next ones of `runs`, with all that belongs to them."""
     chosen = {
         "first": first, "count": count, "runs": runs, "nodes": nodes, "days": DAYS, "owners": OWNERS,
-        "under_way": min(UNDER_WAY, runs // 10), "workflows": len(TITLES), "bounds": _bounds(),
+        "under_way": min(UNDER_WAY, runs // 10), "workflows": len(TITLES), "bounds": _bounds(), "children": CHILDREN,
     }  # fmt: skip
     connection.execute(PLAN, chosen)
     for statement in statements(nodes):
@@ -142,6 +143,7 @@ SELECT gen_random_uuid(), unit, hour, used FROM (
 PLAN = """
 CREATE TEMP TABLE made AS
 SELECT c.*, v.*, pg_temp.id_at(c.at, 'run' || c.i) AS id,
+    CASE WHEN c.i %% 50 BETWEEN 1 AND %(children)s THEN c.i - c.i %% 50 END AS child_of,
     CASE WHEN c.i >= %(runs)s::int - %(under_way)s::int
          THEN CASE WHEN c.i %% 3 = 0 THEN 'queued' ELSE 'running' END
          ELSE (ARRAY['completed', 'completed_with_non_critical_errors', 'failed', 'cancelled', 'disposed', 'waiting'])
@@ -180,8 +182,10 @@ def statements(nodes: int) -> list[str]:
     took = f"interval '300 milliseconds' * {nodes}"
     run = _insert(
         Run,
-        "made m",
-        id="m.id", workflow_id="m.workflow_id", version_id="m.version_id", snapshot_id="m.snapshot_id",
+        "made m LEFT JOIN made p ON p.i = m.child_of ORDER BY m.i",
+        id="m.id", parent_run_id="p.id", root_run_id="p.id", parent_attempt="1",
+        parent_node="CASE WHEN p.id IS NULL THEN '' ELSE 'n1[' || m.i % 50 || ']' END",
+        workflow_id="m.workflow_id", version_id="m.version_id", snapshot_id="m.snapshot_id",
         status="m.status", owner_label="CASE WHEN m.status = 'disposed' THEN '' ELSE m.owner END",
         subject_key="CASE WHEN m.status = 'disposed' OR m.i % 4 > 0 THEN '' ELSE md5('subject' || m.i % 50000) END",
         data_key_id="m.data_key_id", data_class="1", labels="'{}'", manifest="m.manifest",

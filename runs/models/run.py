@@ -95,11 +95,20 @@ class Run(TenantOwned):
         indexes = (
             # What is included lets runs of a filter be counted by state from the index alone.
             models.Index(
-                fields=["tenant", "status", "-id"], name="run_by_status", include=["workflow"]
+                fields=["tenant", "status", "-id"],
+                name="run_by_status",
+                include=["workflow", "parent_run"],
             ),
             models.Index(fields=["tenant", "workflow", "-id"], name="run_by_workflow"),
             models.Index(
-                fields=["tenant", "owner_label", "-id"], name="run_by_owner", include=["status"]
+                fields=["tenant", "owner_label", "-id"],
+                name="run_by_owner",
+                include=["status", "parent_run"],
+            ),
+            models.Index(  # lists leave out child runs, of which one run may have thousands
+                fields=["tenant", "-id"],
+                name="run_without_parent",
+                condition=models.Q(parent_run__isnull=True),
             ),
             models.Index(
                 fields=["tenant", "subject_key"],

@@ -74,6 +74,15 @@ def test_nodes_belong_to_the_graph_of_their_run(filled: generate.Filled) -> None
         assert first.status == "failed"
 
 
+def test_some_runs_started_others(filled: generate.Filled) -> None:
+    children = Run.objects.filter(parent_run__isnull=False).select_related("parent_run")
+
+    assert children
+    for child in children:
+        assert child.root_run_id == child.parent_run_id < child.pk
+        assert child.parent_run.parent_run_id is None
+
+
 def test_nobody_else_sees_them(filled: generate.Filled, beta: Tenant) -> None:
     with tenant_context(beta):
         assert not Run.objects.exists()
