@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from runs.views import run, runs, start, steer, waits
+from runs.views import lineage, run, runs, start, steer, waits
 
 app_name = "runs"
 urlpatterns = [
@@ -15,6 +15,10 @@ urlpatterns = [
     path("<uuid:run_id>/events/", run.show_events, name="events"),
     path("<uuid:run_id>/decisions/", run.show_decisions, name="decisions"),
     path("<uuid:run_id>/payloads/", run.show_payloads, name="payloads"),
+    path("compare/", lineage.choose_two, name="choose-two"),
+    path("<uuid:run_id>/compare/", lineage.compare_runs, name="compare"),
+    path("<uuid:run_id>/fork/", lineage.fork_run, name="fork"),
+    path("<uuid:run_id>/replay/", lineage.replay_run, name="replay"),
     path("<uuid:run_id>/resume/", steer.resume_run, name="resume"),
     path("<uuid:run_id>/cancel/", steer.cancel_run, name="cancel"),
 ]

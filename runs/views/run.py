@@ -25,7 +25,7 @@ EVENTS_A_PAGE = 100
 def show_run(request: TenantRequest, run_id: UUID) -> HttpResponse:
     """The whole page, or what changes on it while the run goes on."""
     run = get_run(run_id)
-    shown = _head(run, "overview") | {"page": page_of(run, request)}
+    shown = head_of(run, "overview") | {"page": page_of(run, request)}
     fragment = request.htmx and request.htmx.target == "live"
     response = render(request, "runs/run.html#live" if fragment else "runs/run.html", shown)
     patch_vary_headers(response, ["HX-Request"])
@@ -38,7 +38,7 @@ def show_run(request: TenantRequest, run_id: UUID) -> HttpResponse:
 def show_events(request: TenantRequest, run_id: UUID) -> HttpResponse:
     run = get_run(run_id)
     page = paging.page(run.events.all(), request, order=("seq",), limit=EVENTS_A_PAGE)
-    return render(request, "runs/events.html", _head(run, "events") | {"page": page})
+    return render(request, "runs/events.html", head_of(run, "events") | {"page": page})
 
 
 @require_safe
@@ -47,7 +47,7 @@ def show_decisions(request: TenantRequest, run_id: UUID) -> HttpResponse:
     run = get_run(run_id)
     verdict = request.GET.get("verdict", "")
     rows = run.decisions.filter(verdict=verdict) if verdict else run.decisions.all()
-    shown = _head(run, "decisions") | {
+    shown = head_of(run, "decisions") | {
         "page": paging.page(rows, request, order=("id",), limit=EVENTS_A_PAGE),
         "verdict": verdict,
         "verdicts": run.decisions.order_by("verdict").values("verdict").annotate(n=Count("id")),
@@ -59,7 +59,7 @@ def show_decisions(request: TenantRequest, run_id: UUID) -> HttpResponse:
 @permission_required(Permission.PAYLOAD_VIEW)
 def show_payloads(request: TenantRequest, run_id: UUID) -> HttpResponse:
     run = get_run(run_id)
-    shown = _head(run, "payloads")
+    shown = head_of(run, "payloads")
     if not run.is_disposed:
         shown["input"] = payloads.open_payload(run, "input_sealed")
         shown["output"] = payloads.open_payload(run, "output_sealed")
@@ -78,7 +78,7 @@ def get_run(run_id: UUID) -> Run:
     return run
 
 
-def _head(run: Run, tab: str) -> dict[str, Any]:
+def head_of(run: Run, tab: str) -> dict[str, Any]:
     """What all tabs of a run share."""
     return {
         "run": run,
