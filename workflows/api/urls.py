@@ -46,9 +46,7 @@ urlpatterns = [
     path(
         "destinations/<slug:name>", destinations.DestinationResource.as_view(), name="destination"
     ),
-    path(
-        "storage-profiles", destinations.StorageProfileList.as_view(), name="storage-profiles"
-    ),
+    path("storage-profiles", destinations.StorageProfileList.as_view(), name="storage-profiles"),
     path(
         "storage-profiles/<slug:name>",
         destinations.StorageProfileResource.as_view(),
