@@ -166,7 +166,7 @@ BEGIN
 END $$;
 
 -- What a finished run commits to: all its node executions, decisions and calls, in an order that anybody can repeat.
--- Only columns that outlive disposal go in.
+-- Only columns that outlive disposal go in. Migration 0006 replaces it by one with tool calls: see tool_calls.sql.
 CREATE OR REPLACE FUNCTION grove_run_digest(for_run uuid) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT encode(sha256(convert_to(string_agg(line, E'\n' ORDER BY line COLLATE "C"), 'UTF8')), 'hex') FROM (
         SELECT concat_ws('|', 'node', node_id, attempt, status, output_commitment, branch, error_code) AS line
