@@ -5,7 +5,7 @@ Reads only. Content stays sealed until somebody looks at it.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,7 @@ from runs.models import (
     Wait,
 )
 from runs.payloads import salt_of, unseal
+from runs.restoring import STARTS_OVER
 from tenancy import commitments, keys
 from tenancy.errors import KeyDestroyed
 from tenancy.events import EventType
@@ -86,24 +87,35 @@ class Evidence:
 
     def find_attempt(self, path: str, number: int) -> NodeExecution | None:
         """The attempt of this number, or the next that counts: not one that was lost, or tried again by a resume."""
-        rows = [row for row in self.attempts.get(path, ()) if row.attempt >= number]
-        for row, *later in (rows[place:] for place in range(len(rows))):
-            if row.error_code != LOST and not self._was_resumed(row, later):
+        rows = self.attempts.get(path, [])
+        for place, row in enumerate(rows):
+            if row.attempt >= number and row.error_code != LOST and not self._is_past(rows, place):
                 return row
         return None
 
     def latest(self, path: str) -> NodeExecution | None:
+        """The last attempt; None where nothing of it counts any more."""
         rows = self.attempts.get(path)
-        return rows[-1] if rows else None
+        return rows[-1] if rows and not self._is_past(rows, len(rows) - 1) else None
 
-    def _was_resumed(self, row: NodeExecution, later: Sequence[NodeExecution]) -> bool:
-        if not later or row.status not in (NodeStatus.FAILED, NodeStatus.CANCELLED):
-            return False
-        begun = later[0].started_at
-        return begun is not None and any(
-            row.finished_at is not None and row.finished_at <= at <= begun
-            for at in self.runs_resumed_at
+    def _is_past(self, rows: Sequence[NodeExecution], place: int) -> bool:
+        """Whether the run was resumed since, and what came then took the place of this attempt."""
+        row = rows[place]
+        return self._was_resumed(rows, place) or any(
+            box.error_code in STARTS_OVER and _is_before(row, box) and self._was_resumed(boxes, nth)
+            for boxes in map(self.attempts.get, _containers_of(row.node_id))
+            if boxes
+            for nth, box in enumerate(boxes)
         )
+
+    def _was_resumed(self, rows: Sequence[NodeExecution], place: int) -> bool:
+        row = rows[place]
+        if place + 1 == len(rows) or row.status not in (NodeStatus.FAILED, NodeStatus.CANCELLED):
+            return False
+        ended, begun = row.finished_at, rows[place + 1].started_at
+        if ended is None or begun is None:
+            return False
+        return any(ended <= at <= begun for at in self.runs_resumed_at)
 
     def open(self, record: Run | NodeExecution | ModelCall | ToolCall | Wait, column: str) -> Any:
         """The content of one column; None where there is none."""
@@ -192,6 +204,18 @@ def read_tree(run: Run) -> dict[UUID, Evidence]:
         )
         for each in tree
     }
+
+
+def _containers_of(path: str) -> Iterator[str]:
+    """The paths of the containers around an instance."""
+    while "[" in path:
+        path = path.rpartition("[")[0]
+        yield path
+
+
+def _is_before(row: NodeExecution, other: NodeExecution) -> bool:
+    ends = (row.finished_at, other.finished_at)
+    return ends[0] is not None and ends[1] is not None and ends[0] <= ends[1]
 
 
 # -- is it all there --------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ import orjson
 
 from compliance.labels import Labels, join
 from runs.checkpoint import Row, RunWave
-from runs.evidence import Evidence
+from runs.evidence import Evidence, Place
 from runs.fork_plan import FORK
 from runs.kinds import KINDS
 from runs.live_run import LiveRun, Start
@@ -30,7 +30,8 @@ from runs.models import NodeExecution, NodeStatus, Run, RunStatus
 from runs.outcomes import Outcome
 from runs.payloads import Sealed
 from runs.recorded import Recorded
-from runs.replay_door import ReplayDoor, Unanswerable, WhatIf
+from runs.replay_calls import Unanswerable, WhatIf
+from runs.replay_door import ReplayDoor
 from runs.scopes import Shelved, Waiting
 from tenancy.errors import GroveError
 from tenancy.keys import DataKeyRef
@@ -182,11 +183,13 @@ class Rehearsal:
 
     def _moment_of(self, start: Start) -> datetime:
         row = self._row_of(start)
-        place = (start.path, self.live.attempts[start.path])
-        paused = self.evidence.paused_at.get(place)
+        paused = self.evidence.paused_at.get(self._place(start))
         if start.pause is None and paused:
             return paused[0]
         return row.finished_at if row and row.finished_at else start.at
+
+    def _place(self, start: Start) -> Place:
+        return start.path, self.live.attempts[start.path]
 
     def _row_of(self, start: Start) -> NodeExecution | None:
         """This attempt on record. One that was lost is left out, so its number moves on."""
@@ -203,10 +206,12 @@ class Rehearsal:
         row = self._row_of(start)
         if not self.live.is_at_work(start.path, start.execution_id):
             return None
-        if row is not None and row.status == NodeStatus.CANCELLED:
-            return None
-        if row is not None and row.error_code == TIMEOUT and row.finished_at:
-            return _timed_out(start.path, start.execution_id, row.finished_at)
+        paused = start.pause is None and self._place(start) in self.evidence.paused_at
+        if row is not None and not paused:  # or else the record is of what came after the pause
+            if row.status == NodeStatus.CANCELLED:
+                return None
+            if row.error_code == TIMEOUT and row.finished_at:
+                return _timed_out(start.path, start.execution_id, row.finished_at)
         try:
             return self._outcome(start, row)
         except Unanswerable as error:

@@ -19,7 +19,7 @@ from runs.errors import ReplayRefused
 from runs.evidence import Evidence, canonical, read_tree
 from runs.models import Decision, Run
 from runs.rehearsal import Rehearsal
-from runs.replay_door import WhatIf, decide_again, differs_from
+from runs.replay_calls import WhatIf, decide_again, differs_from
 from runs.replay_report import DecisionChange, ReplayReport
 from tenancy import ledger
 from tenancy.actors import Actor
