@@ -22,6 +22,10 @@ from workflows.models import ModelGroup, Provider, Workflow
 from workflows.providers import register
 
 HERE: Final = Path(__file__).parent
+WORKFLOWS: Final = tuple(
+    HERE / "workflows" / f"{name}.yaml"
+    for name in ("complaint-handling", "claim-file-review", "goodwill-offer")
+)
 SLUG: Final = "demo"
 DOMAIN: Final = "demo.localhost"
 PASSWORD: Final = "grove-demo-garden"  # noqa: S105 - known to everybody, on purpose
@@ -47,7 +51,7 @@ def seed() -> Tenant:
         people = {name: _member(name, role) for name, role in CAST}
         policies.install_defaults(by=SYSTEM)
         _model(by=people["Alice"])
-        for path in sorted((HERE / "workflows").glob("*.yaml")):
+        for path in WORKFLOWS:
             _workflow(path, author=people["Ann"], reviewer=people["Rob"])
     return tenant
 

@@ -11,10 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from grove_site.demo import seed
 from runs import payloads, start
-from runs.models import Decision, ModelCall, NodeExecution, Run, RunStatus
+from runs.models import Decision, ModelCall, NodeExecution, Run, RunStatus, Wait
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError
-from workflows.models import Workflow, WorkflowVersion
+from workflows import json_schemas
+from workflows.models import Workflow
 
 LOOK_SECONDS = 0.2
 SILENCE_SECONDS = 60.0  # without a worker nothing happens, and nobody should wait for it in silence
@@ -36,21 +37,21 @@ class Command(BaseCommand):
             raise CommandError("There is no demo tenant yet: manage.py seed_demo makes it.")
         with tenant_context(tenant):
             try:
-                run = self._start(options["workflow"] or _workflow_for(path), path)
+                run = self._start(options["workflow"], path)
             except GroveError as error:
                 raise CommandError(error.sentence) from error
             self._follow(run, patience=options["patience"])
             run.refresh_from_db()
             self._sum_up(run)
-        if run.status != RunStatus.COMPLETED:
+        if run.status not in (RunStatus.COMPLETED, RunStatus.WAITING):
             raise CommandError(f"The run ended as {run.status}.")
 
     def _start(self, slug: str, path: Path) -> Run:
-        workflow = Workflow.objects.with_pointers().filter(slug=slug).first()
-        if workflow is None or workflow.published is None:
-            raise CommandError(f"There is no published workflow “{slug}” in the demo tenant.")
-        version: WorkflowVersion = workflow.published
-        run = start.start(version=version, run_input=read_input(path), by=seed.actor("Bob"))
+        run_input = read_input(path)
+        workflow = _workflow_named(slug) if slug else _workflow_for(run_input)
+        version = workflow.published
+        assert version is not None  # noqa: S101 - both look for published ones
+        run = start.start(version=version, run_input=run_input, by=seed.actor("Bob"))
         self.stdout.write(f"\n{workflow.title}, version {version.number}, with {path.name}")
         self.stdout.write(f"Run {run.pk}\n\n")
         return run
@@ -70,7 +71,7 @@ class Command(BaseCommand):
                     told.add(node.pk)
                     last_news = time.monotonic()
                     self._tell(node, titles)
-            if ended:
+            if ended or self._is_for_somebody(run):
                 return
             waited = time.monotonic() - began
             if waited > patience:
@@ -78,6 +79,18 @@ class Command(BaseCommand):
             if run.status == RunStatus.QUEUED and time.monotonic() - last_news > SILENCE_SECONDS:
                 raise CommandError("No worker takes the run. Is one running? `make run` starts it.")
             time.sleep(LOOK_SECONDS)
+
+    def _is_for_somebody(self, run: Run) -> bool:
+        """Whether nothing goes on before somebody answers; says whom it waits for."""
+        if run.status != RunStatus.WAITING:
+            return False
+        asked = list(Wait.objects.filter(run=run, answered_at=None, withdrawn_at=None))
+        for wait in asked:
+            whom = f"somebody with the role {wait.approver}" if wait.approver else "a callback"
+            self.stdout.write(
+                f"  … {wait.node_id}: waits for {whom}, until {wait.expires_at:%Y-%m-%d %H:%M} UTC"
+            )
+        return bool(asked)
 
     def _tell(self, node: NodeExecution, titles: dict[str, str]) -> None:
         mark = _MARKS[node.status]
@@ -137,8 +150,22 @@ def read_input(path: Path) -> Any:
         raise CommandError(f"{path.name}, line {error.lineno}: this is not JSON.") from error
 
 
-def _workflow_for(path: Path) -> str:
-    return "claim-file-review" if path.suffix == ".json" else "complaint-handling"
+def _workflow_named(slug: str) -> Workflow:
+    workflow = Workflow.objects.with_pointers().filter(slug=slug).first()
+    if workflow is None or workflow.published is None:
+        raise CommandError(f"There is no published workflow “{slug}” in the demo tenant.")
+    return workflow
+
+
+def _workflow_for(run_input: Any) -> Workflow:
+    """The first of the demo's workflows that takes this input."""
+    for path in seed.WORKFLOWS:
+        workflow = _workflow_named(path.stem)
+        assert workflow.published is not None  # noqa: S101 - see there
+        schema = workflow.published.revision.definition.input_schema
+        if not json_schemas.faults(schema, run_input):
+            return workflow
+    return _workflow_named(seed.WORKFLOWS[0].stem)  # its sentence says what is missing
 
 
 def _ended_nodes(run: Run) -> list[NodeExecution]:

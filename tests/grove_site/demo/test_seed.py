@@ -26,6 +26,7 @@ def test_demo_has_people_models_and_published_workflows() -> None:
         assert [workflow.slug for workflow in published] == [
             "claim-file-review",
             "complaint-handling",
+            "goodwill-offer",
         ]
         assert all(workflow.published for workflow in published)
         assert published[0].published.author_name == "Ann"
