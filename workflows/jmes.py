@@ -8,7 +8,7 @@ from typing import Any
 
 import jmespath
 from jmespath import functions, visitor
-from jmespath.exceptions import JMESPathError
+from jmespath.exceptions import JMESPathError, JMESPathTypeError
 
 MAX_EXPRESSION = 4_000
 MAX_VALUES = 200_000  # values in any one result
@@ -41,6 +41,13 @@ def search(expression: str, value: Mapping[str, Any]) -> Any:
     try:
         result = _Bounded().visit(tree, value)
         _measure(result)
+    except JMESPathTypeError as error:  # its own sentence holds the value, which is content
+        takes = " or ".join(error.expected_types)
+        raise ExpressionFailed(
+            "expression_failed",
+            f"The expression cannot be applied: {error.function_name}() takes {takes}, "
+            f"and was given {error.actual_type}.",
+        ) from None
     except JMESPathError as error:
         raise ExpressionFailed(
             "expression_failed", f"The expression cannot be applied: {_told(error)}."

@@ -121,3 +121,11 @@ def test_fuel_ends_long_searches(monkeypatch):
 
     with pytest.raises(ExpressionFailed, match="too many steps"):
         search("letter.lines[*].length(@)", VALUE)
+
+
+def test_a_failure_names_the_kind_of_a_value_and_never_the_value():
+    with pytest.raises(ExpressionFailed) as raised:
+        search("abs(letter)", {"letter": "DE89 3704 0044 0532 0130 00"})
+
+    sentence = str(raised.value)
+    assert sentence == "The expression cannot be applied: abs() takes number, and was given string."
