@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runs import payloads
+from runs.fork_plan import FORK
 from runs.models import Decision, ModelCall, NodeExecution, NodeStatus, Run, RunEvent, ToolCall
 from runs.views import names
 from runs.views.given import Given
@@ -60,6 +61,7 @@ class NodePanel:
     output: Any
     compared: Mapping[str, Any] | None  # what decided that it was skipped
     payloads_shown: bool
+    is_taken_over: bool  # from the run that this one was forked from
 
 
 def panel_of(
@@ -93,6 +95,7 @@ def panel_of(
         output=None if skipped else output,
         compared=output.get("compared") if skipped and isinstance(output, dict) else None,
         payloads_shown=may_read,
+        is_taken_over=latest is not None and latest.worker == FORK,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runs import gantt
+from runs.fork_plan import FORK
 from runs.models import NodeExecution, NodeStatus, Run, RunStatus
 from runs.spans import QUIET_KINDS, STARTERS, working_spans
 from runs.views import names
@@ -29,6 +30,7 @@ class TimelineRow:
     """A node with its bars; or the name of a body; or, with `pages`, the way to more bodies."""
 
     title: str
+    path: str = ""
     level: int = 0
     icon: str = ""
     href: str = ""
@@ -120,6 +122,7 @@ class TimelineReader:
         cost = sum(each.cost_micros for each in self.instances.attempts[path]) if calls else None
         return TimelineRow(
             title=names.title_of(self.instances.nodes, path),
+            path=path,
             level=level,
             icon=ICONS.get(row.kind, "tool"),
             href=self.address.to_node(path),
@@ -134,6 +137,7 @@ class TimelineReader:
     def _child_row(self, path: str, body: BodyShown, level: int) -> TimelineRow:
         return TimelineRow(
             title=body.words,
+            path=path,
             level=level,
             icon=ICONS["sub_workflow"],
             href=self.address.to_node(path),
@@ -174,7 +178,7 @@ def _unless_completed(state: str) -> str:
 
 
 def _tone(row: NodeExecution) -> str:
-    if row.kind in CONTAINER_KINDS:
+    if row.kind in CONTAINER_KINDS or row.worker == FORK:
         return "box"
     if row.kind in QUIET_KINDS or (row.status == NodeStatus.WAITING and row.kind not in STARTERS):
         return "waiting"
