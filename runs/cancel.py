@@ -124,6 +124,8 @@ def _end(run: Run, end: _End, by: Actor) -> bool:
     NodeExecution.objects.filter(run=run, status__in=UNDER_WAY).update(
         status=NodeStatus.CANCELLED,
         finished_at=at,
+        waits_for=None,
+        due_at=None,
         error_code="cancelled",
         error_sentence="The run was ended while this node was under way.",
     )

@@ -74,6 +74,8 @@ class GroveSchema(AutoSchema):
         permission = getattr(self.view, "required_permissions", {}).get(method)
         if permission is not None:
             operation["x-required-permission"] = str(permission.value)
+        else:
+            operation["security"] = []  # anybody may call it
         if getattr(getattr(self.view, method, None), "is_idempotent", False):
             operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
         if method == "get" and _is_page(operation):

@@ -124,6 +124,7 @@ def _fill_tenancy(world: World) -> None:
         "name": f"secret-of-{slug}",
         "api-workflows:model-group.name": f"group-of-{slug}",
         "invitation": "no-such-invitation",
+        "token": "no-such-callback",
         **{f"{name}.slug": slug for name in OF_THE_PLATFORM},
         **{
             f"tenancy:{deed}.slug": slug

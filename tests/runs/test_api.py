@@ -177,6 +177,7 @@ def test_payloads_need_a_permission_of_their_own(acme: Tenant, bob: Client, talk
 
     assert get(bob, f"{URL}/{talked.pk}/payloads") == {
         "input": {"n": 3},
+        "response": None,
         "output": {"said": "echo: again echo: ask 3"},
     }
     assert get(bob, output) == {"output": {"text": "echo: ask 3"}}

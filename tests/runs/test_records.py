@@ -1,4 +1,7 @@
-"""Each node kind leaves a complete record, also when it fails, is skipped, is denied, cancelled or lost (row D1)."""
+"""What pure nodes and model calls leave on record, also when they fail, are skipped, denied, cancelled or lost (row D1).
+
+Every kind there is, on a real worker: tests/flows/test_every_kind.py.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -28,7 +31,7 @@ from workflows.providers import register
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
-EVERY_KIND = (
+DEFINITION = (
     definitions.HEAD
     + """  - {{id: mask, kind: redact, title: Mask, after: [start], value: "{{{{ start.text }}}}"}}
   - {{id: ask, kind: llm, title: Ask, after: [mask], model_group: default, max_tokens: 20,
@@ -46,6 +49,7 @@ EVERY_KIND = (
   - {{id: result, kind: output, title: Result, after: [joined], value: "{{{{ joined }}}}"}}
 """
 )
+PURE_AND_MODEL = {"input", "redact", "llm", "condition", "transform", "merge", "output"}
 TAIL = """  - {{id: result, kind: output, title: Result, after: [it], value: done}}
 """
 FAILING = {
@@ -97,10 +101,10 @@ def assert_says_why(row: NodeExecution, status: str, code: str) -> None:
     assert (row.output_sealed, row.output_commitment) == (None, "")
 
 
-def test_each_kind_leaves_its_output_sealed(in_acme: Tenant) -> None:
+def test_each_of_them_leaves_its_output_sealed(in_acme: Tenant) -> None:
     with ScriptedModel(lambda prompt: "an answer") as model:
         make_model_group(model.base_url)
-        run = execute(make_run(make_version(EVERY_KIND), n=20, text="from jane@example.org"))
+        run = execute(make_run(make_version(DEFINITION), n=20, text="from jane@example.org"))
 
     made: dict[str, Any] = {}
     for row in NodeExecution.objects.filter(run=run, status="completed"):
@@ -109,7 +113,7 @@ def test_each_kind_leaves_its_output_sealed(in_acme: Tenant) -> None:
         assert (row.error_code, row.error_sentence) == ("", "")
         assert row.labels
         made[row.kind] = payloads.open_payload(row, "output_sealed")
-    assert set(made) == set(KINDS)
+    assert set(made) == PURE_AND_MODEL
     assert made["input"] == {"n": 20, "text": "from jane@example.org"}
     assert made["redact"] == {"text": "from [EMAIL 1]", "found": {"EMAIL": 1}}
     assert made["llm"] == {"text": "an answer"}
@@ -121,7 +125,7 @@ def test_each_kind_leaves_its_output_sealed(in_acme: Tenant) -> None:
 def test_a_model_call_leaves_request_answer_usage_and_decision(in_acme: Tenant) -> None:
     with ScriptedModel(lambda prompt: "an answer") as model:
         make_model_group(model.base_url)
-        run = execute(make_run(make_version(EVERY_KIND), n=20, text="hello"))
+        run = execute(make_run(make_version(DEFINITION), n=20, text="hello"))
 
     call = ModelCall.objects.get(run=run)
     assert payloads.open_payload(call, "request_sealed")["messages"][-1]["content"] == "Read hello"
@@ -137,7 +141,7 @@ def test_a_model_call_leaves_request_answer_usage_and_decision(in_acme: Tenant) 
 def test_what_is_skipped_says_because_of_what(in_acme: Tenant) -> None:
     with ScriptedModel(lambda prompt: "an answer") as model:
         make_model_group(model.base_url)
-        run = execute(make_run(make_version(EVERY_KIND), n=20, text="hello"))
+        run = execute(make_run(make_version(DEFINITION), n=20, text="hello"))
 
     row = record_of(run, "when_small")
     assert row.status == "skipped"
