@@ -1,17 +1,21 @@
 """The kinds of nodes that can be under way: those a definition may name, and a body that runs as a child."""
 
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from runs.scopes import CHILD
 from workflows import nodes
 from workflows.nodes import Answer, Inputs, Kind, NodeContext, NodeFailed, Pause, Result
 
 
-def _start(ctx: NodeContext, _config: Any, inputs: Inputs) -> Pause:
-    from runs.door import NodeDoor  # noqa: PLC0415 - the door runs kinds
+class StartsBodies(Protocol):
+    """What a door can do beside what a definition's own kinds ask of it."""
 
-    return cast(NodeDoor, ctx).child_of_body(inputs)
+    def child_of_body(self, inputs: Inputs) -> Pause: ...
+
+
+def _start(ctx: NodeContext, _config: Any, inputs: Inputs) -> Pause:
+    return cast(StartsBodies, ctx).child_of_body(inputs)
 
 
 def _go_on(ctx: NodeContext, _config: Any, _inputs: Inputs, answer: Answer) -> Result:

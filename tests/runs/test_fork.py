@@ -1,6 +1,7 @@
 """Forks: what is taken over, what runs again, and what stands against it."""
 
 import json
+import secrets
 from typing import Any
 
 import pytest
@@ -96,7 +97,7 @@ def test_a_fork_is_a_run_of_its_own_with_its_lineage(in_acme: Tenant) -> None:
     assert taken_over(again) == {"start", "one", "two"}
     entry = LedgerEntry.objects.get(event="run.forked", subject_id=str(forked.pk))
     assert (entry.facts["from"], entry.facts["at"]) == (str(run.pk), "two")
-    assert RunEvent.objects.get(run=forked).name == "run.forked"
+    assert RunEvent.objects.get(run=forked, seq=1).name == "run.forked"
     finish_here(again)
     events = list(RunEvent.objects.filter(run=again).values_list("seq", flat=True))
     assert events == list(range(1, len(events) + 1))
@@ -238,6 +239,58 @@ def test_a_container_that_is_kept_brings_its_bodies(in_acme: Tenant) -> None:
 
     assert model.prompts == []
     assert taken_over(forked) == set(statuses(run)) - {"result"}
+
+
+def test_a_round_is_forked_and_those_after_it_are_not_kept(in_acme: Tenant) -> None:
+    improve = specs.refine(
+        "improve",
+        [specs.llm("draft", "draft {{ round }} after {{ previous }}")],
+        "start",
+        accept={"left": "{{ round }}", "op": ">=", "right": 3},
+        value="{{ draft.text }}",
+        feedback="more",
+    )
+    with ScriptedModel(lambda prompt: f"<{prompt}>") as model:
+        make_model_group(model.base_url)
+        version = specs.publish(improve, specs.result("{{ improve.rounds }}", "improve"))
+        run = execute(make_run(version))
+        before = list(model.prompts)
+        model.prompts.clear()
+
+        forked = execute(make_fork(run, "improve[1].draft"))
+
+    assert (forked.status, taken_over(forked)) == ("completed", {"start", "improve[0].draft"})
+    assert model.prompts == before[1:]
+
+
+def test_a_body_that_was_a_child_run_is_forked_by_its_node(in_acme: Tenant) -> None:
+    apart = specs.for_each(
+        "each", [specs.llm("say", "say {{ item }}")], "{{ say.text }}", "start", children_above=1
+    )
+    with ScriptedModel() as model:
+        make_model_group(model.base_url)
+        version = specs.publish(apart, specs.result({"all": "{{ each.items }}"}, "each"))
+        run = execute(make_run(version, items=["a", "b", "c"]))
+        model.prompts.clear()
+
+        forked = execute(make_fork(run, "each[2].run"))
+
+    assert (forked.status, model.prompts) == ("completed", ["say c"])
+    assert list(Run.objects.filter(parent_run=forked).values_list("parent_node", flat=True)) == [
+        "each[2].run"
+    ]
+
+
+def test_what_is_large_is_sealed_anew_in_the_store(in_acme: Tenant) -> None:
+    text = "".join(secrets.token_hex(32) for _ in range(40_000))
+    run = execute(make_run(make_version(definitions.CHAIN), n=1, text=text))
+
+    forked = execute(make_fork(run, "two"))
+    dispose(run)
+
+    row = NodeExecution.objects.get(run=forked, node_id="start")
+    assert payloads.is_stored(row.output_sealed)
+    assert payloads.open_payload(row, "output_sealed")["text"] == text
 
 
 @pytest.mark.parametrize(
