@@ -13,7 +13,8 @@ from tenancy.context import tenant_context
 from tenancy.models import Tenant
 from tenancy.permissions import Role
 from tests import factories
-from tests.runs.making import make_model_group, wait_until
+from tests.runs import rich_definitions as definitions_of_runs
+from tests.runs.making import make_model_group, make_run, make_version, wait_until
 from tests.runs.scripted_model import Answer, ScriptedModel
 from workflows import definitions, destinations, storage_profiles, versions
 from workflows.models import WorkflowVersion
@@ -99,6 +100,7 @@ nodes:
   - {id: joined, kind: merge, title: One answer, after: [draft_urgent, draft_normal], mode: first}
   - {id: result, kind: output, title: Answer, after: [joined], value: {answer: "{{ joined.text }}"}}
 """
+MANY = definitions_of_runs.MANY.replace("{numbers}", str(list(range(45))))
 LETTER = (
     "Dear Sir or Madam, you charged me 35 euros for a card that I never ordered. My account is "
     "DE89 3704 0044 0532 0130 00 and you reach me at jo@example.org. Please answer soon."
@@ -126,6 +128,10 @@ class Bank:
     completed: Run
     failed: Run
     cancelled: Run
+    bodies: Run
+    children: Run
+    asking: Run
+    many: Run
 
     @property
     def host(self) -> str:
@@ -146,8 +152,14 @@ def open_bank(model: ScriptedModel) -> Bank:
         cancelled = _start(version, "take your time " * 3)
         wait_until(lambda: Run.objects.get(pk=cancelled.pk).started_at is not None)
         cancel.cancel(run=cancelled, by=actors.SYSTEM)
-        for run in runs:
-            wait_until(lambda pk=run.pk: Run.objects.get(pk=pk).is_terminal, 30)  # type: ignore[misc]
+        rich = [
+            make_run(make_version(text), n=1, text="A loan, please.")
+            for text in (definitions_of_runs.BODIES, definitions_of_runs.CHILDREN, MANY)
+        ]
+        asking = make_run(make_version(definitions_of_runs.ASKING), n=1, text="A loan, please.")
+        for run in (*runs, *rich):
+            wait_until(lambda pk=run.pk: Run.objects.get(pk=pk).is_terminal, 60)  # type: ignore[misc]
+        wait_until(lambda: Run.objects.get(pk=asking.pk).status == "waiting", 60)
     people = {
         role: factories.make_member(
             tenant=tenant,
@@ -163,6 +175,10 @@ def open_bank(model: ScriptedModel) -> Bank:
         completed=runs[0],
         failed=runs[1],
         cancelled=cancelled,
+        bodies=rich[0],
+        children=rich[1],
+        many=rich[2],
+        asking=asking,
     )
 
 

@@ -3,16 +3,16 @@
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 
 from tenancy import tenants
 from tenancy.actors import SYSTEM
 from tenancy.models import Domain
 from tenancy.permissions import Role
 from tests import factories
+from tests.browser import soundness
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
     from tests.browser.bank import Bank
     from tests.browser.conftest import Visit
@@ -73,7 +73,7 @@ def test_page_is_sound(name: str, visit: "Visit", bank: "Bank") -> None:
         "cancelled": bank.cancelled.pk,
     }
 
-    check_sound(visit(path.format(**runs), role, reduced_motion="reduce"))
+    soundness.check(visit(path.format(**runs), role, reduced_motion="reduce"))
 
 
 @pytest.mark.parametrize("path", ["tenants/", "tenants/{bank}/", "tenants/{asleep}/"])
@@ -95,9 +95,5 @@ def test_pages_of_the_platform_are_sound(
 
     assert answer is not None
     assert answer.ok
-    check_sound(page)
-    context.close()
-
-
-def check_sound(page: "Page") -> None:
     soundness.check(page)
+    context.close()

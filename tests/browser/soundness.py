@@ -1,0 +1,24 @@
+"""What every page must be, in both themes and on a narrow screen: no sideways scroll, nothing axe finds."""
+
+from typing import TYPE_CHECKING, Any
+
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+LOOKS: dict[str, tuple[Any, Any]] = {
+    "light": ("light", {"width": 1280, "height": 900}),
+    "dark": ("dark", {"width": 1280, "height": 900}),
+    "narrow": ("light", {"width": 390, "height": 844}),
+}
+
+
+def check(page: "Page") -> None:
+    assert page.locator("h1").count() == 1
+    for look, (scheme, size) in LOOKS.items():
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(size)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, look
+        found = Axe().run(page).response["violations"]
+        assert not [(one["id"], [node["target"] for node in one["nodes"]]) for one in found], look
