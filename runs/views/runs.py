@@ -70,7 +70,7 @@ def _asked(given: QueryDict) -> dict[str, str]:
 
 
 def _search(rows: QuerySet[Run], text: str) -> QuerySet[Run]:
-    """By workflow or owner label. The few workflows are looked up first: the index of runs needs their ids."""
+    """By workflow or owner label. What the text names is looked up first: each has an index, both together none."""
     if not text:
         return rows
     workflows = list(
@@ -78,6 +78,10 @@ def _search(rows: QuerySet[Run], text: str) -> QuerySet[Run]:
             "pk", flat=True
         )[:WORKFLOWS_TO_PICK]
     )
+    if not workflows:
+        return rows.filter(owner_label=text)
+    if not Run.objects.filter(owner_label=text).exists():
+        return rows.filter(workflow_id__in=workflows)
     return rows.filter(Q(workflow_id__in=workflows) | Q(owner_label=text))
 
 

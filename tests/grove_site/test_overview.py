@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.utils.timezone import now
 
+from grove_site import views
 from runs import start
 from runs.models import Run
 from tenancy.context import tenant_context
@@ -44,6 +45,22 @@ def test_numbers_equal_sql(in_acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> 
     numbers = page.context["numbers"]
     assert (numbers["waiting"], numbers["failed"]) == (waiting, failed) == (1, 2)
     assert (numbers["under_way"], numbers["failed_this_week"]) == (under_way, 1)
+
+
+def test_what_is_many_is_counted_so_far_and_no_further(
+    in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_model_group("http://127.0.0.1:9/v1")
+    text = COMPLAINTS.replace("{", "{{").replace("}", "}}").replace("complaint-handling", "{name}")
+    version = make_version(text)
+    for _ in range(3):
+        Run.objects.filter(pk=make_run(version, text=LETTER).pk).update(status="waiting")
+    monkeypatch.setattr(views, "COUNTED_UP_TO", 2)
+
+    page = make_client(make_member(tenant=in_acme)).get("/")
+
+    assert page.context["numbers"]["waiting"] == 3
+    assert '<b class="num wait">2+</b>' in page.content.decode()
 
 
 def test_costs_and_days_are_those_of_the_hours(in_acme: Tenant) -> None:

@@ -8,6 +8,7 @@ from runs import start
 from runs.errors import FilterInvalid
 from runs.filters import filter_runs
 from runs.models import Run
+from runs.views.runs import _search
 from tenancy import actors
 from tests.factories import make_id
 from tests.runs import definitions
@@ -77,6 +78,29 @@ def test_a_workflow_is_or_is_not(runs: dict[str, Run], chain: WorkflowVersion) -
     assert found(workflow=f"-{slug}") == {"running", "failed"}
     assert found(workflow=f"{slug},-{slug}") == set()
     assert found(workflow="no-such-thing") == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("north", {"queued", "completed"}),  # an owner
+        ("test-", {"queued", "running", "completed", "failed"}),  # workflows
+        ("nobody", set()),
+        ("", {"queued", "running", "completed", "failed"}),
+    ],
+)
+def test_a_search_finds_workflows_and_owners(
+    runs: dict[str, Run], text: str, expected: set[str]
+) -> None:
+    assert set(_search(Run.objects.all(), text).values_list("status", flat=True)) == expected
+
+
+def test_a_search_for_what_is_both_finds_both(runs: dict[str, Run], chain: WorkflowVersion) -> None:
+    Run.objects.filter(pk=runs["failed"].pk).update(owner_label=chain.workflow.slug)
+
+    found_here = _search(Run.objects.all(), chain.workflow.slug)
+
+    assert set(found_here.values_list("status", flat=True)) == {"queued", "completed", "failed"}
 
 
 @pytest.mark.parametrize(
