@@ -56,8 +56,19 @@ def empty(turn: Turn, box: Container) -> None:
     """Nothing in a container that failed goes on; what is finished in it is kept for its next attempt."""
     while inside := [place for place in turn.live.places() if box.holds(place.scope)]:
         turn.call_off(inside[-1])
+    _close_recorded(turn, box)
     for body in box.bodies:
         _remember(turn, body)
+
+
+def _close_recorded(turn: Turn, box: Container) -> None:
+    """What a lost worker had under way in bodies that are not restored any more comes to its end on record, too."""
+    live = turn.live
+    for path, found in list(live.recorded.items()):
+        if path.startswith(f"{box.path}[") and found.is_under_way:
+            del live.recorded[path]
+            live.attempts[path] = found.attempt
+            turn.rows.call_off(path, found.execution_id, *turn.why_called_off())
 
 
 def _drive(turn: Turn, box: Container, *, quietly: bool = False) -> None:

@@ -30,6 +30,10 @@ class Recorded:
     interrupted: str = ""
 
     @property
+    def is_under_way(self) -> bool:
+        return self.status in (NodeStatus.RUNNING, NodeStatus.WAITING)
+
+    @property
     def goes_on(self) -> bool:
         """Whether it was going on after a wait."""
         return self.status == NodeStatus.RUNNING and self.pause is not None

@@ -227,10 +227,14 @@ class Turn:
         place.scope.states[place.node].status = NodeStatus.CANCELLED
         if isinstance(place, Container):
             containers.empty(self, place)
-        code, what = (
-            ("run_failed", "run") if self.live.failure else ("body_failed", "body around it")
-        )
-        self.rows.call_off(place, code, f"The {what} failed before this node came to an end.")
+        path = place.scope.path_of(place.node)
+        self.rows.call_off(path, place.execution_id, *self.why_called_off())
+
+    def why_called_off(self) -> tuple[str, str]:
+        """Code and sentence of what comes to no end of its own."""
+        if self.live.failure:
+            return "run_failed", "The run failed before this node came to an end."
+        return "body_failed", "The body around it failed before this node came to an end."
 
     # -- plan: what follows ---------------------------------------------------------------------------------------
 

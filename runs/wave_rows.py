@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from runs.checkpoint import Row, RunWave, event
-from runs.live_run import LiveRun, Place
+from runs.live_run import LiveRun
 from runs.models.states import NodeStatus
 from runs.outcomes import Outcome, Settlement, used
 from runs.scopes import Scope, Waiting
@@ -111,16 +111,15 @@ class WaveRows:
         self._change(execution_id, row | {"finished_at": self._at}, self.wave.finished)
         self.tell("node.failed", path, code=code, attempt=attempt)
 
-    def call_off(self, place: Place, code: str, sentence: str) -> None:
+    def call_off(self, path: str, execution_id: UUID, code: str, sentence: str) -> None:
         """An attempt that nothing waits for any more; what it asked is withdrawn."""
-        path = place.scope.path_of(place.node)
         row: Row = {
             "status": NodeStatus.CANCELLED.value,
             "finished_at": self._at,
             "error_code": code,
             "error_sentence": sentence,
         }
-        self._change(place.execution_id, row, self.wave.finished)
+        self._change(execution_id, row, self.wave.finished)
         self.tell("node.failed", path, code=code, attempt=self._live.attempts[path])
         self.withdraw(path)
 

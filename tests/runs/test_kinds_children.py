@@ -337,7 +337,7 @@ def wide_tree() -> WorkflowVersion:
 def test_a_cancel_ends_three_levels_in_two_seconds_and_no_later_call_leaves(
     in_acme: Tenant,
 ) -> None:
-    with ScriptedModel(seconds=1) as model:
+    with ScriptedModel(seconds=3) as model:
         make_model_group(model.base_url)
         run = make_run(wide_tree(), items=[1, 2, 3])
         with running_executor() as executor:
