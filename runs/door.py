@@ -11,7 +11,8 @@ from django.utils.timezone import now
 
 from compliance.labels import Labels
 from runs import children, payloads, waits
-from runs.governed import GovernedDoor
+from runs.errors import ClaimLost
+from runs.governed import A, GovernedDoor, Permitted
 from runs.live_run import LiveRun, Start
 from runs.outcomes import Outcome
 from tenancy.context import tenant_context
@@ -52,6 +53,7 @@ class NodeDoor(GovernedDoor):
         expires_at: datetime,
         approver: str = "",
     ) -> Pause:
+        self._check_wanted()
         with tenant_context(self._live.tenant):
             pause, token = waits.ask(
                 self._live,
@@ -70,6 +72,7 @@ class NodeDoor(GovernedDoor):
         return pause
 
     def child(self, *, workflow: str, run_input: Json) -> Pause:
+        self._check_wanted()
         with tenant_context(self._live.tenant):
             try:
                 return children.start_workflow(
@@ -87,6 +90,7 @@ class NodeDoor(GovernedDoor):
         box = self._start.scope.container
         body = box.scope.node(box.node).body if box else None
         assert body is not None  # noqa: S101 - only a body of a container runs as a child
+        self._check_wanted()
         with tenant_context(self._live.tenant):
             return children.start_body(
                 self._live,
@@ -96,6 +100,15 @@ class NodeDoor(GovernedDoor):
                 values=inputs,
                 labels=self.labels,
             )
+
+    def _permitted(self, act: A, labels: Labels) -> Permitted[A]:
+        """Of an attempt that was given up, no further call leaves."""
+        self._check_wanted()
+        return super()._permitted(act, labels)
+
+    def _check_wanted(self) -> None:
+        if not self._live.is_at_work(self.node_id, self._start.execution_id):
+            raise ClaimLost("This attempt has been given up.")
 
     def work(self, kind: Kind, config: Any, inputs: Inputs) -> Result | Pause:
         """Run the node, or after a pause hand it what ended that. Raises NodeFailed."""

@@ -265,6 +265,8 @@ class Executor:
     def _run_node(self, live: LiveRun, start: Start) -> None:
         if not self._holds(live) or self._stopping.is_set():
             return
+        if not live.is_at_work(start.path, start.execution_id):  # given up before it began
+            return
         try:
             with tenant_context(live.tenant):
                 outcome = self._work(start, live)

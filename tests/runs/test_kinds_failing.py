@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runs import payloads
-from runs.models import ModelCall, NodeExecution, Run, RunEvent
+from runs.models import ModelCall, NodeExecution, Run, RunEvent, ToolCall
 from tenancy.models import Tenant
 from tests.runs.making import (
     execute,
@@ -18,8 +18,10 @@ from tests.runs.making import (
     statuses,
     wait_until,
 )
+from tests.runs.scripted_host import ScriptedHost
 from tests.runs.scripted_model import Answer, ScriptedModel
 from tests.runs.specs import delay, for_each, llm, merge, publish, result, transform
+from tests.runs.test_tool_calls import make_destination
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -183,6 +185,22 @@ def test_a_node_that_was_given_up_is_tried_again_and_the_late_result_is_not_used
     first = NodeExecution.objects.get(run=run, node_id="it", attempt=1)
     assert first.error_sentence == "Node “it” took longer than 0.2 seconds."
     assert output_of(run) == {"try": 2}
+
+
+def test_an_attempt_that_was_given_up_makes_no_further_call(in_acme: Tenant) -> None:
+    code = "http_request(url=url)\nhttp_request(url=url)\n1"
+    with ScriptedHost(seconds=0.8) as host:
+        make_destination(host)
+        inputs = {"url": host.url + "/{{ start.n }}"}
+        it = {"id": "it", "kind": "code", "after": ["start"], "code": code, "inputs": inputs}
+        it |= {"may_call": ["http_request"], "timeout_seconds": 0.3}
+        run = make_run(publish(it, result("{{ it }}", "it")))
+        with running_executor():
+            wait_until(lambda: Run.objects.get(pk=run.pk).is_terminal)
+            wait_until(lambda: ToolCall.objects.get(run=run).status == "late")
+
+    assert Run.objects.get(pk=run.pk).error_code == "timeout"
+    assert len(host.asked) == 1
 
 
 def _replace_kind(monkeypatch: pytest.MonkeyPatch, name: str, **changes: Any) -> None:
