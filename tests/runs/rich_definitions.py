@@ -121,3 +121,27 @@ ASKING = (
   - {{id: result, kind: output, title: Result, after: [joined], value: "{{{{ joined }}}}"}}
 """
 )
+
+NESTED = (
+    HEAD
+    + """  - id: each
+    kind: for_each
+    title: Each letter
+    after: [start]
+    items: ["first", "second"]
+    as: letter
+    body:
+      nodes:
+        - id: polish
+          kind: refine
+          title: Polish
+          rounds: 3
+          body:
+            nodes:
+              - {{id: write, kind: transform, title: Write, expression: "{{text: letter, again: round, n: start.n}}"}}
+          accept: {{left: "{{{{ write.again }}}}", op: ">=", right: 2}}
+          value: "{{{{ write.text }}}}"
+    value: "{{{{ polish.value }}}}"
+  - {{id: result, kind: output, title: Result, after: [each], value: {{all: "{{{{ each.items }}}}"}}}}
+"""
+)

@@ -29,6 +29,7 @@ class Bank:
     tenant: Tenant
     bodies: Run
     children: Run
+    nested: Run
     many: Run
 
 
@@ -55,11 +56,12 @@ def _open_bank() -> Bank:
         runs = [
             make_run(make_version(rich.BODIES), n=1, text="A loan, please."),
             make_run(make_version(rich.CHILDREN)),
+            make_run(make_version(rich.NESTED), n=5),
             make_run(many),
         ]
-        bodies, children, large = [finish(run) for run in runs]
+        bodies, children, nested, large = [finish(run) for run in runs]
         _fill(large)
-    return Bank(tenant=tenant, bodies=bodies, children=children, many=large)
+    return Bank(tenant=tenant, bodies=bodies, children=children, nested=nested, many=large)
 
 
 def _fill(run: Run) -> None:
@@ -146,6 +148,31 @@ def test_input_of_a_node_in_a_child_run_is_what_its_body_was_given(bank: Bank, b
     page = bob.get(f"/runs/{child.pk}/", {"node": "visit"}).context["page"]
 
     assert page.panel.inputs == {"item": "Graz"}
+
+
+def test_containers_in_containers_are_shown_level_by_level(bank: Bank, bob: Client) -> None:
+    page = bob.get(f"/runs/{bank.nested.pk}/", {"node": "each[1].polish[1].write"}).context["page"]
+
+    assert [(row.level, row.title) for row in page.rows][:8] == [
+        (0, "Start"),
+        (0, "Each letter"),
+        (1, "Entry 0"),
+        (2, "Polish"),
+        (3, "Round 1"),
+        (4, "Write"),
+        (3, "Round 2"),
+        (4, "Write"),
+    ]
+    assert page.panel.inputs == {"letter": "second", "round": 2, "start": {"n": 5}}
+    assert page.panel.where == "Write in round 2 of Polish in entry 1 of Each letter"
+    assert [inside.title for inside in page.insides] == [
+        "Inside Each letter, entry 1",
+        "Inside Polish in entry 1 of Each letter, round 2",
+    ]
+    assert [row.state for row in page.rows if row.title.startswith("Round")] == [
+        "rejected",
+        "accepted",
+    ] * 2
 
 
 def test_a_large_run_is_folded_and_unfolds_in_pages(bank: Bank, bob: Client) -> None:

@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
-from runs.models import Decision, Run, ToolCall
+from runs import start
+from runs.models import Decision, Run, RunFacts, ToolCall
 from tenancy import actors
 from tenancy.context import tenant_context
 from tenancy.models import Tenant
@@ -157,6 +158,29 @@ def test_child_runs_are_left_out_of_the_list_unless_asked_for(in_acme: Tenant, b
     assert len(below.context["page"].items) == 3
     assert bob.get("/runs/?parent=nothing").status_code == 400
     assert bob.get("/runs/?purpose=fun").status_code == 400
+
+
+def test_tool_calls_are_shown_beside_model_calls(chain: Run, bob: Client) -> None:
+    make_effect(chain)
+
+    page = bob.get(f"/runs/{chain.pk}/?node=two")
+
+    text = page.content.decode()
+    assert "http_request at ledger-of-the-bank" in text
+    assert [(use.tool, use.calls) for use in page.context["page"].tools] == [("http_request", 1)]
+
+
+def test_a_budget_is_shown_with_what_is_left_of_it(in_acme: Tenant, bob: Client) -> None:
+    version = make_version(small.CHAIN)
+    run = start.start(version=version, run_input={"n": 1}, by=actors.SYSTEM, budget_micros=250_000)
+    execute(run)
+    RunFacts.objects.filter(root_run=run).update(spent_micros=41_200, reserved_micros=8_800)
+
+    text = bob.get(f"/runs/{run.pk}/").content.decode()
+
+    assert "of €0.25" in text
+    assert "€0.20" in text
+    assert "€0.0088 set aside" in text
 
 
 def make_effect(run: Run) -> None:
