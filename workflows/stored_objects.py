@@ -12,7 +12,6 @@ from compliance.labels import Labels
 from tenancy import commitments, keys, sealing
 from tenancy.models import new_id
 from workflows import stores
-from workflows.errors import ObjectGone
 from workflows.models import StorageProfile, StoredObject
 
 LARGEST_BYTES = 50_000_000
@@ -124,14 +123,6 @@ def find_kept(references: Collection[str]) -> Collection[str]:
     """Those of these files that a version still names: for the sweep of stores."""
     kept = StoredObject.objects.filter(reference__in=references)
     return set(kept.values_list("reference", flat=True))
-
-
-def get_profile(name: str) -> StorageProfile:
-    """Raises ObjectGone."""
-    profile: StorageProfile | None = StorageProfile.objects.filter(name=name).first()
-    if profile is None:
-        raise ObjectGone(f"There is no storage profile “{name}”.")
-    return profile
 
 
 def _find_made(profile: StorageProfile, writing: Writing) -> StoredObject | None:

@@ -72,6 +72,7 @@ def test_an_address_may_be_declared_inside(in_acme: Tenant, host: str) -> None:
         {"secret_name": "k", "secret_header": "not a header"},
         {"secret_name": "k", "secret_prefix": "Bearer\r\n"},
         {"colour": "red"},
+        {"title": "long" * 100},
     ],
 )
 def test_what_cannot_be_is_refused(in_acme: Tenant, facts: dict[str, Any]) -> None:
@@ -110,6 +111,13 @@ def test_a_change_is_checked_like_a_beginning(in_acme: Tenant) -> None:
         destinations.change(destination=create(), by=actors.SYSTEM, scheme="http")
 
 
+def test_a_class_that_is_none_is_refused(in_acme: Tenant) -> None:
+    profile = storage_profiles.create(name="f", clearance=DataClass.PUBLIC, by=actors.SYSTEM)
+
+    with pytest.raises(StorageProfileInvalid):
+        storage_profiles.change(profile=profile, clearance=9, by=actors.SYSTEM)
+
+
 def test_a_storage_profile_is_declared_with_its_class(in_acme: Tenant) -> None:
     made = storage_profiles.create(
         name="files", clearance=DataClass.CONFIDENTIAL, region="eu", by=actors.SYSTEM
@@ -124,7 +132,15 @@ def test_a_storage_profile_is_declared_with_its_class(in_acme: Tenant) -> None:
 
 
 @pytest.mark.parametrize(
-    "facts", [{"name": "_payloads"}, {"name": ""}, {"region": "E U"}, {"colour": "red"}]
+    "facts",
+    [
+        {"name": "_payloads"},
+        {"name": ""},
+        {"region": "E U"},
+        {"colour": "red"},
+        {"title": "long" * 100},
+        {"kind": "tape"},
+    ],
 )
 def test_a_storage_profile_that_cannot_be_is_refused(
     in_acme: Tenant, facts: dict[str, Any]

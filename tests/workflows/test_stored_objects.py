@@ -63,6 +63,26 @@ def test_the_same_call_makes_one_version(profile: StorageProfile) -> None:
     assert first.pk == again.pk
 
 
+def test_of_two_who_write_for_the_same_call_one_wins(
+    profile: StorageProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other arrives between the first look and the lock: its file is left for the sweep."""
+    real, looks = stored_objects._find_made, []
+
+    def late(profile: StorageProfile, writing: Writing) -> StoredObject | None:
+        looks.append(writing)
+        if len(looks) == 2:
+            monkeypatch.setattr(stored_objects, "_find_made", real)
+            write(profile, {"n": 1}, call=writing.idempotency_key)
+        return real(profile, writing) if len(looks) == 2 else None
+
+    monkeypatch.setattr(stored_objects, "_find_made", late)
+    version = write(profile, {"n": 1}, call="k")
+
+    assert StoredObject.objects.get().pk == version.pk
+    assert version.number == 1
+
+
 def test_what_lies_on_the_disk_is_sealed(profile: StorageProfile) -> None:
     version = write(profile, {"name": "Jane Roe"})
 
@@ -85,8 +105,7 @@ def test_another_tenant_sees_nothing_of_it(profile: StorageProfile, beta: Tenant
 
     with tenant_context(beta):
         assert not StoredObject.objects.exists()
-        with pytest.raises(ObjectGone):
-            stored_objects.get_profile("files")
+        assert stored_objects.find_version(profile=profile, key="a/b") is None
 
 
 def test_an_object_goes_with_its_run(profile: StorageProfile) -> None:

@@ -14,6 +14,7 @@ from tenancy.models import Tenant, new_id
 from tenancy.sealing import Place
 from workflows import stores
 from workflows.errors import ObjectGone, StoreBroken, StoreFull
+from workflows.tasks import chore_sweep_stores
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 KEY = DataKeyRef(uuid4(), b"k" * 32)
@@ -126,3 +127,40 @@ def test_the_sweep_removes_old_files_that_no_row_names(
     assert not half.exists()
     with pytest.raises(ObjectGone):
         stores.get(orphan)
+
+
+def test_the_chore_sweeps_every_tenant(
+    acme: Tenant, beta: Tenant, state: Path, kept_of: set[str]
+) -> None:
+    for tenant in (acme, beta):
+        with tenant_context(tenant):
+            stores.put(KEY, place(tenant), b"orphan")
+    age(state, 7200)
+
+    chore_sweep_stores()
+    chore_sweep_stores()
+
+    assert files_in(state) == []
+
+
+def test_references_are_told_from_sealed_values(in_acme: Tenant, state: Path) -> None:
+    reference = stores.put(KEY, place(in_acme), b"sealed")
+
+    assert stores.find_reference(reference) == reference
+    assert stores.find_reference(stores.MARK + reference.encode()) == reference
+    assert stores.find_reference(b"\x01sealed") is None
+    assert stores.key_id_of(reference) == KEY.id
+    with pytest.raises(ObjectGone):
+        stores.key_id_of("no reference")
+
+
+def test_a_file_that_cannot_be_read_is_said(in_acme: Tenant, state: Path) -> None:
+    reference = stores.put(KEY, place(in_acme), b"sealed")
+    (path,) = files_in(state)
+    path.unlink()
+    path.mkdir()
+
+    with pytest.raises(StoreBroken):
+        stores.get(reference)
+    path.rmdir()
+    assert stores.remove([reference]) == 0

@@ -1,11 +1,15 @@
 """The code node: a value out of a sandbox, bounded in time, memory and depth, with no world but its tools."""
 
+import os
+import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from compliance.labels import DataClass, Integrity, Labels
 from tests.workflows.nodes.fake_context import NOON, FakeContext
+from workflows import sandbox
 from workflows.nodes import KINDS, NodeFailed, ToolAnswer
 
 KIND = KINDS["code"]
@@ -177,3 +181,54 @@ def test_the_tools_it_may_call_are_named():
         (("may_call", 0), "store_read"),
         (("may_call", 1), "nothing"),
     ]
+
+
+# -- when the sandbox itself fails --------------------------------------------------------------------------------
+
+
+class Pool:
+    """Stands for a pool whose sandboxes are broken or all taken."""
+
+    def __init__(self, error):
+        self._error = error
+
+    def checkout(self, **options):
+        raise self._error
+
+
+def test_no_free_sandbox_is_said(monkeypatch):
+    monkeypatch.setattr(sandbox, "_pool", lambda: Pool(TimeoutError()))
+
+    assert failed("1").code == "code_busy"
+
+
+def test_a_sandbox_that_dies_is_replaced():
+    """Its process is ended from outside, as the system does when memory runs out."""
+
+    def die(arguments):
+        for sandbox_id in sandboxes():
+            os.kill(sandbox_id, signal.SIGKILL)
+
+    limits = sandbox.Limits(seconds=1, memory_bytes=20_000_000)
+    with pytest.raises(sandbox.CodeFailed) as broken:
+        sandbox.run("die()\n1", inputs={}, functions={"die": die}, limits=limits, at=NOON)
+
+    assert broken.value.code == "code_memory"
+    assert run("1 + 1").output == 2
+
+
+def sandboxes():
+    """The processes in which this one has code run."""
+    listed = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    found = {int(each) for path in listed for each in path.read_text().split()}
+    return [each for each in found if b"monty" in Path(f"/proc/{each}/cmdline").read_bytes()]
+
+
+def test_only_functions_can_be_waited_for():
+    assert (
+        failed("f = store_read\nf(store='a', key='b')", may_call=["store_read"]).code
+        == "code_error"
+    )
+    assert (
+        failed("await store_read(store='a', key='b')", may_call=["store_read"]).code == "code_error"
+    )
