@@ -16,6 +16,8 @@ from typing import Self
 from grove_site.embedded import processes, programs
 
 NEEDED = ["grove_site.celery", "celery.bin.celery", "celery.apps.worker", "tests.flows.crash.warm"]
+START_SECONDS = 0.6  # of a worker on a machine that has nothing else to do
+DIE_WHILE_STARTING = 0.15  # of all; the others in the middle of work
 
 
 class Crew:
@@ -29,6 +31,8 @@ class Crew:
         self._context.set_forkserver_preload(NEEDED)
         self._random = random.Random(seeded)  # noqa: S311 - not for secrets
         self._workers: dict[int, ForkServerProcess] = {}
+        self._pace = 1.0
+        self._logs: dict[int, Path] = {}
         self._due: dict[int, float] = {}
 
     def draw_lots(self) -> None:
@@ -38,9 +42,10 @@ class Crew:
 
     def kill_who_is_due(self) -> None:
         """SIGKILL to each whose time has come, and a new one in its place."""
-        for number, due in list(self._due.items()):
-            if due <= time.monotonic():
-                worker = self._workers[number]
+        for number, worker in list(self._workers.items()):
+            if number not in self._due and self._is_ready(number):
+                self._due[number] = time.monotonic() + self._lifetime()
+            if self._due.get(number, time.monotonic() + 1) <= time.monotonic():
                 worker.kill()
                 worker.join(10)
                 self.kills += 1
@@ -54,8 +59,13 @@ class Crew:
         return len(ended)
 
     def __enter__(self) -> Self:
+        """With all of them ready; how long that takes says how busy this machine is."""
         for number in range(1, self.size + 1):
+            began = time.monotonic()
             self._start(number)
+            while not self._is_ready(number):
+                time.sleep(0.01)
+            self._pace = min(3.0, max(1.0, (time.monotonic() - began) / START_SECONDS))
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -66,16 +76,21 @@ class Crew:
             worker.join(30)
 
     def _start(self, number: int) -> None:
-        log = self.logs / f"worker-{number}-{time.monotonic_ns()}.log"
-        worker = self._context.Process(target=work, args=(number, str(log)))
+        self._logs[number] = self.logs / f"worker-{number}-{time.monotonic_ns()}.log"
+        worker = self._context.Process(target=work, args=(number, str(self._logs[number])))
         worker.start()
         self._workers[number] = worker
-        self._due[number] = time.monotonic() + self._lifetime()
+        self._due.pop(number, None)
+        if self._random.random() < DIE_WHILE_STARTING:
+            self._due[number] = time.monotonic() + self._random.uniform(0, 0.5 * self._pace)
+
+    def _is_ready(self, number: int) -> bool:
+        log = self._logs[number]
+        return log.exists() and "ready." in log.read_text(errors="replace")
 
     def _lifetime(self) -> float:
-        """Some die while they start, most in the middle of work."""
-        starting = self._random.random() < 0.15
-        return self._random.uniform(0, 0.4) if starting else self._random.uniform(0.4, 1.6)
+        """Seconds, counted from when it is ready."""
+        return self._random.uniform(0.05, 1.3 * self._pace)
 
 
 def work(number: int, log: str) -> None:

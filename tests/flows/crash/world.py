@@ -99,6 +99,7 @@ class World:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 256
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Whoever asked was killed before the answer."""
