@@ -23,10 +23,13 @@ from tests.runs import definitions
 from tests.runs.calling import ask, post, problem
 from tests.runs.making import (
     execute,
+    finish,
     in_threads,
     make_deployment,
+    make_model_group,
     make_run,
     make_version,
+    running_executor,
 )
 from tests.runs.scripted_model import ScriptedModel
 from workflows import model_groups
@@ -177,6 +180,23 @@ def test_money_of_calls_at_once_is_counted_to_the_last_micro(chain: WorkflowVers
 
     assert not any(in_threads(20, act))
     assert QuotaUse.objects.get(unit="EUR").used == 20 * 10 * 3
+
+
+def test_runs_that_are_queued_all_run_and_never_too_many_at_once(in_acme: Tenant) -> None:
+    limit(concurrent_runs=2, when_full="queue")
+    with ScriptedModel(seconds=0.1) as model:
+        make_model_group(model.base_url)
+        version = make_version(definitions.TALK)
+        runs = [make_run(version) for _ in range(6)]
+        with running_executor():
+            ended = [finish(run) for run in runs]
+
+    assert {run.status for run in ended} == {"completed"}
+    at_once = [
+        sum(began <= moment < over for began, over in model.intervals)
+        for moment, _ in model.intervals
+    ]
+    assert max(at_once) <= 2
 
 
 # -- how it is said ----------------------------------------------------------------------------------------------------
