@@ -117,7 +117,7 @@ def test_a_run_that_ended_or_is_parked_leaves_its_place(chain: WorkflowVersion) 
 
     Run.objects.filter(pk=second.pk).update(status=RunStatus.CANCELLED)
 
-    assert make_run(chain).pk
+    make_run(chain)
 
 
 def test_child_runs_are_no_starts(chain: WorkflowVersion) -> None:

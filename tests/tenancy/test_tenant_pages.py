@@ -45,7 +45,7 @@ def test_every_member_sees_their_tenant_and_admins_may_export_it(acme: Tenant) -
     assert bob.post("/settings/tenant/export/").status_code == 403
 
     answer = alice.post("/settings/tenant/export/")
-    bundle = zipfile.ZipFile(io.BytesIO(b"".join(answer)))  # type: ignore[arg-type]
+    bundle = zipfile.ZipFile(io.BytesIO(b"".join(answer)))
     manifest = json.loads(bundle.read("manifest.json"))
     assert manifest["tenant"]["slug"] == acme.slug
     assert "tables/tenancy_quota.ndjson" in bundle.namelist()
