@@ -1,6 +1,7 @@
 """Runs that are started by runs: sub_workflow, and for_each over many entries (rows A2 and C6)."""
 
 import json
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -337,16 +338,21 @@ def wide_tree() -> WorkflowVersion:
 def test_a_cancel_ends_three_levels_in_two_seconds_and_no_later_call_leaves(
     in_acme: Tenant,
 ) -> None:
-    with ScriptedModel(seconds=3) as model:
+    held = threading.Event()
+
+    def script(prompt: str) -> Answer:
+        held.wait(20)
+        return "too late"
+
+    with ScriptedModel(script) as model:
         make_model_group(model.base_url)
         run = make_run(wide_tree(), items=[1, 2, 3])
         with running_executor() as executor:
             wait_until(lambda: len(model.prompts) == 4)  # three grandchildren, and the node beside
-            asked_at = Run.objects.get(pk=run.pk)
-            cancel.cancel(run=asked_at, by=actors.SYSTEM)
+            cancel.cancel(run=Run.objects.get(pk=run.pk), by=actors.SYSTEM)
             tree = [Run.objects.get(pk=run.pk), *Run.objects.filter(root_run=run)]
+            held.set()
             wait_until(lambda: executor.is_idle)
-            wait_until(lambda: len(model.intervals) == 4)
 
         wait_until(lambda: not ModelCall.objects.filter(run__in=tree, status="intended").exists())
 
@@ -374,8 +380,8 @@ def test_a_cancel_in_the_rush_of_ending_children_leaves_nothing_open(in_acme: Te
         make_model_group(model.base_url)
         version = publish(looped, result("{{ each }}", "each"))
         with running_executor() as executor:
-            for _ in range(4):
-                run = make_run(version, items=list(range(40)))
+            for _ in range(2):
+                run = make_run(version, items=list(range(30)))
                 wait_until(lambda: Run.objects.filter(parent_run=run).count() > 16)  # noqa: B023
                 cancel.cancel(run=Run.objects.get(pk=run.pk), by=actors.SYSTEM)
                 wait_until(lambda: executor.is_idle, 5)
