@@ -103,7 +103,8 @@ def _choose_in(
         if node != place and not follows and row is not None and row.status in SETTLED:
             choice.reused.append(path)
             choice.kept.add(path)
-            choice.kept.update(each for each in choice.latest if each.startswith(f"{path}["))
+            if nodes.node(node).body is not None:
+                choice.kept.update(each for each in choice.latest if each.startswith(f"{path}["))
             continue
         again.add(node)
         choice.run_again.append(path)

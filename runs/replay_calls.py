@@ -157,9 +157,8 @@ class ReplayCalls:
         key = self._evidence.digest_of(["tool call", run_id, self.node_id, self._tool_calls])
         calls = [
             act.call
-            for (path, attempt), acts in self._evidence.acts.items()
-            if path == self.node_id and attempt <= self.attempt
-            for act in acts
+            for attempt in range(1, self.attempt + 1)
+            for act in self._evidence.acts.get((self.node_id, attempt), ())
             if isinstance(act.call, ToolCall) and act.call.idempotency_key == key
         ]
         if any(call.attempt == self.attempt for call in calls):
