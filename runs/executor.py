@@ -17,25 +17,24 @@ import logging
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from queue import Empty, SimpleQueue
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, connections, transaction
+from django.db import connections
 from django.utils.timezone import now
 
-from runs import cancel, checkpoint, claims, taking_up, waits
+from runs import claims, taking_up, waits, writing
 from runs.door import NodeDoor
 from runs.errors import ClaimLost
-from runs.finish import record_end, settle_late
+from runs.finish import settle_late
 from runs.kinds import KINDS
 from runs.live_run import LiveRun, Start
 from runs.models import Worker
 from runs.outcomes import Outcome
-from tenancy import actors
+from runs.writing import Step
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError
 from workflows.nodes import NodeFailed, Pause
@@ -56,16 +55,6 @@ class Call(Enum):
 
 
 News = tuple[LiveRun, Outcome | Call]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One run's part in a wave: what its nodes brought, the rows to write, the nodes to start once they are written."""
-
-    live: LiveRun
-    outcomes: list[Outcome]
-    wave: checkpoint.RunWave
-    starting: list[Start]
 
 
 class Executor:
@@ -173,10 +162,10 @@ class Executor:
     def _advance(self, news: list[list[News]]) -> None:
         """One wave of one tenant: take in, plan, write once, then start what follows."""
         with tenant_context(news[0][0][0].tenant):
-            steps = [step for items in news if (step := self._step(items))]
+            steps = [step for items in news if (step := self._try_step(items))]
             if not steps:
                 return
-            alive = self._write(steps)
+            alive = writing.write(steps, self._stopping)
             for step in steps:
                 if step.live.run_id in alive:
                     self._follow(step)
@@ -187,6 +176,16 @@ class Executor:
         room = self._slots - len(self._held)
         if room >= CLAIM_AT_ONCE and any(step.live.is_over for step in steps):
             self.wake()
+
+    def _try_step(self, items: list[News]) -> Step | None:
+        """A run that cannot be moved on is let go by itself: those beside it are not to suffer for it."""
+        try:
+            return self._step(items)
+        except Exception:
+            live = items[0][0]
+            logger.exception("A run could not be moved on", extra={"run": str(live.run_id)})
+            self._let_go([live])
+            return None
 
     def _step(self, items: list[News]) -> Step | None:
         """What one run brings to the wave; nothing when it is no longer held, or nothing came of a look at it."""
@@ -228,9 +227,8 @@ class Executor:
                 running.add_done_callback(self._running.discard)
             self._set_alarm(live)
             if any(outcome.pause for outcome in step.outcomes):
-                self._inbox.put(
-                    (live, Call.SIGNAL)
-                )  # the answer may have been there before the wait
+                # The answer may have been there before the wait.
+                self._inbox.put((live, Call.SIGNAL))
 
     def _set_alarm(self, live: LiveRun) -> None:
         alarm = live.next_alarm
@@ -243,22 +241,6 @@ class Executor:
         parent = self._held.get(live.parent_run_id) if live.is_over and live.parent_run_id else None
         if parent is not None:
             self._inbox.put((parent, Call.SIGNAL))
-
-    def _write(self, steps: list[Step]) -> set[UUID]:
-        """One commit. While the database is away nothing is lost: the wave waits here for it."""
-        waves = [step.wave for step in steps]
-        ending = [step.live for step in steps if step.live.is_over]
-        again = False
-        while True:
-            try:
-                if again and (written := checkpoint.find_written(waves)):
-                    return written
-                return _write_once(waves, ending)
-            except DatabaseError as error:
-                if not _is_away(error) or self._stopping.wait(0.2):
-                    raise
-                again = True
-                connections.close_all()
 
     # -- start: on a thread of the node pool, outside any transaction -------------------------------------------------
 
@@ -340,25 +322,6 @@ class Executor:
     def _holds(self, live: LiveRun) -> bool:
         """This very claim: the same run may have been taken up again since, with another token."""
         return self._held.get(live.run_id) is live
-
-
-def _write_once(waves: list[checkpoint.RunWave], ending: list[LiveRun]) -> set[UUID]:
-    given_up = {wave.run["id"]: wave.given_up for wave in waves if wave.given_up}
-    if not ending and not given_up:
-        return checkpoint.write(waves)
-    with transaction.atomic():
-        claims.lock([live.parent_run_id for live in ending if live.parent_run_id])
-        alive = checkpoint.write(waves)
-        for run_id, attempts in given_up.items():
-            if run_id in alive:
-                cancel.give_up(run_id, attempts, by=actors.SYSTEM)
-        record_end([live for live in ending if live.run_id in alive])
-    return alive
-
-
-def _is_away(error: DatabaseError) -> bool:
-    """The connection broke, as against: the statement was refused."""
-    return type(error).__name__ in ("OperationalError", "InterfaceError")
 
 
 # -- the executor of this process ---------------------------------------------------------------------------------

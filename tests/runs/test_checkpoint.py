@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 from django.utils.timezone import now
 
-from runs import checkpoint, claims, executor, live_run, taking_up, turn
+from runs import checkpoint, claims, live_run, taking_up, turn, writing
 from runs.live_run import LiveRun
 from runs.models import NodeExecution, Run, RunClaim, RunEvent, Worker
 from runs.outcomes import Outcome
@@ -180,7 +180,7 @@ def test_the_same_wave_cannot_be_written_twice_even_by_two_at_once(live: LiveRun
 def test_a_run_whose_every_wave_is_not_answered_is_on_record_once(
     in_acme: Tenant, monkeypatch: pytest.MonkeyPatch, arrives: bool
 ) -> None:
-    monkeypatch.setattr(executor, "_write_once", _breaking_once_per_wave(arrives=arrives))
+    monkeypatch.setattr(writing, "_write_once", _breaking_once_per_wave(arrives=arrives))
 
     run = execute(make_run(make_version(definitions.CHAIN)))
 
@@ -195,7 +195,7 @@ def test_a_run_whose_every_wave_is_not_answered_is_on_record_once(
 
 def _breaking_once_per_wave(*, arrives: bool) -> Callable[..., Any]:
     """The connection breaks, before the statement reaches the server or after it was done."""
-    write, broken = executor._write_once, set()
+    write, broken = writing._write_once, set()
 
     def breaking(waves: list[checkpoint.RunWave], ending: list[LiveRun]) -> Any:
         first_event = waves[0].events[0]["id"]

@@ -1,12 +1,13 @@
 """The executor, with real threads and real commits."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 
-from runs import cancel, claims, payloads, resume
+from runs import cancel, checkpoint, claims, payloads, resume
 from runs.errors import RunNotCancellable, RunNotResumable
 from runs.models import Decision, ModelCall, NodeExecution, Run, RunClaim, RunEvent, RunFacts
 from tenancy import actors, keys
@@ -275,3 +276,22 @@ def test_runs_that_cannot_be_taken_up_do_not_stand_in_the_way_of_others(
     RunClaim.objects.filter(run_id__in=[run.pk for run in stuck]).update(wanted=False)
     claims_of = RunClaim.objects.filter(run_id__in=[run.pk for run in stuck])
     assert set(claims_of.values_list("losses", flat=True)) == {0}
+
+
+def test_a_run_that_the_database_refuses_does_not_take_others_along(
+    in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = make_version(definitions.CHAIN)
+    refused, fine = make_run(version), make_run(version)
+    write = checkpoint.write
+
+    def refusing(waves: Any) -> Any:
+        if any(wave.run["id"] == refused.pk for wave in waves):
+            raise DataError("refused")
+        return write(waves)
+
+    monkeypatch.setattr(checkpoint, "write", refusing)
+    with running_executor():
+        assert finish(fine).status == "completed"
+        monkeypatch.undo()
+        assert finish(refused).status == "completed"

@@ -1,0 +1,83 @@
+"""How a wave gets on record: one commit for all its runs, whatever the database does meanwhile."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import DatabaseError, connections, transaction
+
+from runs import cancel, checkpoint, claims
+from runs.finish import record_end
+from runs.live_run import LiveRun, Start
+from runs.outcomes import Outcome
+from tenancy import actors
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One run's part in a wave: what its nodes brought, the rows to write, the nodes to start once they are written."""
+
+    live: LiveRun
+    outcomes: list[Outcome]
+    wave: checkpoint.RunWave
+    starting: list[Start]
+
+
+def write(steps: Sequence[Step], stopping: threading.Event) -> set[UUID]:
+    """Returns the runs whose claim still holds; of the others nothing is written.
+
+    All in one commit; where the database refuses that, one by one, so that it is known which it refuses.
+    """
+    try:
+        return _write_until_answered(steps, stopping)
+    except DatabaseError:
+        if len(steps) == 1:
+            raise
+        logger.exception("A wave was refused; its runs are written one by one")
+    alive: set[UUID] = set()
+    for step in steps:
+        try:
+            alive |= _write_until_answered([step], stopping)
+        except DatabaseError:
+            logger.exception("A run was refused", extra={"run": str(step.live.run_id)})
+    return alive
+
+
+def _write_until_answered(steps: Sequence[Step], stopping: threading.Event) -> set[UUID]:
+    """One commit. While the database is away nothing is lost: the wave waits here for it."""
+    waves = [step.wave for step in steps]
+    ending = [step.live for step in steps if step.live.is_over]
+    again = False
+    while True:
+        try:
+            if again and (written := checkpoint.find_written(waves)):
+                return written
+            return _write_once(waves, ending)
+        except DatabaseError as error:
+            if not _is_away(error) or stopping.wait(0.2):
+                raise
+            again = True
+            connections.close_all()
+
+
+def _write_once(waves: list[checkpoint.RunWave], ending: list[LiveRun]) -> set[UUID]:
+    given_up = {wave.run["id"]: wave.given_up for wave in waves if wave.given_up}
+    if not ending and not given_up:
+        return checkpoint.write(waves)
+    with transaction.atomic():
+        claims.lock([live.parent_run_id for live in ending if live.parent_run_id])
+        alive = checkpoint.write(waves)
+        for run_id, attempts in given_up.items():
+            if run_id in alive:
+                cancel.give_up(run_id, attempts, by=actors.SYSTEM)
+        record_end([live for live in ending if live.run_id in alive])
+    return alive
+
+
+def _is_away(error: DatabaseError) -> bool:
+    """The connection broke, as against: the statement was refused."""
+    return type(error).__name__ in ("OperationalError", "InterfaceError")
