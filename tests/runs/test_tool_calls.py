@@ -1,6 +1,9 @@
 """Tool calls through the governed door: a real policy, real commits, and a host that counts what reaches it."""
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -304,18 +307,23 @@ def test_an_idempotent_effect_is_repeated_with_the_same_key(in_acme: Tenant) -> 
     assert [call.status for call in ToolCall.objects.filter(run=run)] == ["late", "completed"]
 
 
-def lose_a_worker_in_a_call(*, idempotent: bool) -> tuple[Run, list[Asked]]:
-    """A run whose worker is taken for dead while the host thinks; the answer then comes too late."""
-    import threading
-
+@contextmanager
+def waiting_host() -> Iterator[tuple[ScriptedHost, threading.Event]]:
+    """A host that answers its first request when it is told to, and all others at once."""
     may_answer = threading.Event()
 
     def script(asked: Asked) -> Reply:
         if len(host.asked) == 1:
-            may_answer.wait(10)
+            may_answer.wait(30)
         return Reply()
 
     with ScriptedHost(script) as host:
+        yield host, may_answer
+
+
+def lose_a_worker_in_a_call(*, idempotent: bool) -> tuple[Run, list[Asked]]:
+    """A run whose worker is taken for dead while the host thinks; the answer then comes too late."""
+    with waiting_host() as (host, may_answer):
         make_destination(host)
         arguments = {"method": "POST", "url": host.url, "json": {"n": 1}}
         run = make_run(make_version(trusted(asking(idempotent=idempotent, **arguments))))
@@ -432,7 +440,7 @@ IN_CODE = (
     kind: code
     title: Work
     after: [start]
-    timeout_seconds: 1
+    timeout_seconds: 3
     retry: {{attempts: 3, wait_seconds: 0}}
     may_call: [http_request]
     inputs: {{url: "{url}"}}
@@ -447,11 +455,12 @@ IN_CODE = (
 def test_an_attempt_that_was_given_up_in_a_call_is_not_followed_by_the_same_call(
     in_acme: Tenant,
 ) -> None:
-    with ScriptedHost(seconds=2) as host:
+    with waiting_host() as (host, may_answer):
         make_destination(host)
         text = trusted(IN_CODE.replace("{url}", host.url))
         with running_executor():
             run = finish(make_run(make_version(text)))
+            may_answer.set()
             wait_until(lambda: ToolCall.objects.get(run=run).status == "late")
 
     assert (run.status, run.error_code) == ("failed", "interrupted")
@@ -461,12 +470,13 @@ def test_an_attempt_that_was_given_up_in_a_call_is_not_followed_by_the_same_call
 
 
 def test_a_call_under_way_when_its_run_is_cancelled_is_recorded_late(in_acme: Tenant) -> None:
-    with ScriptedHost(seconds=1) as host:
+    with waiting_host() as (host, may_answer):
         make_destination(host)
         run = make_run(make_version(asking(url=host.url)))
         with running_executor():
             wait_until(lambda: len(host.asked) == 1)
             cancel(run=run, by=actors.SYSTEM)
+            may_answer.set()
             wait_until(lambda: ToolCall.objects.get(run=run).status == "late")
 
     run.refresh_from_db()
