@@ -14,7 +14,16 @@ from django.utils.timezone import now
 
 from runs import checkpoint, children, claims
 from runs.errors import RunNotCancellable
-from runs.models import TERMINAL, NodeExecution, NodeStatus, Run, RunClaim, RunStatus, Wait
+from runs.models import (
+    TERMINAL,
+    NodeExecution,
+    NodeStatus,
+    Run,
+    RunClaim,
+    RunFacts,
+    RunStatus,
+    Wait,
+)
 from runs.models.states import before
 from runs.records import run_digest
 from tenancy import actors, ledger
@@ -109,12 +118,19 @@ class _End:
     sentence: str
 
 
+def _await_decisions(root_run_id: UUID) -> None:
+    """A call that is being decided on just now is on record first; the next one finds the claim gone."""
+    facts = RunFacts.objects.select_for_update().filter(root_run_id=root_run_id)
+    list(facts.values_list("pk"))
+
+
 def _end(run: Run, end: _End, by: Actor) -> bool:
     """False when it had ended already. The claim goes first: that is the order in which all lock."""
     at = now()
     RunClaim.objects.filter(run_id=run.pk).update(
         wanted=False, worker_id=None, token=F("token") + 1
     )
+    _await_decisions(run.root_run_id or run.pk)
     standing = [status for status in before(end.status) if status not in TERMINAL]
     moved = Run.objects.filter(pk=run.pk, status__in=standing).update(
         status=end.status, finished_at=at, error_code=end.code, error_sentence=end.sentence

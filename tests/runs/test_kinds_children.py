@@ -2,21 +2,25 @@
 
 import json
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from compliance.labels import Labels
 from runs import cancel, payloads, resume
 from runs.errors import RunNotResumable
 from runs.models import ModelCall, NodeExecution, Run, RunClaim, RunEvent, RunFacts
 from tenancy import actors, quotas
+from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, Tenant
 from tenancy.quotas import Limits
 from tests.runs.making import (
     execute,
     finish,
+    in_threads,
     make_model_group,
     make_run,
     running_executor,
@@ -24,7 +28,7 @@ from tests.runs.making import (
     wait_until,
 )
 from tests.runs.scripted_model import Answer, ScriptedModel
-from tests.runs.specs import for_each, llm, merge, publish, result, sub_workflow, transform
+from tests.runs.specs import delay, for_each, llm, merge, publish, result, sub_workflow, transform
 from workflows.models import WorkflowVersion
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -387,6 +391,30 @@ def test_a_cancel_in_the_rush_of_ending_children_leaves_nothing_open(in_acme: Te
                 wait_until(lambda: executor.is_idle, 5)
                 left = Run.objects.filter(root_run=run)
                 assert set(left.values_list("status", flat=True)) <= {"cancelled", "completed"}
+
+
+def test_a_cancel_waits_for_the_decision_that_is_being_written(in_acme: Tenant) -> None:
+    """Or else its call would leave after the run has ended."""
+    run = make_run(publish(delay("rest", 60, "start"), result("x", "rest")))
+    order: list[str] = []
+    deciding = threading.Event()
+
+    def decide(number: int) -> None:
+        if number:
+            deciding.wait(10)
+            with tenant_context(in_acme):
+                cancel.cancel(run=Run.objects.get(pk=run.pk), by=actors.SYSTEM)
+            order.append("cancelled")
+            return
+        with tenant_context(in_acme), transaction.atomic():
+            RunFacts.objects.select_for_update().get(root_run=run)
+            deciding.set()
+            time.sleep(0.3)
+            order.append("decided")
+
+    in_threads(2, decide)
+
+    assert order == ["decided", "cancelled"]
 
 
 def test_a_child_that_is_cancelled_fails_the_node_that_waits_for_it(in_acme: Tenant) -> None:
