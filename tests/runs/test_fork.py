@@ -9,9 +9,9 @@ import pytest
 from compliance import disposal
 from compliance.models import LegalBasis
 from runs import fork, fork_plan, payloads
-from runs.errors import ForkRefused, NodeNotInRun, SideEffectsUnconfirmed
+from runs.errors import ForkRefused, NodeNotInRun, QuotaExceeded, SideEffectsUnconfirmed
 from runs.models import ModelCall, NodeExecution, Run, RunEvent, RunFacts
-from tenancy import actors, keys
+from tenancy import actors, keys, quotas
 from tenancy.models import LedgerEntry, Tenant
 from tests.runs import definitions, specs
 from tests.runs.making import (
@@ -422,3 +422,15 @@ def test_the_same_key_gives_the_same_fork(in_acme: Tenant) -> None:
     two = make_fork(run, "two", idempotency_key="k")
 
     assert one == two
+
+
+def test_a_fork_counts_as_a_start(in_acme: Tenant) -> None:
+    run = execute(make_run(make_version(definitions.CHAIN)))
+    limits = quotas.Limits(runs_per_hour=2)
+    quotas.set_limits(limits=limits, reason="For a test.", by=actors.SYSTEM)
+
+    make_fork(run, "two")
+
+    with pytest.raises(QuotaExceeded, match="an hour"):
+        make_fork(run, "two")
+    assert Run.objects.count() == 2

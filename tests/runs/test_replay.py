@@ -339,6 +339,75 @@ def test_a_cancelled_run_is_replayed_as_far_as_it_came(in_acme: Tenant) -> None:
     assert states(same(run))["one"] == "same"
 
 
+def test_what_was_called_off_while_it_waited_is_called_off_again(in_acme: Tenant) -> None:
+    nodes = [
+        llm("ask", "hello", "start"),
+        delay("rest", 60, "start"),
+        merge("both", "ask", "rest"),
+        result("{{ both }}", "both"),
+    ]
+    with ScriptedModel(lambda prompt: (400, "{}"), seconds=0.1) as model:
+        make_model_group(model.base_url)
+        run = execute(make_run(publish(*nodes)))
+
+    assert NodeExecution.objects.get(run=run, node_id="rest").status == "cancelled"
+    same(run)
+
+
+def test_a_wait_that_took_too_long_does_so_again(in_acme: Tenant) -> None:
+    rest = delay("rest", 60, "start", timeout_seconds=0.2, on_failure="continue", fallback=None)
+    run = execute(make_run(publish(rest, result({"at": "{{ rest }}"}, "rest"))))
+
+    assert NodeExecution.objects.get(run=run, node_id="rest").error_code == "timeout"
+    same(run)
+
+
+def test_a_callback_that_nobody_answered_expires_again(in_acme: Tenant) -> None:
+    hook = callback("hook", "start", expires_in_seconds=1, on_failure="continue", fallback=None)
+    run = execute(make_run(publish(hook, result({"said": "{{ hook }}"}, "hook"))))
+
+    assert NodeExecution.objects.get(run=run, node_id="hook").error_code == "callback_expired"
+    same(run)
+
+
+def test_rounds_that_a_resume_began_anew_are_those_of_the_record(in_acme: Tenant) -> None:
+    good = {"left": "{{ draft.text }}", "op": "==", "right": "good"}
+    improve = refine(
+        "improve", [llm("draft", "draft")], "start", accept=good, value="{{ draft.text }}", rounds=2
+    )
+    answers = ["bad", "bad", "good"]
+    with ScriptedModel(lambda prompt: answers.pop(0)) as model, running_executor():
+        make_model_group(model.base_url)
+        run = finish(make_run(publish(improve, result("{{ improve.rounds }}", "improve"))))
+        resume.resume(run=run, by=actors.SYSTEM)
+        run = finish(run)
+
+    assert run.status == "completed"
+    assert same(run).output_same
+
+
+def test_calls_of_code_are_answered_in_their_order(in_acme: Tenant, offline_later: Any) -> None:
+    code = """first = http_request(method="GET", url=url + "/a")
+second = http_request(method="GET", url=url + "/b")
+[first["json"]["path"], second["json"]["path"]]"""
+    with ScriptedHost() as host:
+        make_destination(host)
+        work = {
+            "id": "work",
+            "kind": "code",
+            "after": ["start"],
+            "code": code,
+            "inputs": {"url": f"http://127.0.0.1:{host.port}"},
+            "may_call": ["http_request"],
+        }
+        run = execute(make_run(publish(work, result({"paths": "{{ work }}"}, "work"))))
+        assert run.status == "completed", run.error_sentence
+    offline_later()
+
+    assert same(run).output_same
+    assert [asked.path for asked in host.asked] == ["/a", "/b"]
+
+
 # -- what is not the same ---------------------------------------------------------------------------------------------
 
 
