@@ -3,7 +3,7 @@
 A child shares the data key of its parent: one key erases the tree. Its end is told to the parent by a signal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -32,6 +32,7 @@ VERDICTS: Mapping[RunStatus, Verdict] = {
     RunStatus.CANCELLED: "cancelled",
     RunStatus.DISPOSED: "cancelled",
 }
+NON_CRITICAL = "non_critical_errors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +220,13 @@ def tell_parent(parent_run_id: UUID) -> None:
     wake.after_commit(parent_run_id)
 
 
+def find_that_went_on(run_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of these runs that have children which completed with errors that were not critical."""
+    went_on = RunStatus.COMPLETED_WITH_NON_CRITICAL_ERRORS
+    children = Run.objects.filter(parent_run_id__in=run_ids, status=went_on)
+    return set(children.values_list("parent_run_id", flat=True))
+
+
 def find_ended(run_ids: list[str]) -> set[str]:
     """Those of these runs that have ended."""
     ended = Run.objects.filter(pk__in=run_ids, status__in=TERMINAL).values_list("pk", flat=True)
@@ -230,6 +238,7 @@ def answer_of(live: LiveRun, pause: Pause) -> Answer:
     child = Run.objects.get(pk=pause.about["run"])
     status = RunStatus(child.status)
     output, labels = None, None
+    went_on = status == RunStatus.COMPLETED_WITH_NON_CRITICAL_ERRORS
     if VERDICTS[status] == "completed":
         output = payloads.unseal(
             live.key,
@@ -245,7 +254,7 @@ def answer_of(live: LiveRun, pause: Pause) -> Answer:
         output=output,
         labels=labels,
         verdict=VERDICTS[status],
-        code=child.error_code,
+        code=NON_CRITICAL if went_on else child.error_code,
         sentence=child.error_sentence,
         about=pause.about,
     )

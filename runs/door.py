@@ -26,6 +26,7 @@ class NodeDoor(GovernedDoor):
     def __init__(self, *, live: LiveRun, start: Start) -> None:
         super().__init__(live=live, node_id=start.path, labels=_labels_into(live, start))
         self._start = start
+        self._went_on = False
         self.callback_url = ""
 
     @property
@@ -117,6 +118,7 @@ class NodeDoor(GovernedDoor):
         assert kind.resume is not None  # noqa: S101 - whatever pauses can go on
         with tenant_context(self._live.tenant):
             answer = waits.answer_of(self._live, self._start.pause, expired=self._start.expired)
+        self._went_on = answer.code == children.NON_CRITICAL
         return kind.resume(self, config, inputs, answer)
 
     # -- the outcome --------------------------------------------------------------------------------------------------
@@ -137,6 +139,7 @@ class NodeDoor(GovernedDoor):
             sealed=sealed,
             labels=result.labels or self.labels,
             branch=result.branch,
+            went_on=self._went_on,
         )
 
     def paused(self, pause: Pause) -> Outcome:

@@ -40,6 +40,7 @@ class Outcome:
     sealed: Sealed | None = None
     labels: Labels | None = None
     branch: str | None = None
+    went_on: bool = False  # the child run that it waited for had errors that were not critical
     pause: Pause | None = None
     error_code: str = ""
     error_sentence: str = ""

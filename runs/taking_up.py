@@ -11,7 +11,7 @@ from uuid import UUID
 from django.utils.timezone import now
 
 from compliance.labels import Labels
-from runs import interrupted, manifest, payloads
+from runs import children, interrupted, manifest, payloads
 from runs.cancel import fail_unreadable
 from runs.claims import Claim, give_back, let_rest
 from runs.live_run import LiveRun
@@ -57,6 +57,7 @@ def _take_up_for(tenant: Tenant, group: Sequence[Claim], worker: str) -> Iterabl
     if begun:
         for row in NodeExecution.objects.filter(run_id__in=begun).order_by("attempt"):
             left[row.run_id].append(row)
+    went_on = children.find_that_went_on(begun) if begun else set()
     data_keys = keys.open_data_keys([run.data_key_id for run in runs.values()])
     for claim in group:
         run, rows = runs[claim.run_id], left[claim.run_id]
@@ -64,7 +65,9 @@ def _take_up_for(tenant: Tenant, group: Sequence[Claim], worker: str) -> Iterabl
             let_rest(claim)
             continue
         try:
-            yield _live(tenant, claim, run, data_keys.get(run.data_key_id), rows, worker)
+            live = _live(tenant, claim, run, data_keys.get(run.data_key_id), rows, worker)
+            live.went_on = run.pk in went_on
+            yield live
         except GroveError:
             logger.exception("A run cannot be read any more", extra={"run": str(run.pk)})
             fail_unreadable(run=run, token=claim.token)

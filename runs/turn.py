@@ -28,7 +28,7 @@ from tenancy.models import new_id
 from workflows import retries
 from workflows.nodes import Pause
 
-MAX_LOSSES = 5
+MAX_LOSSES = 20  # before anything of the run was written; nodes count their own, see restoring.py
 HERE_AT_MOST_BYTES = 32_768
 HERE_AT_MOST_SECONDS = 0.02
 HELD_FOR = timedelta(seconds=1)  # a shorter wait is not worth giving the run back for
@@ -100,6 +100,7 @@ class Turn:
     def _complete(self, place: Place, outcome: Outcome) -> None:
         live, scope, node = self.live, place.scope, place.node
         scope.settle(node, outcome.output, outcome.labels or Labels(), outcome.branch)
+        live.went_on |= outcome.went_on
         size = outcome.sealed.size if outcome.sealed else 0
         live.note_size(scope, node, outcome.execution_id, size)
         self.rows.complete(outcome)

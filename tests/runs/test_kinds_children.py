@@ -132,6 +132,22 @@ def test_a_run_may_go_on_after_a_failed_child(in_acme: Tenant) -> None:
     assert (run.status, output_of(run)) == ("completed_with_non_critical_errors", "none")
 
 
+@pytest.mark.parametrize("seconds", [0, 1.2], ids=["here", "with_another_worker"])
+def test_a_run_whose_child_had_errors_that_were_not_critical_says_so(
+    in_acme: Tenant, seconds: float
+) -> None:
+    bad = transform("bad", "abs(start.text)", "start", on_failure="continue")
+    low = publish(bad, result("done", "bad"))
+    called = sub_workflow("low", low, "start", input={"n": 1, "text": "x"})
+    run = make_run(publish(called, delay("rest", seconds, "low"), result("{{ low }}", "rest")))
+    if seconds:
+        with running_executor() as executor:
+            wait_until(lambda: statuses(run).get("rest") == "waiting" and executor.is_idle)
+    done = execute(run)
+
+    assert (done.status, output_of(run)) == ("completed_with_non_critical_errors", "done")
+
+
 def test_an_input_that_does_not_fit_starts_no_child(in_acme: Tenant) -> None:
     low = publish(transform("it", "{n: start.n}", "start"), result("{{ it }}", "it"))
     called = sub_workflow("low", low, "start", input={"n": "{{ start.text }}"})
