@@ -24,6 +24,7 @@ class Recorded:
     error_code: str = ""
     error_sentence: str = ""
     code_before: str = ""  # how the attempt before it failed
+    losses: int = 0  # attempts one after the other that lost their worker, before this one
     started_at: datetime | None = None
     due_at: datetime | None = None
     pause: Pause | None = None

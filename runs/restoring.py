@@ -13,6 +13,7 @@ from runs.scopes import Running, Scope, deadline_of
 if TYPE_CHECKING:
     from runs.turn import Turn
 
+MAX_LOSSES = 5  # a node that takes its worker along is not tried for ever
 STARTS_OVER = frozenset({"refine_exhausted"})  # what is on record would only fail again
 
 
@@ -73,10 +74,13 @@ def _go_on_waiting(turn: Turn, scope: Scope, node: str, found: Recorded) -> None
 def _lose(turn: Turn, scope: Scope, node: str, found: Recorded) -> None:
     """An attempt that a lost worker left behind. One with an interrupted effect is not simply repeated."""
     code, sentence = "worker_lost", "The worker was lost in the middle of this attempt."
+    too_often = found.losses >= MAX_LOSSES
     if found.interrupted:
         code, sentence = "interrupted", found.interrupted
+    elif too_often:
+        sentence = f"{found.losses + 1} workers were lost one after the other on this node."
     turn.rows.lose(scope.path_of(node), found.execution_id, found.attempt, code, sentence)
-    if found.interrupted:
+    if found.interrupted or too_often:
         turn.live.went_on |= scope.give_up(node, code, sentence)
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from django.db import DataError, OperationalError
+from django.utils.timezone import now
 
 from runs import cancel, checkpoint, claims, payloads, resume
 from runs.errors import RunNotCancellable, RunNotResumable
@@ -295,3 +296,25 @@ def test_a_run_that_the_database_refuses_does_not_take_others_along(
         assert finish(fine).status == "completed"
         monkeypatch.undo()
         assert finish(refused).status == "completed"
+
+
+def test_a_node_that_takes_its_worker_along_is_given_up(in_acme: Tenant) -> None:
+    """Counted on its own record: whoever is lost beside it, for somebody else's reason, is simply tried again."""
+    run = make_run(make_version(definitions.CHAIN))
+    Run.objects.filter(pk=run.pk).update(status="running", started_at=now(), event_seq=9)
+    for attempt in range(1, 7):
+        NodeExecution.objects.create(
+            run=run,
+            node_id="start",
+            kind="input",
+            attempt=attempt,
+            status="failed" if attempt < 6 else "running",
+            error_code="worker_lost" if attempt < 6 else "",
+            started_at=now(),
+        )
+    RunClaim.objects.filter(run_id=run.pk).update(losses=1)
+
+    done = execute(run)
+
+    assert (done.status, done.error_code, done.error_node) == ("failed", "worker_lost", "start")
+    assert done.error_sentence == "6 workers were lost one after the other on this node."
