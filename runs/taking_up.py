@@ -119,8 +119,7 @@ def _live(
         losses=claim.losses,
     )
     for row in rows:  # by attempt: the last one counts
-        before = live.recorded.get(row.node_id)
-        live.recorded[row.node_id] = _recorded(key, row, before.error_code if before else "")
+        live.recorded[row.node_id] = _recorded(key, row, live.recorded.get(row.node_id))
     if rows and not live.comes_back and not live.is_new:  # a fork begins with rows
         _find_lost_calls(live)
         Run.objects.filter(pk=run.pk).update(takeovers=live.takeovers)
@@ -134,8 +133,10 @@ def find_body(definition: Definition, container: str) -> NodeGraph:
     return body
 
 
-def _recorded(key: DataKeyRef, row: NodeExecution, code_before: str) -> Recorded:
+def _recorded(key: DataKeyRef, row: NodeExecution, before: Recorded | None) -> Recorded:
+    """An attempt, after the one before it."""
     output: Any = None
+    lost = before is not None and before.error_code == "worker_lost"
     if row.status == NodeStatus.COMPLETED:
         large = payloads.is_stored(row.output_sealed or b"")
         output = Shelved(row.pk) if large else _open(key, row, "output_sealed")
@@ -149,7 +150,8 @@ def _recorded(key: DataKeyRef, row: NodeExecution, code_before: str) -> Recorded
         branch=row.branch or None,
         error_code=row.error_code,
         error_sentence=row.error_sentence,
-        code_before=code_before,
+        code_before=before.error_code if before else "",
+        losses=before.losses + 1 if before and lost else 0,
         started_at=row.started_at,
         due_at=row.due_at,
         pause=_pause(row),
