@@ -289,7 +289,7 @@ def test_what_is_large_is_sealed_anew_in_the_store(in_acme: Tenant) -> None:
     dispose(run)
 
     row = NodeExecution.objects.get(run=forked, node_id="start")
-    assert payloads.is_stored(row.output_sealed)
+    assert payloads.is_stored(row.output_sealed or b"")
     assert payloads.open_payload(row, "output_sealed")["text"] == text
 
 

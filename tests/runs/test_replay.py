@@ -1,6 +1,7 @@
 """Replays: the same run again from its evidence, and what would be different if something else were."""
 
 import re
+import secrets
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from compliance import policies
 from compliance.policy import rules
-from runs import cancel, replay, resume, waits
+from runs import cancel, payloads, replay, resume, waits
 from runs.errors import EvidenceDisposed, EvidenceIncomplete, ReplayRefused
 from runs.models import CallStatus, ModelCall, NodeExecution, Run, Wait
 from runs.rehearsal import Rehearsal
@@ -47,6 +48,7 @@ from tests.runs.specs import (
 )
 from tests.runs.test_fork import dispose, make_fork, make_ordered, republish
 from tests.runs.test_tool_calls import make_destination
+from workflows import stores
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -406,6 +408,25 @@ second = http_request(method="GET", url=url + "/b")
 
     assert same(run).output_same
     assert [asked.path for asked in host.asked] == ["/a", "/b"]
+
+
+def test_what_is_large_is_read_from_the_store_and_not_written_to_it(
+    in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "".join(secrets.token_hex(32) for _ in range(40_000))
+    version = publish(
+        transform("big", "{text: start.text}", "start"),
+        result({"text": "{{ big.text }}"}, "big"),
+    )
+    run = execute(make_run(version, n=1, text=text))
+    assert run.output_sealed is not None
+    assert payloads.is_stored(run.output_sealed)
+
+    def refuse(*_: Any, **__: Any) -> str:
+        raise AssertionError("A replay wrote to the store")
+
+    monkeypatch.setattr(stores, "put", refuse)
+    assert same(run).output_same
 
 
 # -- what is not the same ---------------------------------------------------------------------------------------------
