@@ -181,7 +181,7 @@ def questions(tenant: Any) -> list[Question]:
     from tenancy.context import tenant_context
 
     with tenant_context(tenant):
-        return [Question("overview", "/"), *_of_lists(), *_of_one_run()]
+        return [Question("overview", "/"), *_of_lists(), *_of_one_run(), *_of_a_parent()]
 
 
 def _of_lists() -> Iterator[Question]:
@@ -207,6 +207,23 @@ def _of_one_run() -> Iterator[Question]:
         yield Question(f"run page {tab}".strip(), f"{PAGE}{run.pk}/{tab}")
     for part in ("", "/node-executions", "/events", "/decisions", "/model-calls", "/payloads"):
         yield Question(f"API run {part}".strip(), f"{API}/{run.pk}{part}")
+
+
+def _of_a_parent() -> Iterator[Question]:
+    """The run with the most child runs."""
+    from django.db.models import Count
+
+    from runs.models import Run
+
+    children = Run.objects.filter(parent_run__isnull=False).order_by().values("parent_run")
+    parent = children.annotate(n=Count("id")).order_by("-n").first()
+    if parent:
+        run = parent["parent_run"]
+        yield Question(f"run page of a parent of {parent['n']:,}", f"{PAGE}{run}/")
+        yield Question("runs: its child runs", _address(PAGE, {"parent": str(run)}))
+        yield Question("API run: its child runs", f"{API}/{run}/children")
+        failed = {"parent": str(run), "status": "failed"}
+        yield Question("API runs: its failed child runs", _address(API, failed))
 
 
 def filters(middle: Any) -> dict[str, dict[str, str]]:
@@ -245,6 +262,7 @@ def filters(middle: Any) -> dict[str, dict[str, str]]:
         "failed in that week": {"status": "failed", **week},
         "a workflow in that week": {"workflow": seldom, **week},
         "an owner in that week": {"owner": owner, **week},
+        "with child runs": {"children": "shown"},
         "everything at once": {"status": "failed", "workflow": often, "owner": owner, **week},
         "search for a workflow": {"q": "Meeting"},
         "search for an owner": {"q": owner},

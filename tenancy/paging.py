@@ -37,11 +37,13 @@ def page(
     *,
     order: Sequence[str] = ("-id",),
     limit: int | None = None,
+    keys_first: bool = False,
 ) -> "Page[Row]":
     """The page that `?cursor=…&limit=…` asks for.
 
     `order` names columns, "-" for descending; the last one must be unique, and all must have the direction of the
-    first. Raises CursorInvalid, LimitInvalid.
+    first. `keys_first` is for wide rows of which a filter may skip many: their keys are found first, in an index alone.
+    Raises CursorInvalid, LimitInvalid.
     """
     limit = limit or _limit_of(request)
     cursor = _read(request.GET.get("cursor", ""), request)
@@ -49,7 +51,10 @@ def page(
     asked = _turned(order) if backwards else tuple(order)
     if cursor is not None:
         rows = rows.filter(_after(asked, cursor["key"]))
-    found = list(rows.order_by(*asked)[: limit + 1])
+    rows = rows.order_by(*asked)
+    if keys_first:
+        rows = rows.filter(pk__in=rows.values("pk")[: limit + 1])
+    found = list(rows[: limit + 1])
     more, found = len(found) > limit, found[:limit]
     if backwards:
         found.reverse()

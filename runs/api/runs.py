@@ -56,7 +56,7 @@ class Runs(APIView):
     def get(self, request: Request) -> Response:
         """Runs, newest first, in pages by key."""
         rows = filter_runs(_runs(), request.query_params)
-        return page_of(rows, request, to_json=lambda run: RunShown(run).data)
+        return page_of(rows, request, to_json=lambda run: RunShown(run).data, keys_first=True)
 
     @extend_schema(operation_id="runs_start", request=StartRun, responses={202: RunShown})
     @idempotent()

@@ -99,11 +99,20 @@ class Run(TenantOwned):
                 name="run_by_status",
                 include=["workflow", "parent_run"],
             ),
-            models.Index(fields=["tenant", "workflow", "-id"], name="run_by_workflow"),
+            models.Index(
+                fields=["tenant", "workflow", "-id"],
+                name="run_by_workflow",
+                include=["parent_run"],
+            ),
             models.Index(
                 fields=["tenant", "owner_label", "-id"],
                 name="run_by_owner",
                 include=["status", "parent_run"],
+            ),
+            models.Index(
+                fields=["tenant", "parent_run", "id"],
+                name="run_children",
+                condition=models.Q(parent_run__isnull=False),
             ),
             models.Index(  # lists leave out child runs, of which one run may have thousands
                 fields=["tenant", "-id"],

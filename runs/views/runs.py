@@ -51,7 +51,7 @@ def list_runs(request: TenantRequest) -> HttpResponse:
         text,
     )
     shown: dict[str, Any] = {
-        "page": paging.page(filter_runs(rows, _asked(request.GET)), request),
+        "page": paging.page(filter_runs(rows, _asked(request.GET)), request, keys_first=True),
         "states": _states(rows, request.GET),
         "chips": _chips(request.GET),
         "workflows": Workflow.objects.order_by("title")[:WORKFLOWS_TO_PICK],

@@ -16,9 +16,10 @@ def page_of(
     *,
     to_json: Callable[[Any], Any],
     order: Sequence[str] = ("-id",),
+    keys_first: bool = False,
 ) -> Response:
     """The page that the query string asks for; `to_json` shows one row."""
-    page = paging.page(rows, request, order=order)
+    page = paging.page(rows, request, order=order, keys_first=keys_first)
     response = Response(
         {"items": [to_json(row) for row in page.items], "next_cursor": page.next_cursor}
     )

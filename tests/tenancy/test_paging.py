@@ -1,6 +1,7 @@
 """Keyset pages: every row once, in both directions, and no cursor of somebody else's."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,9 +20,15 @@ Get = Callable[..., "paging.Page[Membership]"]
 
 @pytest.fixture
 def get(in_acme: Tenant) -> Get:
-    def get(path: str = "/members", order: tuple[str, ...] = ("-id",), **query: Any) -> Any:
+    def get(
+        path: str = "/members",
+        order: tuple[str, ...] = ("-id",),
+        keys_first: bool = False,
+        **query: Any,
+    ) -> Any:
         request = RequestFactory().get(path, query)
-        return paging.page(Membership.objects.all(), request, order=order)
+        members = Membership.objects.all()
+        return paging.page(members, request, order=order, keys_first=keys_first)
 
     return get
 
@@ -31,10 +38,12 @@ def make_members(tenant: Tenant, count: int) -> list[Membership]:
     return [factories.make_member(tenant=tenant, user=each) for each in user]
 
 
+@pytest.mark.parametrize("keys_first", [False, True])
 @pytest.mark.parametrize("order", [("-id",), ("id",), ("-created_at", "-id"), ("role", "id")])
 def test_every_row_comes_once_there_and_back(
-    in_acme: Tenant, get: Get, order: tuple[str, ...]
+    in_acme: Tenant, get: Get, order: tuple[str, ...], keys_first: bool
 ) -> None:
+    get = partial(get, keys_first=keys_first)
     made = make_members(in_acme, 7)
     expected = [row.pk for row in Membership.objects.order_by(*order)]
 
