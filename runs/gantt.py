@@ -17,6 +17,7 @@ Moments = tuple[datetime, datetime]
 
 BREAK_PERCENT = 12.0
 BREAKS_PERCENT_AT_MOST = 40.0
+BREAKS_AT_MOST = 12  # of more the longest
 BREAK_FROM_SECONDS = 2.0  # a shorter silence is drawn as it is
 BREAK_FROM_SHARE = 0.25  # as a share of the active time
 BAR_PERCENT_AT_LEAST = 0.6
@@ -138,7 +139,8 @@ def _span(attempt: Attempt, origin: datetime, now: datetime) -> Span:
 def _within(unseen: Iterable[Moments], origin: datetime, wall: float) -> Iterator[Span]:
     for begun, ended in unseen:
         start, end = (begun - origin).total_seconds(), (ended - origin).total_seconds()
-        yield max(0.0, start), min(wall, max(0.0, start, end))
+        if start < wall:
+            yield max(0.0, start), min(wall, max(0.0, end))
 
 
 def _silences(working: Iterable[Span], wall: float) -> list[Span]:
@@ -155,7 +157,8 @@ def _silences(working: Iterable[Span], wall: float) -> list[Span]:
 
 def _worth_a_break(silences: list[Span], active: float) -> list[Span]:
     least = max(BREAK_FROM_SECONDS, BREAK_FROM_SHARE * active)
-    return [(start, end) for start, end in silences if end - start >= least]
+    longest = sorted(silences, key=lambda silence: silence[0] - silence[1])[:BREAKS_AT_MOST]
+    return sorted((start, end) for start, end in longest if end - start >= least)
 
 
 def _placer(breaks: Sequence[Span], wall: float) -> Callable[[float], float]:

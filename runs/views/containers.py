@@ -3,7 +3,19 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Exists, F, Func, IntegerField, Max, OuterRef, Q, Sum, Value
+from django.db.models import (
+    CharField,
+    Count,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    Sum,
+    Value,
+)
 from django.db.models.functions import Cast
 
 from runs.models import NodeExecution, NodeStatus, Run
@@ -28,19 +40,22 @@ def containers_of(run: Run, *, within: str = "") -> list[Container]:
     """The outermost containers of a run, or those whose paths match; in one statement either way."""
     if within:
         rows = run.node_executions.filter(node_id__regex=rf"^({within})\[[0-9]+\]\.[^\[]+$")
-        name, place = r"\[[0-9]+\]\.[^\[]+$", r"\[([0-9]+)\]\.[^\[]+$"
-    else:
+        name = Func(
+            F("node_id"), Value(r"\[[0-9]+\]\.[^\[]+$"), Value(""), function="regexp_replace"
+        )
+        place = Func(F("node_id"), Value(r"\[([0-9]+)\]\.[^\[]+$"), function="substring")
+    else:  # of all rows, so without regular expressions
         rows = run.node_executions.filter(node_id__contains="[")
-        name, place = r"\[.*$", r"\[([0-9]+)\]"
+        name = _part(F("node_id"), "[", 1)
+        place = _part(_part(F("node_id"), "[", 2), "]", 1)
     later: Any = NodeExecution.objects.filter(
         run=OuterRef("run"), node_id=OuterRef("node_id"), attempt__gt=OuterRef("attempt")
     )
-    number = Func(F("node_id"), Value(place), function="substring")
     found: Any = (
         rows.order_by()
         .annotate(
-            container=Func(F("node_id"), Value(name), Value(""), function="regexp_replace"),
-            place=Cast(number, IntegerField()),
+            container=name,
+            place=Cast(place, IntegerField()),
         )
         .values("container")
         .annotate(
@@ -56,3 +71,9 @@ def containers_of(run: Run, *, within: str = "") -> list[Container]:
         .order_by("container")
     )
     return [Container(path=each.pop("container"), **each) for each in found]
+
+
+def _part(text: Any, separator: str, number: int) -> Func:
+    return Func(
+        text, Value(separator), Value(number), function="split_part", output_field=CharField()
+    )

@@ -86,7 +86,10 @@ def page_of(run: Run, request: TenantRequest) -> RunPage:
         waiting=parked,
         troubles=troubles.troubles_of(run, nodes, address),
         family=family.family_of(run),
-        wall_seconds=_seconds_to(run, run.finished_at or at) or 0.0,
+        # Nodes that ride with a wave may end a moment after the time that is put on it.
+        wall_seconds=max(
+            _seconds_to(run, run.finished_at or at) or 0.0, timeline.timeline.wall_seconds
+        ),
         response_seconds=_seconds_to(run, run.response_at),
     )
 

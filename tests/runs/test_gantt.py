@@ -127,3 +127,24 @@ def test_no_tick_lies_under_the_words_of_a_break() -> None:
 )
 def test_durations_read_like_people_say_them(seconds: float, words: str) -> None:
     assert to_words(seconds) == words
+
+
+def test_of_many_silences_only_the_longest_are_breaks() -> None:
+    timeline = lay(*(attempt("a", start, start + 1) for start in range(0, 3_000, 60)))
+
+    assert len(timeline.breaks) == 12
+
+
+def test_what_gets_no_bar_counts_as_work_within_what_is_drawn() -> None:
+    unseen = [
+        (ORIGIN + timedelta(seconds=start), ORIGIN + timedelta(seconds=end))
+        for start, end in ((-5, 2), (2, 60), (90, 95))
+    ]
+    timeline = lay_out(
+        [attempt("each", 0, 60, "box"), attempt("last", 60, 61)],
+        now=ORIGIN + timedelta(seconds=100),
+        unseen=unseen,
+    )
+
+    assert timeline.active_seconds == 61
+    assert not timeline.breaks
