@@ -143,7 +143,8 @@ def test_a_refinement_that_was_exhausted_begins_anew(in_acme: Tenant) -> None:
 
 def test_finished_child_runs_are_kept_and_failed_ones_go_on(in_acme: Tenant) -> None:
     body = [llm("read", "read {{ item }}"), llm("sum", "sum {{ item }}", "read")]
-    looped = for_each("each", body, "{{ sum.text }}", "start", children_above=0, failures=1)
+    one_by_one = {"children_above": 0, "failures": 1, "width": 1}
+    looped = for_each("each", body, "{{ sum.text }}", "start", **one_by_one)
     with ScriptedModel(script := Model("sum b", "sum c")) as model:
         make_model_group(model.base_url)
         version = publish(looped, result("{{ each.items }}", "each"))
