@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.timezone import now
 
 from compliance.labels import Labels, join
@@ -119,10 +120,14 @@ def _start(live: LiveRun, asked: Asked) -> Pause:
 
 
 def _take_over(live: LiveRun, asked: Asked) -> Run | None:
-    """The child that this attempt started, or one before it whose worker was lost: it goes on, or has ended since."""
+    """The child that this attempt started, or one before it that was cut off: it goes on, or has ended since."""
     earlier = Run.objects.filter(parent_run_id=live.run_id, parent_node=asked.path)
     child = earlier.order_by("parent_attempt").last()
-    if child is None or not were_lost(live.run_id, asked.path, child.parent_attempt, asked.attempt):
+    if child is None or child.status == RunStatus.CANCELLED:
+        return None
+    if child.status == RunStatus.FAILED and live.is_resumed:
+        return None  # a person lets it go on, too
+    if not were_cut_off(live.run_id, asked.path, child.parent_attempt, asked.attempt):
         return None
     if child.parent_attempt != asked.attempt:
         child.parent_attempt = asked.attempt
@@ -132,11 +137,12 @@ def _take_over(live: LiveRun, asked: Asked) -> Run | None:
     return child
 
 
-def were_lost(run_id: UUID, path: str, since: int, until: int) -> bool:
-    """Whether each attempt of a node from this one to before that one ended with its worker."""
+def were_cut_off(run_id: UUID, path: str, since: int, until: int) -> bool:
+    """Whether each attempt of a node from this one to before that one was lost with its worker, or called off."""
     attempts = NodeExecution.objects.filter(run_id=run_id, node_id=path)
     between = attempts.filter(attempt__gte=since, attempt__lt=until)
-    return not between.exclude(error_code="worker_lost").exists()
+    cut_off = Q(error_code="worker_lost") | Q(status=NodeStatus.CANCELLED)
+    return not between.exclude(cut_off).exists()
 
 
 def _go_on(live: LiveRun, asked: Asked) -> Run | None:

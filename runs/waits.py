@@ -56,7 +56,7 @@ def ask(
     )
     if not held.exists():
         raise ClaimLost
-    if earlier := _find_lost(live.run_id, path, attempt):
+    if earlier := _find_cut_off(live.run_id, path, attempt):
         if kind == "approval":
             Wait.objects.filter(pk=earlier.pk).update(attempt=attempt)
             if (
@@ -86,11 +86,11 @@ def ask(
     return _pause(wait), token
 
 
-def _find_lost(run_id: UUID, path: str, attempt: int) -> Wait | None:
-    """What an attempt whose worker was lost had asked: nobody is asked the same twice."""
+def _find_cut_off(run_id: UUID, path: str, attempt: int) -> Wait | None:
+    """What an attempt had asked that was lost or called off: nobody is asked the same twice."""
     asked = Wait.objects.filter(run_id=run_id, node_id=path, withdrawn_at=None)
     wait = asked.order_by("attempt").last()
-    if wait is None or not children.were_lost(run_id, path, wait.attempt, attempt):
+    if wait is None or not children.were_cut_off(run_id, path, wait.attempt, attempt):
         return None
     return wait
 

@@ -143,8 +143,9 @@ def _questions(record: RunRecord) -> Iterator[str]:
         if len(open_ones) != (1 if waiting and not answered else 0):
             yield f"{path} has {len(open_ones)} open questions, being {record.nodes[path][-1].status}"
     for path, children in record.children.items():
-        if len(children) > 1:
-            yield f"{path} has {len(children)} child runs: {[str(child.status) for child in children]}"
+        if sum(child.status != RunStatus.CANCELLED for child in children) > 1:
+            told = [f"{child.parent_attempt} {child.status}" for child in children]
+            yield f"{path} has child runs of attempts {told}: {_told(record.nodes[path])}"
 
 
 def _events(record: RunRecord) -> Iterator[str]:
