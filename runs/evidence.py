@@ -98,6 +98,16 @@ class Evidence:
         rows = self.attempts.get(path)
         return rows[-1] if rows and not self._is_past(rows, len(rows) - 1) else None
 
+    def find_child(self, path: str, number: int) -> Run | None:
+        """The child run that this attempt waited for: its own, or that of one before it which was cut off."""
+        for row in reversed([row for row in self.attempts.get(path, ()) if row.attempt <= number]):
+            if (child := self.children.get((path, row.attempt))) is not None:
+                return child
+            cut_off = row.error_code == LOST or row.status == NodeStatus.CANCELLED
+            if row.attempt < number and not cut_off:
+                return None
+        return None
+
     def _is_past(self, rows: Sequence[NodeExecution], place: int) -> bool:
         """Whether the run was resumed since, and what came then took the place of this attempt."""
         row = rows[place]

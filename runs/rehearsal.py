@@ -250,6 +250,7 @@ class Rehearsal:
                 sealed=sealed,
                 labels=made.labels or door.labels,
                 branch=made.branch,
+                went_on=start.pause is not None and self._child_went_on(start.path),
             )
         except Unanswerable:
             raise
@@ -291,6 +292,11 @@ class Rehearsal:
             sentence=sentence,
             about=about,
         )
+
+    def _child_went_on(self, path: str) -> bool:
+        """Whether the child run that this node waited for had errors that were not critical."""
+        child = self.children.get(path)
+        return child is not None and child.live.went_on
 
     def _rehearsal_of(self, child: Run, evidence: Evidence) -> "Rehearsal":
         """One that is a body follows the definition of this replay; one of another workflow its own."""

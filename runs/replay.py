@@ -17,7 +17,7 @@ from compliance.policy.verdicts import VerdictKind
 from runs import replay_report, start
 from runs.errors import ReplayRefused
 from runs.evidence import Evidence, canonical, read_tree
-from runs.models import Decision, Run
+from runs.models import Decision, Run, RunStatus
 from runs.rehearsal import Rehearsal
 from runs.replay_calls import WhatIf, decide_again, differs_from
 from runs.replay_report import DecisionChange, ReplayReport
@@ -103,10 +103,9 @@ def _report(
     nodes = tuple(replay_report.compare(rehearsal))
     first = replay_report.find_first(nodes)
     output_same, replayed = _compare_output(rehearsal)
-    replayed_status = str(live.status) if live.is_over else ""
-    ended_same = replayed_status == run.status or (
-        not replayed_status and run.status == "cancelled"
-    )
+    cancelled = run.status == RunStatus.CANCELLED  # by somebody, at a moment that no node knows
+    replayed_status = str(live.status) if live.is_over and not cancelled else ""
+    ended_same = replayed_status == run.status or cancelled
     decisions = tuple(_changes(rehearsal.tree, rehearsal.what_if.engine))
     same = first is None and output_same is not False and ended_same and not decisions
     return ReplayReport(

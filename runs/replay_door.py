@@ -122,7 +122,7 @@ class ReplayDoor(ReplayCalls):
         return ""
 
     def child(self, *, workflow: str, run_input: Json) -> Pause:
-        child = self._evidence.children.get(self._place)
+        child = self._evidence.find_child(*self._place)
         if child is not None:
             pinned = f"{child.version.workflow.slug}@{child.version.number}"
             if pinned != workflow:
@@ -132,7 +132,7 @@ class ReplayDoor(ReplayCalls):
         return self._pause_for(child, run_input)
 
     def child_of_body(self, inputs: Inputs) -> Pause:
-        return self._pause_for(self._evidence.children.get(self._place), dict(inputs))
+        return self._pause_for(self._evidence.find_child(*self._place), dict(inputs))
 
     def _pause_for(self, child: Run | None, run_input: Json) -> Pause:
         if child is None:
@@ -145,7 +145,9 @@ class ReplayDoor(ReplayCalls):
         if pause.kind == "delay":
             return Answer(kind="delay", about=pause.about)
         if pause.kind == "child":
-            return self._replay_child(self._evidence.children[self._place])
+            child = self._evidence.find_child(*self._place)
+            assert child is not None  # noqa: S101 - the pause names it
+            return self._replay_child(child)
         wait = self._evidence.waits[self._place]
         if wait.answered_at is None:
             return Answer(kind=pause.kind, expired=True, about=pause.about)

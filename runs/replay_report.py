@@ -7,7 +7,7 @@ from uuid import UUID
 
 from runs import paths
 from runs.evidence import Evidence, canonical
-from runs.models import NodeExecution, NodeStatus
+from runs.models import NodeExecution, NodeStatus, RunStatus
 from runs.rehearsal import Rehearsal, Written
 from workflows.definition import NodeGraph
 
@@ -164,8 +164,6 @@ def _verdict(
         return DIFFERS, "decision_differs", "The policy would decide otherwise about its call."
     if written is None or written.status in (NodeStatus.RUNNING, NodeStatus.WAITING):
         return _without_end(rehearsal, path, row)
-    if row is None:
-        return DIFFERS, "new", f"It was not reached then, and is {written.status} now."
     return _compare_ends(rehearsal.evidence, row, written)
 
 
@@ -177,7 +175,17 @@ def _without_end(
     return NOT_REACHED, "not_reached", _why_not_reached(rehearsal, path, row)
 
 
-def _compare_ends(evidence: Evidence, row: NodeExecution, written: Written) -> tuple[str, str, str]:
+def _compare_ends(
+    evidence: Evidence, row: NodeExecution | None, written: Written
+) -> tuple[str, str, str]:
+    if row is None and evidence.run.status == RunStatus.CANCELLED:
+        return NOT_REACHED, "not_reached", "The run was cancelled before it came to this."
+    if row is None:
+        return DIFFERS, "new", f"It was not reached then, and is {written.status} now."
+    return _compare_rows(evidence, row, written)
+
+
+def _compare_rows(evidence: Evidence, row: NodeExecution, written: Written) -> tuple[str, str, str]:
     if row.status != written.status:
         code = f" ({written.error_code})" if written.error_code else ""
         return DIFFERS, "status_differs", f"It was {row.status}, and is {written.status}{code} now."

@@ -429,6 +429,30 @@ def test_what_is_large_is_read_from_the_store_and_not_written_to_it(
     assert same(run).output_same
 
 
+def test_a_run_that_was_cancelled_at_once_is_not_carried_further(in_acme: Tenant) -> None:
+    run = make_run(make_version(definitions.CHAIN))
+    cancel.cancel(run=run, by=actors.SYSTEM)
+
+    report = same(run)
+
+    assert set(states(report).values()) == {"not_reached"}
+    assert (report.replayed_status, report.output_same) == ("", None)
+
+
+def test_a_child_that_went_on_after_failures_is_told_of(in_acme: Tenant) -> None:
+    with ScriptedModel(lambda prompt: (400, "{}")) as model:
+        make_model_group(model.base_url)
+        inner = publish(
+            llm("ask", "ask", "start", on_failure="continue", fallback={"text": "nothing"}),
+            result({"said": "{{ ask.text }}"}, "ask"),
+        )
+        outer = publish(sub_workflow("inner", inner, "start"), result("{{ inner.said }}", "inner"))
+        run = execute(make_run(outer))
+
+    assert run.status == "completed_with_non_critical_errors"
+    same(run)
+
+
 # -- what is not the same ---------------------------------------------------------------------------------------------
 
 
