@@ -1,4 +1,4 @@
-"""What pure nodes and model calls leave on record, also when they fail, are skipped, denied, cancelled or lost (row D1).
+"""What pure nodes and model calls leave on record, also when they fail, are skipped, denied, cancelled or lost (D1).
 
 Every kind there is, on a real worker: tests/flows/test_every_kind.py.
 """
