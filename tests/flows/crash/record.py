@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -55,6 +56,7 @@ def read(world: World, names: Mapping[UUID, str]) -> list[RunRecord]:
     records = []
     for run in runs:
         name, prefix = _caller(run, by_id, names)
+        until = _replaced_at(run, children[run.parent_run_id])
         others = [_prefix(child) for child in children[run.pk] if "body" in child.manifest]
         records.append(
             RunRecord(
@@ -66,9 +68,10 @@ def read(world: World, names: Mapping[UUID, str]) -> list[RunRecord]:
                 waits=_by(waits[run.pk], "node_id"),
                 children=_by(children[run.pk], "parent_node"),
                 arrivals={
-                    path.removeprefix(prefix): came
+                    path.removeprefix(prefix): own
                     for path, came in arrivals[name].items()
                     if path.startswith(prefix) and not path.startswith(tuple(others))
+                    if (own := [each for each in came if run.created_at <= each.at < until])
                 },
             )
         )
@@ -83,6 +86,16 @@ def _caller(run: Run, by_id: Mapping[UUID, Run], names: Mapping[UUID, str]) -> C
     if "body" in run.manifest:
         return name, prefix + _prefix(run)
     return f"{name}/{run.parent_node}", ""
+
+
+def _replaced_at(run: Run, siblings: Iterable[Run]) -> datetime:
+    """When another child was started in the place of this one, which was cancelled."""
+    later = [
+        each.created_at
+        for each in siblings
+        if each.parent_node and each.parent_node == run.parent_node and each.pk > run.pk
+    ]
+    return min(later, default=datetime.max.replace(tzinfo=UTC))
 
 
 def _prefix(body: Run) -> str:
