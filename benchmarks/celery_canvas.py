@@ -11,6 +11,7 @@ import os
 import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -104,8 +105,9 @@ def time_grove(version: Any) -> float:
         start.start(version=version, run_input={"n": number}, by=actors.SYSTEM)
     wait_until(lambda: ended.count() >= before + RUNS, 300, 0.02)
     seconds = time.perf_counter() - began
-    if Run.objects.exclude(status="completed").exists():
-        raise SystemExit("Some runs did not complete.")
+    other = Run.objects.exclude(status="completed").values_list("status", "error_code")
+    if other:
+        raise SystemExit(f"Some runs did not complete: {dict(Counter(other))}")
     return seconds
 
 
