@@ -23,7 +23,7 @@ from queue import Empty, SimpleQueue
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.utils.timezone import now
 
 from runs import claims, taking_up, waits, writing
@@ -252,12 +252,19 @@ class Executor:
         try:
             with tenant_context(live.tenant):
                 outcome = self._work(start, live)
+        except DatabaseError:
+            logger.exception("The database is away; the run is taken up again when it is back")
+            self._let_go([live])
+            return
         finally:
             connections.close_all()
         self._inbox.put((live, outcome))
 
     def _work(self, start: Start, live: LiveRun) -> Outcome:
-        """One attempt of a node, or what follows its pause. Whatever happens in it comes back as an outcome."""
+        """One attempt of a node, or what follows its pause. Whatever happens in it comes back as an outcome.
+
+        Only where the database is away it raises what the database raised: that is no fault of the node.
+        """
         door = NodeDoor(live=live, start=start)
         kind, config = KINDS[start.spec.kind], start.spec.config
         try:
@@ -271,6 +278,8 @@ class Executor:
         except GroveError as error:
             return door.failed(error.code, error.sentence)
         except Exception as error:
+            if isinstance(error, DatabaseError) and writing.is_away(error):
+                raise
             logger.exception("A node raised", extra={"node_kind": kind.name})
             sentence = f"Node “{start.node}” failed unexpectedly ({type(error).__name__})."
             return door.failed("internal_error", sentence)

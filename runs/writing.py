@@ -58,7 +58,7 @@ def _write_until_answered(steps: Sequence[Step], stopping: threading.Event) -> s
                 return written
             return _write_once(waves, ending)
         except DatabaseError as error:
-            if not _is_away(error) or stopping.wait(0.2):
+            if not is_away(error) or stopping.wait(0.2):
                 raise
             again = True
             connections.close_all()
@@ -78,6 +78,6 @@ def _write_once(waves: list[checkpoint.RunWave], ending: list[LiveRun]) -> set[U
     return alive
 
 
-def _is_away(error: DatabaseError) -> bool:
+def is_away(error: DatabaseError) -> bool:
     """The connection broke, as against: the statement was refused."""
     return type(error).__name__ in ("OperationalError", "InterfaceError")

@@ -8,7 +8,7 @@ import pytest
 from django.db import DataError, OperationalError
 from django.utils.timezone import now
 
-from runs import cancel, checkpoint, claims, payloads, resume
+from runs import cancel, checkpoint, claims, payloads, recording, resume
 from runs.errors import RunNotCancellable, RunNotResumable
 from runs.models import Decision, ModelCall, NodeExecution, Run, RunClaim, RunEvent, RunFacts
 from tenancy import actors, keys
@@ -318,3 +318,28 @@ def test_a_node_that_takes_its_worker_along_is_given_up(in_acme: Tenant) -> None
 
     assert (done.status, done.error_code, done.error_node) == ("failed", "worker_lost", "start")
     assert done.error_sentence == "6 workers were lost one after the other on this node."
+
+
+def test_a_node_does_not_fail_because_the_database_was_away(
+    in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock_facts, broken = recording.lock_facts, []
+
+    def breaking(root_run_id: UUID) -> RunFacts:
+        if not broken:
+            broken.append(root_run_id)
+            raise OperationalError("the connection is lost")
+        return lock_facts(root_run_id)
+
+    monkeypatch.setattr(recording, "lock_facts", breaking)
+    with ScriptedModel(lambda prompt: "fine") as model:
+        make_model_group(model.base_url)
+        run = execute(make_run(make_version(definitions.TALK)))
+
+    assert broken
+    assert run.status == "completed"
+    rows = NodeExecution.objects.filter(run=run, node_id="ask").order_by("attempt")
+    assert [(row.status, row.error_code) for row in rows] == [
+        ("failed", "worker_lost"),
+        ("completed", ""),
+    ]
