@@ -17,7 +17,7 @@ import pytest
 from tests.flows.crash.troubles import TROUBLES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-KILLS = os.environ.get("CRASH_KILLS", "40")
+KILLS = os.environ.get("CRASH_KILLS", "15")
 SECONDS = 300 + 3 * int(KILLS)
 
 

@@ -242,12 +242,21 @@ def _values_of_nobody(route: Route, real: dict[str, Any]) -> dict[str, Any]:
 def _ask(client: Client, method: str, route: Route, values: dict[str, Any]) -> HttpResponseBase:
     path = route.path(**values)
     if method == "get":
-        return client.get(path)
+        return client.get(path, _query(route, values))
     if path.startswith("/api/"):
         body = BODIES.get(route.name, {})
         response: HttpResponseBase = getattr(client, method)(path, body, "application/json")
         return response
     return client.post(path, BODIES.get(route.name, {}))
+
+
+def _query(route: Route, values: dict[str, Any]) -> dict[str, Any]:
+    """What some addresses must be asked with: a node of the run, or another run."""
+    asked = {
+        "api-runs:fork": {"at": "one"},
+        "api-runs:compare": {"with": values.get("run_id")},
+    }
+    return asked.get(route.name, {})
 
 
 def _told(response: HttpResponseBase, *asked: object) -> tuple[int, str, str]:

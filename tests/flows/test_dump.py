@@ -154,7 +154,11 @@ def test_who_may_see_payloads_reads_the_same_canaries(in_acme: Tenant) -> None:
     node = bob.get(f"/api/v1/runs/{run.pk}/node-executions/{answer.pk}/payload").json()
     revision = ann.get(f"/api/v1/workflows/{run.workflow.slug}/revisions/1").json()
 
-    assert shown == {"input": {"n": 1, "text": INPUT}, "output": {"made": OUTPUT, "said": ANSWER}}
+    assert shown == {
+        "input": {"n": 1, "text": INPUT},
+        "output": {"made": OUTPUT, "said": ANSWER},
+        "response": None,
+    }
     assert node == {"output": {"text": ANSWER}}
     assert PROMPT in revision["source"]
     assert SYSTEM in revision["source"]
