@@ -93,7 +93,11 @@ CHILDREN = (
 
 ASKING = (
     HEAD
-    + """  - {{id: draft, kind: transform, title: Draft, after: [start], expression: "{{text: start.text, amount: `4200`}}"}}
+    + """  - id: draft
+    kind: transform
+    title: Draft
+    after: [start]
+    expression: "{{text: start.text, amount: `4200`}}"
   - id: release
     kind: approval
     title: Release the offer
