@@ -15,7 +15,7 @@ from uuid import UUID
 
 import psycopg
 from django.conf import settings
-from django.db import connection, models
+from django.db import DatabaseError, connection, models
 from django.utils.timezone import now
 
 from runs.models import RunClaim, Worker
@@ -147,14 +147,19 @@ def register() -> tuple[Worker, psycopg.Connection[Any] | None]:
     """Enter this process as a worker. The connection holds its advisory lock: keep it open."""
     number = secrets.randbelow(2**31 - 1) + 1
     lifeline = None if settings.RLS_LOCAL else _lock(number)
-    worker = Worker.objects.create(
-        number=number,
-        holds_lock=lifeline is not None,
-        host=socket.gethostname()[:100],
-        pid=os.getpid(),
-        started_at=now(),
-        heartbeat_at=now(),
-    )
+    try:
+        worker = Worker.objects.create(
+            number=number,
+            holds_lock=lifeline is not None,
+            host=socket.gethostname()[:100],
+            pid=os.getpid(),
+            started_at=now(),
+            heartbeat_at=now(),
+        )
+    except DatabaseError:
+        if lifeline:
+            lifeline.close()
+        raise
     return worker, lifeline
 
 

@@ -6,7 +6,7 @@
                what is pure and small it runs on the spot, within the wave
     start      the other nodes that are ready, on the node pool, only after that commit
     park       a run of which everything left waits is given back, until something comes or is due
-    tend       another thread: heartbeat, and a sweep for runs of lost workers
+    tend       another thread: entry and heartbeat, and a sweep for runs of lost workers
 
 PostgreSQL is the memory. Whatever is in this process may vanish at any instant.
 """
@@ -20,8 +20,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from enum import Enum
 from queue import Empty, SimpleQueue
+from typing import Any
 from uuid import UUID
 
+import psycopg
 from django.conf import settings
 from django.db import DatabaseError, connections
 from django.utils.timezone import now
@@ -72,13 +74,13 @@ class Executor:
         self._stopping = threading.Event()
         self._driver = threading.Thread(target=self._drive, name="driver", daemon=True)
         self._tender = threading.Thread(target=self._tend, name="tender", daemon=True)
-        self.worker: Worker
+        self.worker: Worker | None = None  # None: not entered yet, the database may be away
+        self._lifeline: psycopg.Connection[Any] | None = None
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Enter as a worker, take up what a lost worker left, and go."""
-        self.worker, self._lifeline = claims.register()
+        """Go. The tender's first act is to enter as a worker, its second to take up what a lost worker left."""
         self._driver.start()
         self._tender.start()
 
@@ -90,7 +92,8 @@ class Executor:
         self._tender.join(STOP_WITHIN_SECONDS)
         self._inbox.put(None)
         self._driver.join(STOP_WITHIN_SECONDS)
-        claims.release_all(worker=self.worker)
+        if self.worker:
+            claims.release_all(worker=self.worker)
         if self._lifeline:
             self._lifeline.close()
 
@@ -104,7 +107,7 @@ class Executor:
         """Claim runs that wait, as many as there are slots, and take them up. Returns how many."""
         taken = 0
         with self._claiming:
-            while not self._stopping.is_set():
+            while self.worker and not self._stopping.is_set():
                 room = min(CLAIM_AT_ONCE, self._room())
                 won = claims.claim_waiting(worker=self.worker, limit=room) if room > 0 else []
                 for live in taking_up.take_up(won, worker=str(self.worker.pk)):
@@ -290,13 +293,12 @@ class Executor:
         """Beat, sweep, claim. Whatever fails here is tried again a moment later."""
         while not self._stopping.is_set():
             try:
-                if not claims.beat(worker=self.worker):
-                    self._register_anew()
+                worker = self._worker_on_record()
                 claims.free_lost()
                 with self._claiming:
-                    claims.free_unheld(worker=self.worker, held=list(self._held))
-                self._pass_on_signals()
-                self._let_go_of_ended()
+                    claims.free_unheld(worker=worker, held=list(self._held))
+                self._pass_on_signals(worker)
+                self._let_go_of_ended(worker)
                 self.wake()
             except Exception:
                 logger.exception("Tending failed; trying again")
@@ -304,23 +306,26 @@ class Executor:
             self._stopping.wait(TEND_EVERY_SECONDS)
         connections.close_all()
 
-    def _pass_on_signals(self) -> None:
-        for run_id in claims.take_signals(worker=self.worker):
+    def _worker_on_record(self) -> Worker:
+        """Beat. A worker that is new enters; so does one that was taken for dead (it hung, or its lock's connection
+        broke), whose runs are no longer its own."""
+        if self.worker is None or not claims.beat(worker=self.worker):
+            self._let_go(list(self._held.values()))
+            if self._lifeline:
+                self._lifeline.close()
+            self.worker, self._lifeline = claims.register()
+        return self.worker
+
+    def _pass_on_signals(self, worker: Worker) -> None:
+        for run_id in claims.take_signals(worker=worker):
             if live := self._held.get(run_id):
                 self._inbox.put((live, Call.SIGNAL))
 
-    def _let_go_of_ended(self) -> None:
+    def _let_go_of_ended(self, worker: Worker) -> None:
         """Runs that wait here for their children, and were cancelled meanwhile: no wave of theirs will find out."""
         if waiting := [live for live in list(self._held.values()) if live.is_waiting]:
-            own = claims.held_by(worker=self.worker)
+            own = claims.held_by(worker=worker)
             self._let_go(live for live in waiting if live.run_id not in own)
-
-    def _register_anew(self) -> None:
-        """This worker was taken for dead (it hung, or its lock's connection broke): its runs are no longer its own."""
-        self._let_go(list(self._held.values()))
-        if self._lifeline:
-            self._lifeline.close()
-        self.worker, self._lifeline = claims.register()
 
     def _let_go(self, runs: Iterable[LiveRun]) -> None:
         """Forget these runs; the tender frees their claims, and whoever takes them up reads the record."""

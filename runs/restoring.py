@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -9,11 +10,13 @@ from uuid import UUID
 from runs.models.states import NodeStatus
 from runs.recorded import Recorded
 from runs.scopes import Running, Scope, deadline_of
+from workflows.retries import RetryRule
 
 if TYPE_CHECKING:
     from runs.turn import Turn
 
-MAX_LOSSES = 5  # a node that takes its worker along is not tried for ever
+MAX_LOSSES = 8  # a node that takes its worker along is not tried for ever
+APART = RetryRule(attempts=MAX_LOSSES + 1, wait_seconds=0.5, at_most_seconds=10)
 STARTS_OVER = frozenset({"refine_exhausted"})  # what is on record would only fail again
 
 
@@ -72,7 +75,11 @@ def _go_on_waiting(turn: Turn, scope: Scope, node: str, found: Recorded) -> None
 
 
 def _lose(turn: Turn, scope: Scope, node: str, found: Recorded) -> None:
-    """An attempt that a lost worker left behind. One with an interrupted effect is not simply repeated."""
+    """An attempt that a lost worker left behind. One with an interrupted effect is not simply repeated.
+
+    After one loss it is tried again at once; after more, later and later: what was lost together comes back apart, so
+    that the node that takes its worker along does not take the others with it each time.
+    """
     code, sentence = "worker_lost", "The worker was lost in the middle of this attempt."
     too_often = found.losses >= MAX_LOSSES
     if found.interrupted:
@@ -82,6 +89,10 @@ def _lose(turn: Turn, scope: Scope, node: str, found: Recorded) -> None:
     turn.rows.lose(scope.path_of(node), found.execution_id, found.attempt, code, sentence)
     if found.interrupted or too_often:
         turn.live.went_on |= scope.give_up(node, code, sentence)
+    elif found.losses:
+        chance = random.random()  # noqa: S311 - jitter
+        pause = APART.wait_seconds_after(found.losses, chance=chance)
+        turn.try_again(scope, node, turn.at, pause)
 
 
 def _still_counts(turn: Turn, scope: Scope, node: str, found: Recorded) -> bool:

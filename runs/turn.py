@@ -126,9 +126,7 @@ class Turn:
             chance=random.random(),  # noqa: S311 - jitter
         )
         if pause is not None and not live.is_stopping(scope):
-            live.attempts[path] += 1
-            due_at = outcome.finished_at + timedelta(seconds=pause)
-            self.rows.wait(self.wait_to_retry(scope, node, new_id(), due_at), outcome.finished_at)
+            self.try_again(scope, node, outcome.finished_at, pause)
             return
         live.went_on |= scope.give_up(node, outcome.error_code, outcome.error_sentence)
         if scope is live.top:
@@ -164,6 +162,12 @@ class Turn:
                 deadline=deadline,
             )
         )
+
+    def try_again(self, scope: Scope, node: str, at: datetime, pause: float) -> None:
+        """The next attempt of a node, due so many seconds after its last one."""
+        self.live.attempts[scope.path_of(node)] += 1
+        waiting = self.wait_to_retry(scope, node, new_id(), at + timedelta(seconds=pause))
+        self.rows.wait(waiting, at)
 
     def wait_to_retry(
         self, scope: Scope, node: str, execution_id: UUID, due_at: datetime | None

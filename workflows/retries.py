@@ -107,6 +107,12 @@ class RetryRule:
     def names(self, code: str) -> bool:
         return code in (TRANSIENT if self.on is None else self.on)
 
+    def wait_seconds_after(self, attempt: int, *, chance: float) -> float:
+        """`attempt` is the one that failed, counted from 1; `chance` is drawn from [0, 1)."""
+        # Beyond the most attempts a definition may name, the bound has long been reached.
+        grown = self.wait_seconds * self.factor ** min(attempt - 1, MAX_ATTEMPTS)
+        return chance * min(grown, self.at_most_seconds)
+
 
 def read(written: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None) -> tuple[RetryRule, ...]:
     """The rules of a node as its definition writes them: nothing, one, or a list."""
@@ -131,6 +137,4 @@ def wait_before_next(
     rule = next((rule for rule in rules if rule.names(code)), None)
     if rule is None or attempt >= rule.attempts:
         return None
-    # Beyond the most attempts a definition may name, the bound has long been reached.
-    grown = rule.wait_seconds * rule.factor ** min(attempt - 1, MAX_ATTEMPTS)
-    return chance * min(grown, rule.at_most_seconds)
+    return rule.wait_seconds_after(attempt, chance=chance)

@@ -302,14 +302,14 @@ def test_a_node_that_takes_its_worker_along_is_given_up(in_acme: Tenant) -> None
     """Counted on its own record: whoever is lost beside it, for somebody else's reason, is simply tried again."""
     run = make_run(make_version(definitions.CHAIN))
     Run.objects.filter(pk=run.pk).update(status="running", started_at=now(), event_seq=9)
-    for attempt in range(1, 7):
+    for attempt in range(1, 10):
         NodeExecution.objects.create(
             run=run,
             node_id="start",
             kind="input",
             attempt=attempt,
-            status="failed" if attempt < 6 else "running",
-            error_code="worker_lost" if attempt < 6 else "",
+            status="failed" if attempt < 9 else "running",
+            error_code="worker_lost" if attempt < 9 else "",
             started_at=now(),
         )
     RunClaim.objects.filter(run_id=run.pk).update(losses=1)
@@ -317,7 +317,7 @@ def test_a_node_that_takes_its_worker_along_is_given_up(in_acme: Tenant) -> None
     done = execute(run)
 
     assert (done.status, done.error_code, done.error_node) == ("failed", "worker_lost", "start")
-    assert done.error_sentence == "6 workers were lost one after the other on this node."
+    assert done.error_sentence == "9 workers were lost one after the other on this node."
 
 
 def test_a_node_does_not_fail_because_the_database_was_away(

@@ -3,6 +3,7 @@
 A fork server has imported all they need: a worker is ready in a fraction of a second, so that most kills hit work.
 """
 
+import faulthandler
 import multiprocessing
 import os
 import random
@@ -17,6 +18,7 @@ from grove_site.embedded import processes, programs
 
 NEEDED = ["grove_site.celery", "celery.bin.celery", "celery.apps.worker", "tests.flows.crash.warm"]
 START_SECONDS = 0.6  # of a worker on a machine that has nothing else to do
+LAST_WORDS = 6_000  # characters of a worker's log
 DIE_WHILE_STARTING = 0.15  # of all; the others in the middle of work
 
 
@@ -57,6 +59,16 @@ class Crew:
         for number in ended:
             self._start(number)
         return len(ended)
+
+    def describe(self) -> str:
+        """What each worker said last, and where its threads are."""
+        for worker in self._workers.values():
+            os.kill(worker.pid or 0, signal.SIGUSR2)
+        time.sleep(0.5)
+        return "\n".join(
+            f"--- worker {number} ---\n{self._logs[number].read_text(errors='replace')[-LAST_WORDS:]}"
+            for number in self._workers
+        )
 
     def __enter__(self) -> Self:
         """With all of them ready; how long that takes says how busy this machine is."""
@@ -101,6 +113,7 @@ def work(number: int, log: str) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
+    faulthandler.register(signal.SIGUSR2)
     from celery.__main__ import main
 
     sys.argv = ["celery", *programs.worker(number=number, slots=4).arguments[3:]]

@@ -71,14 +71,9 @@ def rage(
             row.rest_seconds = _come_to_rest(crew, row)
         people.forget_connections()
         _check(tenant, staff, world, crew, expected, row)  # some runs are parked now
-        people.decide_all()
-        row.resumed = people.resume_all(INTERRUPTED)
-        _come_to_rest(crew, row)
-        people.decide_all()
-        _come_to_rest(crew, row)
+        _bring_to_the_end(crew, row)
         _check(tenant, staff, world, crew, expected, row)
-        if not_ended := Run.objects.exclude(status__in=people.TERMINAL).count():
-            row.faults.append(f"{not_ended} runs have not come to their end.")
+        row.faults += [f"has not come to its end: {node}" for node in _left()]
         _count(row)
     return row
 
@@ -160,8 +155,18 @@ def _come_to_rest(crew: Crew, row: Row) -> float:
         if people.insist(people.is_at_rest) and people.insist(lambda: _is_settled(crew)):
             return seconds
         time.sleep(0.02)
-    row.faults.append(f"Not all was at rest after {REST_SECONDS} s.")
+    row.faults.append(f"Not all was at rest after {REST_SECONDS} s: {_left()}\n{crew.describe()}")
     return seconds
+
+
+def _bring_to_the_end(crew: Crew, row: Row) -> None:
+    """Let people answer and let go on, until nothing asks for them: one answer may lead to the next question."""
+    while not row.faults:
+        resumed = people.resume_all(INTERRUPTED)
+        if not people.decide_all() and not resumed:
+            return
+        row.resumed += resumed
+        _come_to_rest(crew, row)
 
 
 def _is_settled(crew: Crew) -> bool:

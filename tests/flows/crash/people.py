@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
-from django.db import Error, connections
+from django.db import InterfaceError, OperationalError, connections
 
 from runs import resume, start, waits
 from runs.errors import AnswerRefused, RunNotResumable
@@ -72,8 +72,9 @@ class People:
         connections.close_all()
 
 
-def decide_all() -> None:
-    """Answer every open question; what is answered depends on the node only."""
+def decide_all() -> int:
+    """Answer every open question; what is answered depends on the node only. Returns how many."""
+    decided = 0
     for wait in Wait.objects.filter(answered_at=None, withdrawn_at=None):
         refused = int(wait.node_id[-1]) % 2
         verdict = waits.REFUSED if refused else waits.APPROVED
@@ -81,6 +82,8 @@ def decide_all() -> None:
             waits.decide(wait=wait, verdict=verdict, reason="Seen.", by=ROB, role="reviewer")
         except AnswerRefused:  # the run has ended meanwhile
             continue
+        decided += 1
+    return decided
 
 
 def resume_all(code: str) -> int:
@@ -96,7 +99,19 @@ def resume_all(code: str) -> int:
 
 
 def is_at_rest() -> bool:
-    """Nothing in the current tenant goes on by itself: whatever waits, waits for people in the end."""
+    """Nothing in the current tenant goes on by itself: whatever waits, waits for people in the end.
+
+    What is read in several statements counts only if nothing moved between the first and the last.
+    """
+    before = _progress()
+    return _seems_at_rest() and _progress() == before
+
+
+def _progress() -> set[Any]:
+    return set(Run.objects.values_list("id", "status", "event_seq"))
+
+
+def _seems_at_rest() -> bool:
     if Run.objects.filter(status__in=(RunStatus.QUEUED, RunStatus.RUNNING)).exists():
         return False
     rows = NodeExecution.objects.filter(run__status=RunStatus.WAITING, finished_at=None)
@@ -113,7 +128,7 @@ def insist(ask: Callable[[], Answer]) -> Answer:
     while True:
         try:
             return ask()
-        except (Error, psycopg.Error):
+        except (OperationalError, InterfaceError, psycopg.OperationalError):
             forget_connections()
             time.sleep(0.05)
 
