@@ -92,3 +92,17 @@ class DetectionFailed(GroveError):
 
     code = "detection_failed"
     status = 422
+
+
+class AlertInvalid(GroveError):
+    """An alert is acknowledged with a reason."""
+
+    code = "alert_invalid"
+    status = 422
+
+
+class AlertNotFound(GroveError):
+    """There is no such alert."""
+
+    code = "alert_not_found"
+    status = 404

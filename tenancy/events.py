@@ -51,6 +51,8 @@ class EventType(StrEnum):
     MODEL_GROUP_CREATED = "model_group.created"
     MODEL_GROUP_CHANGED = "model_group.changed"
     PRICE_SET = "price.set"
+    BUDGET_CREATED = "budget.created"
+    BUDGET_CHANGED = "budget.changed"
     DESTINATION_CREATED = "destination.created"
     DESTINATION_CHANGED = "destination.changed"
     STORAGE_PROFILE_CREATED = "storage_profile.created"
@@ -73,3 +75,7 @@ class EventType(StrEnum):
     DISPOSAL_PLANNED = "disposal.planned"
     DISPOSAL_STARTED = "disposal.started"
     DISPOSAL_COMPLETED = "disposal.completed"
+
+    # alerts
+    ALERT_RAISED = "alert.raised"
+    ALERT_ACKNOWLEDGED = "alert.acknowledged"

@@ -30,6 +30,7 @@ class Permission(StrEnum):
     PROVIDER_EDIT = "provider.edit"
     SECRET_VIEW = "secret.view"  # noqa: S105 - a permission's name, not a secret
     SECRET_EDIT = "secret.edit"  # noqa: S105
+    ALERT_ACKNOWLEDGE = "alert.acknowledge"
     DISPOSAL_VIEW = "disposal.view"
     DISPOSAL_EXECUTE = "disposal.execute"
     LEDGER_VIEW = "ledger.view"
@@ -94,6 +95,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
         Permission.RUN_RESUME,
         Permission.RUN_CANCEL,
         Permission.RUN_DECIDE,
+        Permission.ALERT_ACKNOWLEDGE,
         Permission.PAYLOAD_VIEW,
     },
     # Answers for the rules: policies, publication, the record.
@@ -104,6 +106,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
         Permission.WORKFLOW_RETIRE,
         Permission.PAYLOAD_VIEW,
         Permission.RUN_DECIDE,
+        Permission.ALERT_ACKNOWLEDGE,
         Permission.POLICY_EDIT,
         Permission.DISPOSAL_VIEW,
         Permission.LEDGER_VIEW,
@@ -115,6 +118,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     | {
         Permission.PAYLOAD_VIEW,
         Permission.RUN_DECIDE,
+        Permission.ALERT_ACKNOWLEDGE,
         Permission.DISPOSAL_VIEW,
         Permission.DISPOSAL_EXECUTE,
         Permission.LEDGER_VIEW,
@@ -133,6 +137,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     | _OWN_TOKENS
     | {
         Permission.RUN_DECIDE,
+        Permission.ALERT_ACKNOWLEDGE,
         Permission.PROVIDER_EDIT,
         Permission.SECRET_VIEW,
         Permission.SECRET_EDIT,

@@ -1,5 +1,6 @@
 """The rules and the log of what was erased, as rows."""
 
+from compliance.models.alert import Alert, AlertKind
 from compliance.models.disposal import (
     Disposal,
     DisposalConfirmation,
@@ -10,6 +11,8 @@ from compliance.models.disposal import (
 from compliance.models.policy import PolicyActivation, PolicySnapshot
 
 __all__ = [
+    "Alert",
+    "AlertKind",
     "Disposal",
     "DisposalConfirmation",
     "DisposalPlan",

@@ -1,0 +1,90 @@
+"""Alerts: raised once while they wait, acknowledged by a person with a reason. Both leave a ledger entry."""
+
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+
+from compliance.errors import AlertInvalid, AlertNotFound
+from compliance.models import Alert, AlertKind
+from compliance.models.alert import Severity
+from tenancy import ledger
+from tenancy.actors import SYSTEM, Actor
+from tenancy.events import EventType
+
+LONGEST_REASON = 500
+LONGEST_SENTENCE = 500
+
+
+def raise_alert(
+    *,
+    kind: AlertKind,
+    subject_kind: str,
+    subject_id: UUID | str,
+    name: str,
+    sentence: str,
+    key: str,
+    severity: str = Severity.WARNING,
+) -> Alert | None:
+    """Tell people of something. None where an alert with this key waits already: two at once make one.
+
+    `key` says what it is that happened, such as "model_drift:<deployment>:<model>". Sentence and name are for pages
+    and the API: no personal data. Too long a sentence is cut.
+    """
+    if Alert.objects.waiting().filter(key=key).exists():
+        return None
+    try:
+        with transaction.atomic():
+            alert: Alert = Alert.objects.create(
+                kind=AlertKind(kind),
+                severity=Severity(severity),
+                subject_kind=subject_kind,
+                subject_id=str(subject_id),
+                name=name[:200],
+                sentence=sentence[:LONGEST_SENTENCE],
+                key=key,
+            )
+            ledger.append(
+                EventType.ALERT_RAISED,
+                subject=alert,
+                by=SYSTEM,
+                kind=alert.kind,
+                severity=alert.severity,
+                about={"kind": subject_kind, "id": str(subject_id)},
+                key=key,
+            )
+    except IntegrityError:  # the other one was first
+        if Alert.objects.waiting().filter(key=key).exists():
+            return None
+        raise
+    return alert
+
+
+@transaction.atomic
+def acknowledge(*, alert: Alert, reason: str, by: Actor) -> None:
+    """Note that somebody has seen to it. The first one counts: once more changes nothing. Raises AlertInvalid."""
+    reason = reason.strip()
+    if not 0 < len(reason) <= LONGEST_REASON:
+        raise AlertInvalid("Say in up to 500 characters what was done about it.")
+    won = (
+        Alert.objects.waiting()
+        .filter(pk=alert.pk)
+        .update(
+            acknowledged_at=now(),
+            reason=reason,
+            actor_kind=by.kind,
+            actor_id=by.id,
+            actor_name=by.name[:200],
+        )
+    )
+    alert.refresh_from_db()
+    if won:
+        ledger.append(EventType.ALERT_ACKNOWLEDGED, subject=alert, by=by, key=alert.key)
+
+
+def get_alert(alert_id: UUID) -> Alert:
+    """Raises AlertNotFound."""
+    alert: Alert | None = Alert.objects.filter(pk=alert_id).first()
+    if alert is None:
+        raise AlertNotFound
+    return alert
