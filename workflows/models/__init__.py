@@ -6,7 +6,7 @@ from workflows.models.destination import Destination, Scheme
 from workflows.models.documentation import Documentation
 from workflows.models.model_group import ModelGroup, ModelGroupMember
 from workflows.models.provider import Auth, Deployment, Egress, Price, Provider, ProviderKind
-from workflows.models.register import RegisterEntry, RegisterKind
+from workflows.models.register import RegisterEntry, RegisterEpoch, RegisterKind
 from workflows.models.storage import StorageKind, StorageProfile, StoredObject
 from workflows.models.version import VersionState, VersionStatus, WorkflowVersion
 from workflows.models.workflow import Workflow
@@ -25,6 +25,7 @@ __all__ = [
     "Provider",
     "ProviderKind",
     "RegisterEntry",
+    "RegisterEpoch",
     "RegisterKind",
     "RevisionContent",
     "Scheme",

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import models
 
+from tenancy.models import TenantOwned
 from workflows.models.authored import Authored
 
 
@@ -37,3 +38,20 @@ class RegisterEntry(Authored):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
+
+
+class RegisterEpoch(TenantOwned):
+    """Counts the changes of all that says where a model call may go: triggers keep it (see migration 0003).
+
+    Whoever keeps the register in memory knows by this number whether it still holds.
+    """
+
+    number = models.BigIntegerField(default=0)
+
+    class Meta(TenantOwned.Meta):
+        constraints = (
+            models.UniqueConstraint(fields=("tenant",), name="register_epoch_is_single"),
+        )
+
+    def __str__(self) -> str:
+        return str(self.number)

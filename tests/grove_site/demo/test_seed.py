@@ -7,7 +7,7 @@ from grove_site.demo import seed
 from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, Membership, User
 from workflows.models import ModelGroup, Provider, Workflow
-from workflows.providers import gateway
+from workflows.providers import routes
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
@@ -30,7 +30,7 @@ def test_demo_has_people_models_and_published_workflows() -> None:
         ]
         assert all(workflow.published for workflow in published)
         assert published[0].published.author_name == "Ann"
-        (target,) = gateway.targets_of("default")
+        (target,) = routes.current().of_group("default")
         assert target.base_url == "http://127.0.0.1:9001/v1"
         assert target.egress == "internal"
     assert User.objects.get(email="bob@demo.example").check_password(seed.PASSWORD)

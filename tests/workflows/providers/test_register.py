@@ -14,7 +14,7 @@ from tests.workflows.providers.targets import PERMIT, make_request
 from workflows import model_groups
 from workflows.errors import ModelGroupInvalid, ModelGroupUnknown, NameTaken, ProviderInvalid
 from workflows.models import Deployment, Price, Provider, RegisterEntry, RegisterKind
-from workflows.providers import gateway, prices, register
+from workflows.providers import gateway, prices, register, routes
 from workflows.providers.errors import PriceUnknown, ProviderKindUnknown
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -106,7 +106,7 @@ def test_prices_and_register_entries_are_never_updated(in_acme: Tenant, model: A
 
 def test_price_counts_from_its_date_on(in_acme: Tenant) -> None:
     deployment = make_deployment("one", make_provider())
-    target = gateway.to_target(deployment)
+    target = routes.to_target(deployment)
     today = now()
     for days, micros in ((-10, 2_000_000), (-1, 3_000_000), (5, 9_000_000)):
         register.set_price(
@@ -131,7 +131,7 @@ def test_cost_is_rounded_up_and_estimate_is_not_lower(in_acme: Tenant) -> None:
     register.set_price(
         deployment=deployment, input_micros_per_million=1, output_micros_per_million=1, by=SYSTEM
     )
-    target = gateway.to_target(deployment)
+    target = routes.to_target(deployment)
 
     cost = prices.cost(target, tokens_in=1, tokens_out=0, at=now())
     estimate = prices.estimate(prices.get_price(target, now()), make_request())
@@ -149,7 +149,7 @@ def test_group_keeps_its_order_and_repointing_is_recorded(in_acme: Tenant) -> No
     model_groups.repoint(group=group, deployments=[two, one], by=SYSTEM)
     model_groups.repoint(group=group, deployments=[two, one], by=SYSTEM)
 
-    assert [target.name for target in gateway.targets_of("default")] == ["two", "one"]
+    assert [target.name for target in routes.current().of_group("default")] == ["two", "one"]
     assert [each["deployment"] for each in model_groups.describe(["default"])["default"]] == [
         "two",
         "one",
@@ -197,7 +197,7 @@ def test_where_none_may_see_it_the_policy_gets_to_say_no(in_acme: Tenant) -> Non
 
 
 def test_gateway_takes_nothing_without_a_permit(in_acme: Tenant) -> None:
-    target = gateway.to_target(make_deployment("one", make_provider()))
+    target = routes.to_target(make_deployment("one", make_provider()))
 
     with pytest.raises(TypeError, match="permit"):
         gateway.complete(target, make_request(), permit=None)  # type: ignore[arg-type]
@@ -206,7 +206,7 @@ def test_gateway_takes_nothing_without_a_permit(in_acme: Tenant) -> None:
 def test_kind_without_adapter_is_refused(in_acme: Tenant) -> None:
     provider = make_provider()
     provider.kind = "telepathy"
-    target = gateway.to_target(Deployment(provider=provider, name="one", model="m"))
+    target = routes.to_target(Deployment(provider=provider, name="one", model="m"))
 
     with pytest.raises(ProviderKindUnknown, match="telepathy"):
         gateway.complete(target, make_request(), permit=PERMIT)
