@@ -1,6 +1,7 @@
 """Providers, their deployments and prices: which models there are, who runs them, and under which papers."""
 
 from datetime import date
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -12,12 +13,42 @@ from workflows.models.authored import Authored
 
 
 class ProviderKind(models.TextChoices):
+    """How a provider is spoken to: one adapter each (workflows/providers/adapters.py)."""
+
     OPENAI = "openai", "OpenAI-compatible"
+    AZURE = "azure_openai", "Azure OpenAI"
+    ANTHROPIC = "anthropic", "Anthropic"
+    GEMINI = "gemini", "Gemini"
+    VERTEX = "vertex", "Vertex AI"
+    BEDROCK = "bedrock", "AWS Bedrock"
 
 
 class Auth(models.TextChoices):
+    """How a provider knows us: one strategy each (workflows/providers/auth/)."""
+
     NONE = "none", "None"
     API_KEY = "api_key", "API key"
+    BEARER = "bearer", "Bearer token"
+    OAUTH2 = "oauth2", "OAuth 2 client credentials"
+    AZURE_CLIENT = "azure_client", "Azure client credentials"
+    AZURE_IDENTITY = "azure_identity", "Azure managed identity"
+    GOOGLE_ACCOUNT = "google_account", "Google service account"
+    GOOGLE_METADATA = "google_metadata", "Google metadata server"
+    AWS = "aws_sigv4", "AWS Signature 4"
+    MTLS = "mtls", "Client certificate"
+    CALLER = "caller_key", "The caller's own key"
+
+
+# What cannot be done without a secret of the tenant's own.
+WITH_SECRET = (
+    Auth.API_KEY,
+    Auth.BEARER,
+    Auth.OAUTH2,
+    Auth.AZURE_CLIENT,
+    Auth.GOOGLE_ACCOUNT,
+    Auth.AWS,
+    Auth.MTLS,
+)
 
 
 class Egress(models.TextChoices):
@@ -38,6 +69,10 @@ class Provider(TenantOwned):
     base_url = models.URLField(max_length=500)
     auth = models.CharField(max_length=16, choices=Auth.choices, default=Auth.NONE)
     secret_name = models.CharField(max_length=100, blank=True)
+    more_secrets: "models.JSONField[Any, dict[str, str]]" = models.JSONField(
+        default=dict, blank=True
+    )
+    settings: "models.JSONField[Any, dict[str, Any]]" = models.JSONField(default=dict, blank=True)
     egress = models.CharField(max_length=16, choices=Egress.choices, default=Egress.EXTERNAL)
     region = models.CharField(max_length=32, blank=True)
     baa = models.BooleanField("business associate agreement", default=False)
@@ -53,8 +88,11 @@ class Provider(TenantOwned):
         constraints = (
             models.UniqueConstraint(fields=("tenant", "name"), name="provider_name_is_unique"),
             models.CheckConstraint(
-                condition=~models.Q(auth=Auth.API_KEY) | ~models.Q(secret_name=""),
-                name="provider_api_key_names_its_secret",
+                condition=~models.Q(auth__in=WITH_SECRET) | ~models.Q(secret_name=""),
+                name="provider_names_its_secret",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(auth__in=Auth.values), name="provider_auth_is_known"
             ),
             models.CheckConstraint(
                 condition=models.Q(kind__in=ProviderKind.values), name="provider_kind_is_known"
@@ -63,6 +101,12 @@ class Provider(TenantOwned):
 
     def __str__(self) -> str:
         return self.title or self.name
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        """All the secrets that a call to it takes."""
+        named = (self.secret_name, *self.more_secrets.values())
+        return tuple(dict.fromkeys(name for name in named if name))
 
     def papers_are_valid(self, today: date) -> bool:
         return self.papers_expire_on is None or self.papers_expire_on >= today

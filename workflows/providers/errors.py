@@ -28,28 +28,38 @@ RETRYABLE = frozenset(
 
 
 class ProviderError(GroveError):
-    """The provider did not answer as it should."""
+    """The provider did not answer as it should. `began`: a part of the answer had already come."""
 
     code = "provider_failed"
     status = 502
 
     def __init__(
-        self, kind: FailureKind, sentence: str, *, retry_after_seconds: float | None = None
+        self,
+        kind: FailureKind,
+        sentence: str,
+        *,
+        retry_after_seconds: float | None = None,
+        began: bool = False,
     ) -> None:
         self.kind = kind
         self.retry_after_seconds = retry_after_seconds
+        self.began = began
         super().__init__(sentence, kind=str(kind))
 
     @property
     def retryable(self) -> bool:
-        return self.kind in RETRYABLE
+        """May the next deployment be asked? Never after the first token."""
+        return self.kind in RETRYABLE and not self.began
 
 
-class ProviderKindUnknown(GroveError):
-    """Grove has no adapter for this kind of provider."""
+class ProviderKindUnknown(ProviderError):
+    """Grove has no adapter for this kind of provider, or no such way to sign in."""
 
     code = "provider_kind_unknown"
     status = 422
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(FailureKind.BAD_REQUEST, sentence)
 
 
 class DeploymentUnfit(GroveError):
@@ -57,6 +67,13 @@ class DeploymentUnfit(GroveError):
 
     code = "deployment_unfit"
     status = 409
+
+
+class ModelUnavailable(GroveError):
+    """All deployments that may take this call are left in peace for a while."""
+
+    code = "model_unavailable"
+    status = 503
 
 
 class PriceUnknown(GroveError):
