@@ -160,3 +160,17 @@ class ObjectGone(GroveError):
 
     code = "object_gone"
     status = 410
+
+
+class BudgetInvalid(GroveError):
+    """This budget cannot be used as described."""
+
+    code = "tenant_budget_invalid"
+    status = 422
+
+
+class BudgetNotFound(GroveError):
+    """There is no such budget."""
+
+    code = "budget_not_found"
+    status = 404

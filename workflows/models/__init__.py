@@ -1,6 +1,14 @@
 """What people author, as rows."""
 
 from workflows.models.authored import Authored
+from workflows.models.budget import (
+    Budget,
+    BudgetCounter,
+    BudgetPeriod,
+    BudgetScope,
+    BudgetSettlement,
+    BudgetUnit,
+)
 from workflows.models.definition import DefinitionRevision, RevisionContent
 from workflows.models.destination import Destination, Scheme
 from workflows.models.documentation import Documentation
@@ -14,6 +22,12 @@ from workflows.models.workflow import Workflow
 __all__ = [
     "Auth",
     "Authored",
+    "Budget",
+    "BudgetCounter",
+    "BudgetPeriod",
+    "BudgetScope",
+    "BudgetSettlement",
+    "BudgetUnit",
     "DefinitionRevision",
     "Deployment",
     "Destination",
