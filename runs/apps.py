@@ -20,13 +20,17 @@ class RunsConfig(AppConfig):
 
     def ready(self) -> None:
         from compliance import disposables
-        from runs import payloads
+        from runs import calls_of_models, payloads
         from runs import quotas as runs_of_quotas
         from runs.disposal import RunDisposable
         from tenancy import exports, quotas
         from workflows import stores
+        from workflows.providers import health
 
         disposables.register(RunDisposable())
+        health.register_reader(
+            of_deployments=calls_of_models.of_deployments, of_groups=calls_of_models.of_groups
+        )
         quotas.count_runs_with(runs_of_quotas.count_under_way)
         for model, columns in SEALED.items():
             exports.register_opener(f"runs.{model}", payloads.open_for_export)

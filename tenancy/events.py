@@ -35,7 +35,12 @@ class EventType(StrEnum):
     KEY_ROTATED = "key.rotated"
     SIGNING_KEY_CREATED = "signing_key.created"
     SECRET_SET = "secret.set"  # noqa: S105
+    SECRET_CHANGED = "secret.changed"  # noqa: S105 - its bindings or its last day
+    SECRET_CONFIRMED = "secret.confirmed"  # noqa: S105 - the newest version is used, those before it are emptied
+    SECRET_DISCARDED = "secret.discarded"  # noqa: S105 - the newest version was emptied, the one before it goes on
     SECRET_REVOKED = "secret.revoked"  # noqa: S105
+    SECRET_USE_REFUSED = "secret.use_refused"  # noqa: S105 - outside of what it is bound to
+    SECRET_BACKEND_CHOSEN = "secret_backend.chosen"  # noqa: S105
 
     # workflows
     WORKFLOW_CREATED = "workflow.created"
@@ -50,6 +55,9 @@ class EventType(StrEnum):
     DEPLOYMENT_CHANGED = "deployment.changed"
     MODEL_GROUP_CREATED = "model_group.created"
     MODEL_GROUP_CHANGED = "model_group.changed"
+    CLASS_PLACEMENT_SET = "class_placement.set"
+    MODEL_DRIFTED = "model.drifted"  # a pinned model answered as another version
+    EGRESS_EXPORTED = "egress.exported"
     PRICE_SET = "price.set"
     BUDGET_CREATED = "budget.created"
     BUDGET_CHANGED = "budget.changed"

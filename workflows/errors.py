@@ -141,6 +141,13 @@ class StorageProfileInvalid(GroveError):
     status = 422
 
 
+class PlacementInvalid(GroveError):
+    """These regions and providers cannot be named for a data class."""
+
+    code = "placement_invalid"
+    status = 422
+
+
 class StoreFull(GroveError):
     """The store is full: nothing more can be kept until somebody makes room."""
 

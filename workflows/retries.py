@@ -22,6 +22,7 @@ TRANSIENT = frozenset(
         "model_timeout",
         "model_rate_limited",
         "model_server",
+        "model_unavailable",
         "tool_connection",
         "tool_timeout",
         "tool_rate_limited",

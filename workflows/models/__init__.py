@@ -15,6 +15,7 @@ from workflows.models.documentation import Documentation
 from workflows.models.model_group import ModelGroup, ModelGroupMember
 from workflows.models.provider import Auth, Deployment, Egress, Price, Provider, ProviderKind
 from workflows.models.register import RegisterEntry, RegisterEpoch, RegisterKind
+from workflows.models.standing import ClassPlacement, DeploymentStanding
 from workflows.models.storage import StorageKind, StorageProfile, StoredObject
 from workflows.models.version import VersionState, VersionStatus, WorkflowVersion
 from workflows.models.workflow import Workflow
@@ -28,8 +29,10 @@ __all__ = [
     "BudgetScope",
     "BudgetSettlement",
     "BudgetUnit",
+    "ClassPlacement",
     "DefinitionRevision",
     "Deployment",
+    "DeploymentStanding",
     "Destination",
     "Documentation",
     "Egress",

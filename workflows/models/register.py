@@ -17,6 +17,7 @@ class RegisterKind(models.TextChoices):
     MODEL_GROUP = "model_group"
     DESTINATION = "destination"
     STORAGE_PROFILE = "storage_profile"
+    CLASS_PLACEMENT = "class_placement"
 
 
 class RegisterEntry(Authored):

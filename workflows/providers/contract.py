@@ -1,7 +1,7 @@
 """What goes to a provider and what comes back, as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,44 @@ from compliance.labels import Labels
 from compliance.policy import actions
 from workflows.permits import Permit
 from workflows.providers.errors import FailureKind, ProviderError
+from workflows.providers.fitness import ANYWHERE, Fault, Placements, find_faults
+from workflows.providers.standing import CLOSED, Standing
 
-__all__ = ["FailureKind", "ModelRequest", "ModelResponse", "Permit", "ProviderError", "Target"]
+__all__ = [
+    "AskedTool",
+    "FailureKind",
+    "ModelRequest",
+    "ModelResponse",
+    "OfferedTool",
+    "Permit",
+    "ProviderError",
+    "Target",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedTool:
+    """A tool that a model may ask for. `schema` is the JSON Schema of its arguments, an object."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "description": self.description,
+            "schema": dict(self.schema),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedTool:
+    """A tool that a model asks for, with its arguments as they came: nothing checked them. `id` is the model's."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +59,12 @@ class ModelRequest:
     max_tokens: int
     temperature: float = 0.0
     timeout_seconds: float
+    tools: tuple[OfferedTool, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        """As it is recorded. Tools are named only where there are any."""
+        tools = {"tools": [tool.to_json() for tool in self.tools]} if self.tools else {}
+        return tools | {
             "messages": [dict(message) for message in self.messages],
             "schema": dict(self.schema) if self.schema is not None else None,
             "max_tokens": self.max_tokens,
@@ -36,7 +75,10 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelResponse:
-    """What a model answered. `model` is the one that really did; `cut_off` when it ran into max_tokens."""
+    """What a model answered. `model` is the one that really did; `cut_off` when it ran into max_tokens.
+
+    `first_token_seconds` counts from the call on; None where the answer came in one piece.
+    """
 
     text: str
     model: str
@@ -44,11 +86,17 @@ class ModelResponse:
     tokens_out: int
     cut_off: bool = False
     request_id: str = ""
+    tool_calls: tuple[AskedTool, ...] = ()
+    first_token_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A deployment and its provider as they stood when the gateway chose it."""
+    """A deployment and its provider as they stood when the gateway chose it.
+
+    `settings` are what its kind and authentication need besides (workflows/providers/connection.py), none of them
+    secret; `more_secrets` names the secrets beside `secret_name`, by what each is for.
+    """
 
     deployment_id: UUID
     name: str
@@ -56,6 +104,7 @@ class Target:
     clearance: int
     deployment_timeout_seconds: float
     provider: str
+    provider_id: UUID | None = None
     kind: str
     base_url: str
     auth: str
@@ -67,6 +116,12 @@ class Target:
     zero_retention: bool
     trains_on_data: bool
     papers_expire_on: date | None
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    more_secrets: Mapping[str, str] = field(default_factory=dict, hash=False)
+    standing: Standing = CLOSED
+    fault: Fault | None = (
+        None  # why it may not take the call that it was chosen for: then that is denied
+    )
 
     @property
     def destination(self) -> str:
@@ -89,16 +144,8 @@ class Target:
             papers_expire_on=self.papers_expire_on,
         )
 
-    def find_faults(self, labels: Labels, *, today: date) -> list[str]:
-        """Why it may not see values with these labels; empty when it may. A sentence each."""
-        faults = []
-        if labels.data_class > self.clearance:
-            faults.append(f"“{self.name}” may not see {labels.data_class.word} data.")
-        if labels.residency is not None and self.region not in labels.residency:
-            allowed = ", ".join(sorted(labels.residency)) or "nowhere"
-            faults.append(
-                f"“{self.name}” is in {self.region or 'an unknown region'}, not {allowed}."
-            )
-        if self.papers_expire_on is not None and self.papers_expire_on < today:
-            faults.append(f"The papers of “{self.provider}” expired on {self.papers_expire_on}.")
-        return faults
+    def find_faults(
+        self, labels: Labels, *, today: date, placements: Placements = ANYWHERE
+    ) -> list[Fault]:
+        """Why it may not see values with these labels; empty when it may. The rule is in fitness.py."""
+        return find_faults(self, labels, today=today, placements=placements)

@@ -11,16 +11,20 @@ from compliance.labels import Labels
 from tenancy import secret_store
 from tenancy.errors import SecretNotFound
 from workflows.models import Auth, ProviderKind
-from workflows.providers import openai
+from workflows.providers import breakers, openai, routing
 from workflows.providers.contract import ModelRequest, ModelResponse, Permit, Target
-from workflows.providers.errors import FailureKind, ProviderError, ProviderKindUnknown
-from workflows.providers.health import Cooldowns
+from workflows.providers.errors import (
+    FailureKind,
+    ModelUnavailable,
+    ProviderError,
+    ProviderKindUnknown,
+)
 from workflows.providers.routes import Routes, current
+from workflows.providers.routing import Plan
 
 Adapter = Callable[..., ModelResponse]
 
 ADAPTERS: Final[dict[str, Adapter]] = {ProviderKind.OPENAI: openai.complete}
-cooldowns: Final = Cooldowns()
 
 
 def route(
@@ -31,21 +35,39 @@ def route(
     frozen: Sequence[str] | None = None,
     routes: Routes | None = None,
 ) -> list[Target]:
-    """The group's deployments that may see these labels, in its order, those that just failed last.
+    """The deployments to try for values with these labels, the first first: see plan()."""
+    return list(plan(group, labels, exclude, frozen=frozen, routes=routes).targets)
+
+
+def plan(
+    group: str,
+    labels: Labels,
+    exclude: Collection[UUID] = (),
+    *,
+    frozen: Sequence[str] | None = None,
+    routes: Routes | None = None,
+) -> Plan:
+    """The group's deployments that may see these labels, in its order, and why the others are left out.
 
     `frozen` are the deployments that the group had when a run started: that run uses these, wherever the
     group leads now; what each of them may see is asked anew. Where none may, the first of them comes
-    alone: the policy then says no, on record and with its reason. `routes`: the register as the caller read it.
-    Raises ModelGroupUnknown.
+    alone with its fault: it is denied on record, and nothing goes anywhere else. `routes`: the register as the
+    caller read it. A first deployment whose breaker is half-open is in there for one caller at a time.
+    Raises ModelGroupUnknown; ModelUnavailable where all that may are left in peace.
     """
     routes = routes or current()
     found = routes.of_group(group) if frozen is None else routes.named(frozen)
-    targets = [target for target in found if target.deployment_id not in exclude]
-    today = now().date()
-    fit = [target for target in targets if not target.find_faults(labels, today=today)]
-    if not fit:
-        return targets[:1]
-    return sorted(fit, key=lambda target: cooldowns.is_cooling(target.deployment_id))
+    members = [target for target in found if target.deployment_id not in exclude]
+    at = now()
+    planned = routing.plan(members, labels, today=at.date(), at=at, placements=routes.placements)
+    while planned.on_trial and planned.targets[0].deployment_id in planned.on_trial:
+        first = planned.targets[0]
+        if breakers.take_trial(first.deployment_id):
+            break
+        planned = planned.without(first.deployment_id, routing.on_trial(first))
+    if members and not planned.targets:
+        raise ModelUnavailable(" ".join(each.sentence for each in planned.left_out))
+    return planned
 
 
 def complete(target: Target, request: ModelRequest, *, permit: Permit) -> ModelResponse:
@@ -60,9 +82,9 @@ def complete(target: Target, request: ModelRequest, *, permit: Permit) -> ModelR
     try:
         response = adapter(target, request, api_key=_api_key(target))
     except ProviderError as error:
-        cooldowns.failed(target.deployment_id, error)
+        breakers.note_failure(target, error)
         raise
-    cooldowns.answered(target.deployment_id)
+    breakers.note_answer(target, response)
     return response
 
 

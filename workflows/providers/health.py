@@ -1,39 +1,210 @@
-"""Which deployments to leave in peace for a while, as this process saw them. A hint for the order, no rule."""
+"""How well each deployment answered in the last 24 hours, from the calls themselves; and what probes found when idle.
 
-import threading
-import time
-from collections.abc import Callable
+Calls are rows of the floor above: it registers who reads them (`register_reader`).
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
-from workflows.providers.errors import FailureKind, ProviderError
+from django.utils.timezone import now
 
-PAUSE_SECONDS = 5.0
-LONGEST_PAUSE_SECONDS = 300.0
+from workflows.models import Deployment, DeploymentStanding
+from workflows.providers.errors import FailureKind
+from workflows.providers.routing import open_sentence
+from workflows.providers.standing import CLOSED, Breaker, Standing
+
+HOURS: Final = 24
+FAILING_SHARE = 0.5  # of an hour's calls: the hour is red, below it amber
 
 
-class Cooldowns:
-    """A deployment that failed waits; after a good answer it is as before. Failures in a row double the pause."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hour:
+    """The calls of one hour, which begins at `begins`."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._change = threading.Lock()
-        self._until: dict[UUID, float] = {}
-        self._failures: dict[UUID, int] = {}
+    begins: datetime
+    calls: int = 0
+    errors: int = 0
 
-    def is_cooling(self, deployment_id: UUID) -> bool:
-        return self._until.get(deployment_id, 0.0) > self._clock()
+    @property
+    def state(self) -> str:
+        """For the strip: none, good, some or bad."""
+        if not self.calls:
+            return "none"
+        if not self.errors:
+            return "good"
+        return "bad" if self.errors >= self.calls * FAILING_SHARE else "some"
 
-    def failed(self, deployment_id: UUID, error: ProviderError) -> None:
-        if not error.retryable:
-            return
-        with self._change:
-            count = self._failures[deployment_id] = self._failures.get(deployment_id, 0) + 1
-            pause = PAUSE_SECONDS * 2 ** min(count - 1, 6)
-            if error.kind is FailureKind.RATE_LIMITED and error.retry_after_seconds is not None:
-                pause = error.retry_after_seconds
-            self._until[deployment_id] = self._clock() + min(pause, LONGEST_PAUSE_SECONDS)
 
-    def answered(self, deployment_id: UUID) -> None:
-        with self._change:
-            self._until.pop(deployment_id, None)
-            self._failures.pop(deployment_id, None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """What was read of a deployment's calls since a moment. Money in micro-units by currency."""
+
+    by_hour: Mapping[datetime, tuple[int, int]] = field(default_factory=dict)  # calls, errors
+    p95_ms: int | None = None
+    spend: Mapping[str, int] = field(default_factory=dict)
+    last_answer_at: datetime | None = None
+    last_error_kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """What was read of a model group's calls since a moment."""
+
+    calls: int = 0
+    failovers: int = 0
+
+
+class Reader:
+    """What the floor of runs knows of calls."""
+
+    of_deployments: Callable[[Collection[UUID], datetime], Mapping[UUID, Calls]]
+    of_groups: Callable[[Collection[str], datetime], Mapping[str, Group]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """One deployment now. `state`: disabled, failing, resting, trial, healthy, idle; `sentence` says why."""
+
+    state: str
+    sentence: str
+    hours: tuple[Hour, ...]
+    calls: int
+    errors: int
+    p95_ms: int | None
+    spend: Mapping[str, int]
+    last_answer_at: datetime | None
+    breaker: str
+    open_until: datetime | None
+    model_answered: str
+    probed_at: datetime | None
+    probe_error: str
+    probe_seconds: float | None
+
+    @property
+    def error_share(self) -> float | None:
+        """Errors of all calls, 0 to 1; None without a call."""
+        return self.errors / self.calls if self.calls else None
+
+    @property
+    def in_words(self) -> str:
+        """The strip for those who do not see it."""
+        bad = sum(1 for hour in self.hours if hour.errors)
+        if not self.calls:
+            return "No calls in 24 hours"
+        return f"{self.calls:,} calls in 24 hours, {self.errors:,} failed, in {bad} of the hours"
+
+
+_reader: list[Reader] = []
+
+
+def register_reader(
+    *,
+    of_deployments: Callable[[Collection[UUID], datetime], Mapping[UUID, Calls]],
+    of_groups: Callable[[Collection[str], datetime], Mapping[str, Group]],
+) -> None:
+    """Say who reads the calls. The last one counts."""
+    reader = Reader()
+    reader.of_deployments, reader.of_groups = of_deployments, of_groups
+    _reader[:] = [reader]
+
+
+def of(deployments: Iterable[Deployment]) -> Mapping[UUID, Health]:
+    """The health of these deployments, with their providers selected: two queries, however many there are."""
+    named = list(deployments)
+    at = now()
+    ids = [each.pk for each in named]
+    calls = _reader[0].of_deployments(ids, _first_hour(at)) if _reader and ids else {}
+    rows = {row.deployment_id: row for row in DeploymentStanding.objects.filter(deployment__in=ids)}
+    return {
+        each.pk: _health(each, calls.get(each.pk, Calls()), rows.get(each.pk), at) for each in named
+    }
+
+
+def of_groups(names: Collection[str]) -> Mapping[str, Group]:
+    """Calls and failovers of these model groups in 24 hours. One query."""
+    found = _reader[0].of_groups(names, now() - timedelta(hours=HOURS)) if _reader and names else {}
+    return {name: found.get(name, Group()) for name in names}
+
+
+def standing_of(row: DeploymentStanding | None) -> Standing:
+    if row is None:
+        return CLOSED
+    return Standing(
+        failures=row.failures,
+        failure_kind=row.failure_kind,
+        must_wait=row.must_wait,
+        open_until=row.open_until,
+        model_asked=row.model_asked,
+        model_answered=row.model_answered,
+    )
+
+
+def _first_hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+
+
+def _health(
+    deployment: Deployment, calls: Calls, row: DeploymentStanding | None, at: datetime
+) -> Health:
+    first, standing = _first_hour(at), standing_of(row)
+    begins = [first + timedelta(hours=each) for each in range(HOURS)]
+    hours = tuple(
+        Hour(begins=hour, calls=counts[0], errors=counts[1])
+        for hour in begins
+        for counts in (calls.by_hour.get(hour, (0, 0)),)
+    )
+    state, sentence = _state(deployment, calls, row, standing, at)
+    return Health(
+        state=state,
+        sentence=sentence,
+        hours=hours,
+        calls=sum(hour.calls for hour in hours),
+        errors=sum(hour.errors for hour in hours),
+        p95_ms=calls.p95_ms,
+        spend=calls.spend,
+        last_answer_at=calls.last_answer_at,
+        breaker=str(standing.breaker(at)),
+        open_until=standing.open_until,
+        model_answered=standing.model_answered,
+        probed_at=row.probed_at if row else None,
+        probe_error=row.probe_error if row else "",
+        probe_seconds=row.probe_seconds if row else None,
+    )
+
+
+def _state(
+    deployment: Deployment,
+    calls: Calls,
+    row: DeploymentStanding | None,
+    standing: Standing,
+    at: datetime,
+) -> tuple[str, str]:
+    name = deployment.name
+    if not deployment.enabled or not deployment.provider.enabled:
+        return "disabled", f"“{name}” is disabled."
+    match standing.breaker(at):
+        case Breaker.OPEN:
+            return "failing", open_sentence(name, standing)
+        case Breaker.HALF_OPEN:
+            return "trial", f"“{name}” failed before; the next call tries it again."
+        case Breaker.RESTING:
+            return "resting", f"“{name}” failed just now and comes last for a moment."
+        case Breaker.CLOSED:
+            return _state_when_closed(name, calls, row)
+
+
+def _state_when_closed(name: str, calls: Calls, row: DeploymentStanding | None) -> tuple[str, str]:
+    """By the last that was heard of it: an answer, or a probe that came later."""
+    answered, probed = calls.last_answer_at, row.probed_at if row else None
+    if row and probed and (answered is None or answered < probed):
+        if row.probe_error:
+            return "failing", f"“{name}” failed the last probe: {row.probe_error}."
+        return "healthy", f"“{name}” answered the last probe."
+    if calls.last_error_kind == FailureKind.AUTH:
+        return "failing", f"“{name}” rejects its key."
+    if answered is None:
+        return "idle", f"“{name}” has not answered anybody in 24 hours."
+    return "healthy", f"“{name}” answers."

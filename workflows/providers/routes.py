@@ -15,9 +15,14 @@ from django.db import connection
 from django.utils.timezone import now
 
 from tenancy.context import current_tenant
+from workflows import budgets
+from workflows.budgets import BudgetRef
 from workflows.errors import ModelGroupUnknown
 from workflows.models import Deployment, ModelGroup, ModelGroupMember, Price, RegisterEpoch
+from workflows.providers import breakers, placements
 from workflows.providers.contract import Target
+from workflows.providers.fitness import ANYWHERE, Placements
+from workflows.providers.standing import CLOSED, Standing
 
 _kept: dict[UUID, "Routes"] = {}
 
@@ -30,6 +35,8 @@ class Routes:
     targets: Sequence[Target]
     groups: Mapping[str, Sequence[UUID]]
     prices: Mapping[UUID, Sequence[Price]]
+    placements: Placements = ANYWHERE
+    budgets: Sequence[BudgetRef] = ()
 
     def of_group(self, name: str) -> list[Target]:
         """The deployments of a model group, in its order. Raises ModelGroupUnknown."""
@@ -46,6 +53,18 @@ class Routes:
         """The price in force at that moment."""
         prices = self.prices.get(target.deployment_id, ())
         return next((price for price in prices if price.valid_from <= at), None)
+
+    def budgets_of(self, target: Target, group: str, workflow_id: UUID) -> tuple[BudgetRef, ...]:
+        """The budgets that count a call of this workflow to this deployment."""
+        if not self.budgets:
+            return ()
+        return budgets.applying(
+            workflow_id=workflow_id,
+            provider_id=target.provider_id,
+            secret_name=target.secret_name,
+            group=group,
+            among=self.budgets,
+        )
 
     @cached_property
     def _by_id(self) -> Mapping[UUID, Target]:
@@ -80,13 +99,16 @@ def read() -> Routes:
         name: [] for name in ModelGroup.objects.values_list("name", flat=True)
     }
     members = ModelGroupMember.objects.order_by("position")
+    standings = breakers.read()
     for name, deployment_id in members.values_list("group__name", "deployment_id"):
         groups.setdefault(name, []).append(deployment_id)
     routes = Routes(
         number=number,
-        targets=tuple(to_target(deployment) for deployment in deployments),
+        targets=tuple(to_target(each, standings.get(each.pk, CLOSED)) for each in deployments),
         groups=groups,
         prices=_prices(),
+        placements=placements.read(),
+        budgets=budgets.read_all(),
     )
     if (
         not connection.in_atomic_block
@@ -112,7 +134,7 @@ def _prices() -> Mapping[UUID, Sequence[Price]]:
     return by_deployment
 
 
-def to_target(deployment: Deployment) -> Target:
+def to_target(deployment: Deployment, standing: Standing = CLOSED) -> Target:
     provider = deployment.provider
     return Target(
         deployment_id=deployment.pk,
@@ -121,6 +143,7 @@ def to_target(deployment: Deployment) -> Target:
         clearance=deployment.clearance,
         deployment_timeout_seconds=float(deployment.timeout_seconds),
         provider=provider.name,
+        provider_id=provider.pk,
         kind=provider.kind,
         base_url=provider.base_url,
         auth=provider.auth,
@@ -132,4 +155,7 @@ def to_target(deployment: Deployment) -> Target:
         zero_retention=provider.zero_retention,
         trains_on_data=provider.trains_on_data,
         papers_expire_on=provider.papers_expire_on,
+        settings=provider.settings,
+        more_secrets=provider.more_secrets,
+        standing=standing,
     )

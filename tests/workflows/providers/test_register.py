@@ -21,7 +21,12 @@ pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
 
 def make_provider(name: str = "example", **facts: Any) -> Provider:
-    facts = {"base_url": "https://models.example/v1", "region": "eu", **facts}
+    facts = {
+        "base_url": "https://models.example/v1",
+        "region": "eu",
+        "trains_on_data": False,
+        **facts,
+    }
     return register.create_provider(name=name, by=SYSTEM, **facts)
 
 
@@ -191,7 +196,7 @@ def test_where_none_may_see_it_the_policy_gets_to_say_no(in_acme: Tenant) -> Non
 
     (target,) = gateway.route("default", labels)
 
-    assert target.find_faults(labels, today=date(2026, 11, 21)) == [
+    assert [str(fault) for fault in target.find_faults(labels, today=date(2026, 11, 21))] == [
         "“low” may not see restricted data."
     ]
 
