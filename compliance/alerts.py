@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from compliance.errors import AlertInvalid, AlertNotFound
@@ -14,6 +15,7 @@ from tenancy.events import EventType
 
 LONGEST_REASON = 500
 LONGEST_SENTENCE = 500
+COUNTED_UP_TO = 99
 
 
 def raise_alert(
@@ -80,6 +82,19 @@ def acknowledge(*, alert: Alert, reason: str, by: Actor) -> None:
     alert.refresh_from_db()
     if won:
         ledger.append(EventType.ALERT_ACKNOWLEDGED, subject=alert, by=by, key=alert.key)
+
+
+def matching(*, state: str = "", kind: str = "") -> "QuerySet[Alert]":
+    """Alerts of this state (waiting, acknowledged) and kind. What is not given is not asked."""
+    found: QuerySet[Alert] = Alert.objects.all()
+    if state:
+        found = found.filter(acknowledged_at__isnull=state == "waiting")
+    return found.filter(kind=kind) if kind else found
+
+
+def count_waiting() -> int:
+    """How many wait for somebody, counted so far and no further."""
+    return int(Alert.objects.waiting().order_by()[:COUNTED_UP_TO].count())
 
 
 def get_alert(alert_id: UUID) -> Alert:

@@ -39,6 +39,16 @@ class ConfirmForm(forms.Form):
         return typed
 
 
+class AcknowledgeForm(forms.Form):
+    """What was done about an alert."""
+
+    reason = forms.CharField(
+        max_length=500,
+        widget=forms.TextInput(attrs={**FIELD, "placeholder": "What was done about it"}),
+        error_messages={"required": "Say what was done about it."},
+    )
+
+
 class LogForm(forms.Form):
     """What the log is asked for."""
 

@@ -155,6 +155,11 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep runs": {"task": "runs.tasks.sweep_runs", "schedule": 1.0, "options": {"expires": 5}},
+    "tell of budgets": {
+        "task": "workflows.tasks.chore_tell_of_budgets",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
     "sequence ledgers": {
         "task": "tenancy.tasks.chore_sequence_ledgers",
         "schedule": 5.0,

@@ -12,6 +12,7 @@ urlpatterns = [
     path("accounts/", include("tenancy.sign_in_urls")),
     path("workflows/", include("workflows.urls")),
     path("runs/", include("runs.urls")),
+    path("alerts/", include("compliance.alert_urls")),
     path("assure/", include("compliance.urls")),
     path("settings/", include("tenancy.urls")),
     path("settings/", include("workflows.settings_urls")),

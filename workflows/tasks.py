@@ -3,10 +3,12 @@
 import logging
 
 from celery import shared_task
+from django.db import DatabaseError
 
 from tenancy.context import tenant_context
+from tenancy.errors import GroveError
 from tenancy.models import Tenant
-from workflows import stores
+from workflows import budget_use, stores
 
 logger = logging.getLogger(__name__)
 
@@ -21,4 +23,18 @@ def chore_sweep_stores() -> None:
             logger.info(
                 "Files without a row were removed",
                 extra={"action": "stores_swept", "count": removed, "tenant_slug": tenant.slug},
+            )
+
+
+@shared_task(name="workflows.tasks.chore_tell_of_budgets")
+def chore_tell_of_budgets() -> None:
+    """Raise alerts for budgets that have reached a threshold. One tenant's trouble does not stop the others."""
+    for tenant in Tenant.objects.order_by("pk"):
+        try:
+            with tenant_context(tenant):
+                budget_use.tell()
+        except (GroveError, DatabaseError):
+            logger.exception(
+                "Nobody could be told of budgets",
+                extra={"action": "budgets_not_told", "tenant_slug": tenant.slug},
             )

@@ -5,6 +5,7 @@ Small on purpose: what may be seen is the view's business.
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from compliance import alerts
 from compliance.labels import DataClass
 from runs.gantt import to_words
 from runs.views.waiting import approvals_for
@@ -61,6 +63,9 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "deleted": ("", "trash", "Deleted"),
     "revoked": ("", "stop", "Revoked"),
     "expired": ("", "clock", "Expired"),
+    "notice": ("info", "eye", "Notice"),
+    "warning": ("warn", "warn", "Warning"),
+    "critical": ("bad", "x", "Critical"),
 }
 
 
@@ -232,6 +237,7 @@ NAVIGATION = (
             ("overview", "home", "Overview", Permission.RUN_VIEW),
             ("runs:list", "play", "Runs", Permission.RUN_VIEW),
             ("runs:waiting", "hand", "Approvals", Permission.RUN_DECIDE),
+            ("alerts:list", "warn", "Alerts", Permission.DECISION_VIEW),
         ),
     ),
     ("Build", (("workflows:list", "flow", "Workflows", Permission.WORKFLOW_VIEW),)),
@@ -266,6 +272,15 @@ NAVIGATION = (
 )
 
 
+def _alerts_for(request: HttpRequest) -> int:
+    """How many alerts wait, for those who can do something about it."""
+    return alerts.count_waiting() if can(request, Permission.ALERT_ACKNOWLEDGE) else 0
+
+
+COUNTS: dict[str, Callable[[HttpRequest], int]] = {
+    "runs:waiting": approvals_for,
+    "alerts:list": _alerts_for,
+}
 PLATFORM_ONLY = {"tenancy:tenants"}
 
 
@@ -282,7 +297,7 @@ def navigation(context: template.Context) -> dict[str, Any]:
                 "href": reverse(view),
                 "icon": picture,
                 "words": words,
-                "count": approvals_for(request) if view == "runs:waiting" else 0,
+                "count": COUNTS[view](request) if view in COUNTS else 0,
             }
             for view, picture, words, permission in links
             if can(request, permission) and (view not in PLATFORM_ONLY or _is_platform(request))

@@ -18,8 +18,9 @@ from django.http.response import HttpResponseBase
 from django.test import Client
 from django.utils.timezone import now
 
-from compliance import disposal
+from compliance import alerts, disposal
 from compliance.labels import DataClass
+from compliance.models import Alert, AlertKind
 from runs.models import Decision, NodeExecution, Run, ToolCall, Wait
 from tenancy import secret_store, tokens
 from tenancy.actors import SYSTEM, Actor
@@ -48,6 +49,7 @@ OF_THE_PLATFORM = {  # tests/tenancy/test_tenant_pages.py finds them where they 
 KEPT = {"kind", "number", "old"}  # they narrow what another parameter names
 CREATES = {("put", "api-tenancy:secret")}  # names a thing of one's own, whatever others have
 BODIES: dict[str, dict[str, Any]] = {
+    "api-compliance:acknowledge-alert": {"reason": "Probe."},
     "api-tenancy:member": {"role": "author"},
     "api-workflows:model-group": {"deployments": ["no-such-thing"]},
     "api-workflows:prices": {"input_micros_per_million": 1, "output_micros_per_million": 1},
@@ -164,7 +166,26 @@ def _fill_runs(world: World) -> None:
         "api-workflows:prices.name": deployment.name,
     }
     _fill_places(world, run)
-    world.traces += [version.workflow.slug, str(run.pk), f"group-of-{world.tenant.slug}"]
+    world.ids["alert_id"] = _make_alert(world.tenant.slug).pk
+    world.traces += [
+        f"alert-of-{world.tenant.slug}",
+        version.workflow.slug,
+        str(run.pk),
+        f"group-of-{world.tenant.slug}",
+    ]
+
+
+def _make_alert(slug: str) -> Alert:
+    alert = alerts.raise_alert(
+        kind=AlertKind.DEPLOYMENT_ILL,
+        subject_kind="deployment",
+        subject_id="none",
+        name=f"alert-of-{slug}",
+        sentence=f"alert-of-{slug}",
+        key="probe",
+    )
+    assert alert is not None
+    return alert
 
 
 def _make_wait(run: Run) -> Wait:
