@@ -12,7 +12,7 @@ from compliance import disposal
 from compliance.disposables import PlanLine
 from compliance.errors import DisposalPlanNotFound, DisposalRefused
 from compliance.models import Disposal, DisposalPlan
-from tenancy import keys, tenants
+from tenancy import keys, secret_store, tenants
 from tenancy.actors import SYSTEM, Actor
 from tenancy.context import current_tenant, tenant_context
 from tenancy.models import (
@@ -20,7 +20,6 @@ from tenancy.models import (
     IdempotencyKey,
     Membership,
     Secret,
-    SecretVersion,
     Tenant,
     TenantStatus,
 )
@@ -78,7 +77,7 @@ class TenantDisposable:
         """The owners' keys go here, after the data keys: so does what a worker took meanwhile."""
         keys.destroy_below_tenant_key(by=SYSTEM)
         rows, _ = IdempotencyKey.objects.all().delete()
-        rows += SecretVersion.objects.filter(sealed__isnull=False).update(sealed=None)
+        rows += secret_store.empty_all(at=at)
         rows += Secret.objects.filter(revoked_at__isnull=True).update(revoked_at=at)
         rows += ApiToken.objects.filter(revoked_at__isnull=True).update(revoked_at=at)
         rows += Membership.objects.not_ended().update(ended_at=at)

@@ -54,6 +54,17 @@ class Env:
     def path(self, name: str, default: Path) -> Path:
         return Path(self.text(name, str(default))).expanduser().resolve()
 
+    def file(self, name: str) -> str:
+        """What is in the file that NAME points to; empty when it is not set."""
+        path = self.text(name)
+        if not path:
+            return ""
+        try:
+            return Path(path).expanduser().read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            self.problems.append(f"{name} names {path}, which cannot be read: {error}.")
+            return ""
+
     def database(self, name: str, default: str) -> dict[str, str]:
         """postgresql://user:password@host:port/name as Django's keys."""
         url = urlsplit(self.text(name, default))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from grove_site.env import Env, environment
+from grove_site.vault_settings import read_backend, read_vault
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(os.environ.get("GROVE_STATE_DIR") or BASE_DIR / "var").resolve()
@@ -21,6 +22,11 @@ else:
 
 ROOT_KEY = env.text("GROVE_ROOT_KEY")
 ROOT_KEYS_OLD = env.names("GROVE_ROOT_KEYS_OLD")
+
+SECRET_BACKEND = read_backend(env)
+VAULT = read_vault(env, wanted=SECRET_BACKEND == "vault")  # noqa: S105 - a word, not a secret
+VAULT_TIMEOUT_SECONDS = env.integer("GROVE_VAULT_TIMEOUT_SECONDS", 5, 1, 60)
+VAULT_CACHE_SECONDS = env.integer("GROVE_VAULT_CACHE_SECONDS", 30, 0, 3600)
 
 DEBUG = False
 ALLOWED_HOSTS = env.names("GROVE_HOSTS", ".localhost,127.0.0.1,[::1]")
@@ -170,6 +176,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600.0,
         "options": {"expires": 300},
     },
+    "empty secrets": {
+        "task": "tenancy.tasks.chore_empty_secrets",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "sweep stores": {
         "task": "workflows.tasks.chore_sweep_stores",
         "schedule": 3600.0,
@@ -307,6 +318,8 @@ CACHES = {
 }
 LOGGING_CONFIG = "grove_site.logs.configure"
 LOGGING = {"by": LOGGING_CONFIG}  # Django calls the above only where this is not empty
+# Tenants whose providers may sign in as the machine itself (Azure managed identity, Google's metadata server).
+MACHINE_IDENTITY_TENANTS = frozenset(env.names("GROVE_MACHINE_IDENTITY_TENANTS"))
 LOG_LEVEL = env.text("GROVE_LOG_LEVEL", "INFO")
 LOG_FORMAT = env.text("GROVE_LOG_FORMAT", "console")
 

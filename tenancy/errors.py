@@ -281,6 +281,62 @@ class SecretInvalid(GroveError):
     status = 422
 
 
+class SecretExpired(GroveError):
+    """This secret has passed its last day. Replace it, or give it a later last day."""
+
+    code = "secret_expired"
+    status = 409
+
+
+class SecretUseRefused(GroveError):
+    """This secret is bound to other uses. Change its bindings, or use another secret here."""
+
+    code = "secret_use_refused"
+    status = 403
+
+
+class SecretConflict(GroveError):
+    """Somebody else has just stored a version of this secret. Look at it, then try again."""
+
+    code = "secret_conflict"
+    status = 409
+
+
+class SecretInUse(GroveError):
+    """Something uses this secret. Look at what would stop, then confirm with the secret's name."""
+
+    code = "secret_in_use"
+    status = 409
+
+
+class NoVersionWaits(GroveError):
+    """There is no newer version that waits, and none before it that could go on."""
+
+    code = "no_version_waits"
+    status = 409
+
+
+class SecretBackendInvalid(GroveError):
+    """This place for secrets cannot be used as described."""
+
+    code = "secret_backend_invalid"
+    status = 422
+
+
+class VaultUnreachable(GroveError):
+    """Vault does not answer."""
+
+    code = "vault_unreachable"
+    status = 503
+
+
+class VaultRefused(GroveError):
+    """Vault does not let Grove in, or not there."""
+
+    code = "vault_refused"
+    status = 502
+
+
 class LimitInvalid(GroveError):
     """A page has 1 to 200 rows."""
 

@@ -39,6 +39,7 @@ WITHHELD = frozenset(
         "tenancy.ApiToken.secret_digest",
         "tenancy.DataKey.wrapped",
         "tenancy.OwnerKey.wrapped",
+        "tenancy.SecretBackend.credential_sealed",
         "tenancy.SecretVersion.sealed",
         "tenancy.SigningKey.private_sealed",
         "tenancy.TenantKey.wrapped",

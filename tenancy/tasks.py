@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.db import DatabaseError
 
-from tenancy import idempotency, sequencer
+from tenancy import idempotency, secret_store, sequencer
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError, KeyDestroyed
 from tenancy.models import Tenant
@@ -37,3 +37,11 @@ def chore_forget_answers() -> None:
     for tenant in Tenant.objects.order_by("pk"):
         with tenant_context(tenant):
             idempotency.forget_old()
+
+
+@shared_task(ignore_result=True)
+def chore_empty_secrets() -> None:
+    """Remove from Vault what was revoked or replaced while it did not answer."""
+    for tenant in Tenant.objects.order_by("pk"):
+        with tenant_context(tenant):
+            secret_store.empty_outside()

@@ -8,11 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tenancy import access, secret_store
+from tenancy import access, secret_facts, secret_store
 from tenancy.api.shapes import page_shape, to_time
 from tenancy.errors import SecretNotFound
 from tenancy.permissions import Permission
-from tenancy.secret_store import SecretFacts
+from tenancy.secret_facts import SecretFacts
 
 
 class SecretShape(serializers.Serializer[Any]):
@@ -35,7 +35,7 @@ class SecretList(APIView):
 
     @extend_schema(operation_id="secrets_list", responses=page_shape(SecretShape))
     def get(self, request: Request) -> Response:
-        shown = [_to_json(secret) for secret in secret_store.list_secrets()]
+        shown = [_to_json(secret) for secret in secret_facts.list_secrets()]
         return Response({"items": shown, "next_cursor": None})
 
 
@@ -69,7 +69,7 @@ class SecretResource(APIView):
 
 
 def _shown(name: str) -> dict[str, Any]:
-    secret = secret_store.find_secret(name)
+    secret = secret_facts.find_secret(name)
     if secret is None:
         raise SecretNotFound
     return _to_json(secret)

@@ -19,7 +19,13 @@ from tenancy.models.owned import (
     new_id,
 )
 from tenancy.models.quota import RUNS, MoneyPeriod, Quota, QuotaUse, WhenFull
-from tenancy.models.secrets import Secret, SecretVersion
+from tenancy.models.secrets import (
+    BackendKind,
+    Secret,
+    SecretBackend,
+    SecretVersion,
+    VaultAuth,
+)
 from tenancy.models.service_keys import ServiceKey, ServiceNonce
 from tenancy.models.tenant import PLATFORM_SLUG, Domain, Tenant, TenantStatus
 from tenancy.models.tokens import ApiToken
@@ -29,6 +35,7 @@ __all__ = [
     "PLATFORM_SLUG",
     "RUNS",
     "ApiToken",
+    "BackendKind",
     "CurrentTenant",
     "DataKey",
     "Domain",
@@ -43,6 +50,7 @@ __all__ = [
     "Quota",
     "QuotaUse",
     "Secret",
+    "SecretBackend",
     "SecretVersion",
     "ServiceKey",
     "ServiceNonce",
@@ -54,6 +62,7 @@ __all__ = [
     "TenantOwned",
     "TenantStatus",
     "User",
+    "VaultAuth",
     "WhenFull",
     "first_id",
     "new_id",

@@ -5,7 +5,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from tenancy import access, secret_store
+from tenancy import access, secret_facts, secret_store
 from tenancy.access import TenantRequest, permission_required
 from tenancy.forms import SecretForm
 from tenancy.permissions import Permission
@@ -15,7 +15,7 @@ from tenancy.permissions import Permission
 @permission_required(Permission.SECRET_VIEW)
 def list_secrets(request: TenantRequest) -> HttpResponse:
     form = SecretForm() if access.can(request, Permission.SECRET_EDIT) else None
-    shown = {"secrets": secret_store.list_secrets(), "form": form}
+    shown = {"secrets": secret_facts.list_secrets(), "form": form}
     return render(request, "tenancy/secrets.html", shown)
 
 
@@ -25,7 +25,7 @@ def list_secrets(request: TenantRequest) -> HttpResponse:
 def put_secret(request: TenantRequest) -> HttpResponse:
     form = SecretForm(request.POST)
     if not form.is_valid():
-        shown = {"secrets": secret_store.list_secrets(), "form": form}
+        shown = {"secrets": secret_facts.list_secrets(), "form": form}
         return render(request, "tenancy/secrets.html", shown, status=422)
     secret_store.put(
         name=form.cleaned_data["name"],

@@ -35,6 +35,7 @@ OPENERS = {"open", "exec", "eval", "compile", "__import__", "breakpoint", "input
 # Modules that reach beyond this process, and where each of them is needed.
 DOORS = {
     "httpx": {"workflows/providers/clients.py", "workflows/tools/connections.py"},
+    "hvac": {"tenancy/vault.py"},
     "pydantic_monty": {"workflows/sandbox.py"},
     "urllib.request": {"grove_site/embedded/children.py"},  # is a process of ours up?
     "subprocess": {

@@ -5,7 +5,7 @@ import logging
 import pytest
 from django.db import transaction
 
-from tenancy import ledger, secret_store
+from tenancy import ledger, secret_facts, secret_store
 from tenancy.actors import SYSTEM, Actor
 from tenancy.context import tenant_context
 from tenancy.errors import SealBroken, SecretInvalid, SecretNotFound
@@ -17,13 +17,13 @@ ALICE = Actor(kind="user", id="u-1", name="Alice")
 CANARY = "canary-value-7f3a"
 
 
-def test_what_was_put_is_revealed(in_acme):
+def test_what_was_put_is_revealed(in_acme, backend):
     secret_store.put(name="openai", value=CANARY, by=ALICE)
 
     assert secret_store.reveal("openai").expose() == CANARY
 
 
-def test_a_revealed_value_does_not_show_itself(in_acme):
+def test_a_revealed_value_does_not_show_itself(in_acme, backend):
     secret_store.put(name="openai", value=CANARY, by=ALICE)
     value = secret_store.reveal("openai")
 
@@ -32,7 +32,7 @@ def test_a_revealed_value_does_not_show_itself(in_acme):
     assert CANARY not in record.getMessage() + f"{value} {value!r}"
 
 
-def test_the_newest_version_counts_and_older_ones_stay(in_acme):
+def test_the_newest_version_counts_and_older_ones_stay(in_acme, backend):
     secret_store.put(name="openai", value="one", by=ALICE)
     secret_store.put(name="openai", value="two", by=ALICE)
 
@@ -40,15 +40,15 @@ def test_the_newest_version_counts_and_older_ones_stay(in_acme):
     assert [version.number for version in SecretVersion.objects.all()] == [2, 1]
 
 
-def test_what_may_be_seen_is_not_the_value(in_acme):
+def test_what_may_be_seen_is_not_the_value(in_acme, backend):
     secret_store.put(name="b", value=CANARY, by=ALICE)
     secret_store.put(name="a", value="other", by=ALICE)
 
-    facts = secret_store.list_secrets()
+    facts = secret_facts.list_secrets()
 
     assert [each.name for each in facts] == ["a", "b"]
     assert CANARY not in repr(facts)
-    assert facts[1] == secret_store.find_secret("b")
+    assert facts[1] == secret_facts.find_secret("b")
     assert facts[0].last_used_at is None
 
 
@@ -60,7 +60,7 @@ def test_nothing_stored_holds_the_value(in_acme):
     assert all(CANARY.encode() not in each for each in stored)
 
 
-def test_the_same_value_has_the_same_fingerprint_in_its_tenant_only(acme, beta):
+def test_the_same_value_has_the_same_fingerprint_in_its_tenant_only(acme, beta, backend):
     with tenant_context(acme):
         one = secret_store.put(name="a", value=CANARY, by=ALICE).fingerprint
         same = secret_store.put(name="b", value=CANARY, by=ALICE).fingerprint
@@ -71,7 +71,7 @@ def test_the_same_value_has_the_same_fingerprint_in_its_tenant_only(acme, beta):
     assert one != other
 
 
-def test_use_is_noted(in_acme):
+def test_use_is_noted(in_acme, backend):
     secret_store.put(name="openai", value=CANARY, by=ALICE)
 
     secret_store.reveal("openai")
@@ -87,7 +87,7 @@ def test_use_within_a_minute_writes_nothing(in_acme, django_assert_num_queries):
         secret_store.reveal("openai")
 
 
-def test_a_revoked_secret_is_gone_and_its_bytes_too(in_acme):
+def test_a_revoked_secret_is_gone_and_its_bytes_too(in_acme, backend):
     secret_store.put(name="openai", value=CANARY, by=ALICE)
 
     secret_store.revoke(name="openai", by=ALICE)
@@ -100,7 +100,7 @@ def test_a_revoked_secret_is_gone_and_its_bytes_too(in_acme):
     assert [entry.event for entry in LedgerEntry.objects.all()] == ["secret.revoked", "secret.set"]
 
 
-def test_a_revoked_secret_can_be_set_again(in_acme):
+def test_a_revoked_secret_can_be_set_again(in_acme, backend):
     secret_store.put(name="openai", value="one", by=ALICE)
     secret_store.revoke(name="openai", by=ALICE)
 
@@ -110,15 +110,16 @@ def test_a_revoked_secret_can_be_set_again(in_acme):
     assert secret_store.reveal("openai").expose() == "two"
 
 
-def test_one_change_one_entry_without_the_value(in_acme):
+def test_one_change_one_entry_without_the_value(in_acme, backend):
     version = secret_store.put(name="openai", value=CANARY, by=ALICE)
 
     entry = LedgerEntry.objects.get()
-    assert entry.facts == {"name": "openai", "version": 1, "fingerprint": version.fingerprint}
+    told = {"name": "openai", "version": 1, "fingerprint": version.fingerprint}
+    assert entry.facts == told | ({"backend": "vault"} if backend == "vault" else {})
     assert ledger.canonical_bytes(entry) == bytes(entry.canonical)
 
 
-def test_another_tenant_has_other_secrets(acme, beta):
+def test_another_tenant_has_other_secrets(acme, beta, backend):
     with tenant_context(acme):
         secret_store.put(name="openai", value=CANARY, by=ALICE)
 
