@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.timezone import now
 
 from compliance.labels import DataClass
 from tenancy import keys, ledger, sealing
@@ -12,6 +13,7 @@ from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
 from workflows import documentation, model_groups, pinned, source, validation
+from workflows.checks import reach
 from workflows.checks.known import Known
 from workflows.definition import Definition, build, digest
 from workflows.errors import (
@@ -31,6 +33,7 @@ from workflows.models import (
 )
 from workflows.models.definition import content_place
 from workflows.problems import Problem, Severity, has_errors
+from workflows.providers.routes import current
 from workflows.source import Media, Source
 from workflows.tools import registry
 
@@ -119,12 +122,29 @@ def _definition_and_problems(found: Source) -> tuple[Definition | None, tuple[Pr
     )
     problems = tuple(validation.check_source(found, known))
     try:
-        return build(found), problems
+        definition = build(found)
+        if has_errors(problems):
+            return definition, problems
+        return definition, (*problems, *reach.problems(definition, _register()))
     except DefinitionInvalid as error:
         if has_errors(problems):
             return None, problems
         # Fail closed: what cannot be read has at least one error.
         return None, (*problems, Problem(code=error.code, sentence=error.sentence))
+
+
+def _register() -> reach.Register:
+    """The models and destinations that there are now."""
+    routes = current()
+    return reach.Register(
+        groups={name: routes.of_group(name) for name in routes.groups},
+        placements=routes.placements,
+        answer_classes={
+            destination.origin: DataClass(destination.answer_class)
+            for destination in Destination.objects.filter(enabled=True)
+        },
+        today=now().date(),
+    )
 
 
 def check(reading: Reading) -> None:

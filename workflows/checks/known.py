@@ -102,7 +102,7 @@ def _places(scope: Scope, node: str, known: Known) -> Iterator[Problem]:
         near = meant(written, known.stores)
         sentence = f"Node “{node}” names the store “{written}”, which is not declared.{near}"
         yield _undeclared(scope, node, (*path, "store"), "store_unknown", sentence)
-    origin = _origin(call.arguments.get("url"))
+    origin = origin_of(call.arguments.get("url"))
     if known.origins is not None and origin and origin not in known.origins:
         sentence = f"Node “{node}” asks {origin}, which is not among the destinations."
         yield _undeclared(scope, node, (*path, "url"), "destination_unknown", sentence)
@@ -113,7 +113,7 @@ def _undeclared(scope: Scope, node: str, path: Path, code: str, sentence: str) -
     return scope.problem(node, path, code, told, severity=Severity.WARNING)
 
 
-def _origin(url: object) -> str:
+def origin_of(url: object) -> str:
     """Scheme, host and port where they are written out; empty where a reference or nothing stands there."""
     if not isinstance(url, str):
         return ""
