@@ -71,8 +71,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="provider",
             constraint=models.CheckConstraint(
-                condition=models.Q(models.Q(auth__in=WITH_SECRET), _negated=True)
-                | models.Q(models.Q(secret_name=""), _negated=True),
+                condition=~models.Q(auth__in=WITH_SECRET) | ~models.Q(secret_name=""),
                 name="provider_names_its_secret",
             ),
         ),

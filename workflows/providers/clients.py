@@ -1,61 +1,114 @@
 """HTTP to providers: one pooled client per deployment and process, an answer of bounded size within bounded time."""
 
 import os
+import ssl
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
 
 import httpx
 
-from workflows.providers.contract import Target
+from workflows.providers import tls
 from workflows.providers.errors import FailureKind, ProviderError
 
 ANSWER_LIMIT_BYTES = 10_000_000
 CONNECT_SECONDS = 5.0
+CLIENTS = 512  # kept in a process; beyond it the oldest goes
+LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=16)
 
-_clients: dict[tuple[int, UUID, str], httpx.Client] = {}
+_clients: dict[tuple[int, Hashable, str, tls.Tls], httpx.Client] = {}
 _clients_change = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+class Deadline:
+    """The moment at which a call has taken all its time. In seconds of the monotonic clock."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.began_at = time.monotonic()
+
+    def left(self) -> float:
+        return max(0.0, self.began_at + self.seconds - time.monotonic())
+
+    def passed(self) -> float:
+        return time.monotonic() - self.began_at
 
 
-def post_json(
-    target: Target,
-    path: str,
-    body: Mapping[str, Any],
-    *,
-    headers: Mapping[str, str],
-    seconds: float,
-) -> Answer:
-    """Post and read the whole answer. Raises ProviderError for whatever kept the answer from coming."""
-    address = target.base_url.rstrip("/") + path
-    deadline = time.monotonic() + seconds
-    timeout = httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One request. `owner` shares its client with nobody; `who` stands in sentences, quoted or described."""
+
+    owner: Hashable
+    who: str
+    method: str
+    base: str  # the address that the client belongs to; `address` begins with it
+    address: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    tls: tls.Tls = tls.PUBLIC
+
+
+class Incoming:
+    """An answer that is on its way. `began` once a part of it came that may have been paid for."""
+
+    def __init__(self, response: httpx.Response, who: str, deadline: Deadline) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self.began = False
+        self._response, self._who, self._deadline = response, who, deadline
+
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return self._deadline.passed()
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it comes. Raises ProviderError when it is too large or too late."""
+        received = 0
+        timeouts = self._response.request.extensions.get("timeout", {})
+        timeouts["read"] = max(0.001, self._deadline.left())  # of what was left when it began
+        for chunk in self._response.iter_bytes():
+            received += len(chunk)
+            if received > ANSWER_LIMIT_BYTES:
+                raise ProviderError(
+                    FailureKind.MALFORMED,
+                    f"{self._who} answered with more than {ANSWER_LIMIT_BYTES:,} bytes.",
+                    began=True,
+                )
+            if not self._deadline.left():
+                raise _too_late(self._who, self._deadline.seconds, began=self.began)
+            yield chunk
+
+    def whole(self) -> bytes:
+        """All of the body. With its first byte a good answer has begun."""
+        received = bytearray()
+        for chunk in self.chunks():
+            self.began = self.began or self.status == httpx.codes.OK
+            received += chunk
+        return bytes(received)
+
+
+@contextmanager
+def exchange(outgoing: Outgoing, deadline: Deadline) -> Iterator[Incoming]:
+    """Send, and read the answer inside the block. Raises ProviderError for whatever kept it from coming."""
+    incoming: Incoming | None = None
+    seconds = deadline.left()
     try:
-        with _client_for(target).stream(
-            "POST", address, json=body, headers=dict(headers), timeout=timeout
+        client = _client_for(outgoing)
+        with client.stream(
+            outgoing.method,
+            outgoing.address,
+            content=outgoing.body,
+            headers=dict(outgoing.headers),
+            timeout=httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)),
         ) as response:
-            content = _read(response, target, deadline, seconds)
-            return Answer(response.status_code, response.headers, content)
-    except httpx.TimeoutException as error:
-        raise _too_late(target, seconds) from error
-    except httpx.DecodingError as error:
-        raise ProviderError(
-            FailureKind.MALFORMED, f"“{target.name}” sent an answer that cannot be unpacked."
-        ) from error
-    except (httpx.TransportError, httpx.InvalidURL) as error:
-        raise ProviderError(
-            FailureKind.CONNECTION,
-            f"“{target.name}” cannot be reached at {_host(target)}. Is it running?",
-        ) from error
+            incoming = Incoming(response, outgoing.who, deadline)
+            yield incoming
+    except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
+        began = incoming is not None and incoming.began
+        raise _translated(error, outgoing, deadline.seconds, began=began) from error
 
 
 def close_all() -> None:
@@ -66,38 +119,67 @@ def close_all() -> None:
         _clients.clear()
 
 
-def _read(response: httpx.Response, target: Target, deadline: float, seconds: float) -> bytes:
-    received = bytearray()
-    for chunk in response.iter_bytes():
-        received += chunk
-        if len(received) > ANSWER_LIMIT_BYTES:
-            raise ProviderError(
-                FailureKind.MALFORMED,
-                f"“{target.name}” answered with more than {ANSWER_LIMIT_BYTES:,} bytes.",
-            )
-        if time.monotonic() > deadline:
-            raise _too_late(target, seconds)
-    return bytes(received)
-
-
-def _client_for(target: Target) -> httpx.Client:
+def _client_for(outgoing: Outgoing) -> httpx.Client:
     # The process is part of the key: a client must not be shared across a fork.
-    key = (os.getpid(), target.deployment_id, target.base_url)
+    key = (os.getpid(), outgoing.owner, outgoing.base, outgoing.tls)
+    found = _clients.get(key)
+    if found is not None:
+        return found
+    encrypted = outgoing.base.startswith("https:")
+    trusted = tls.context_for(outgoing.tls) if encrypted else tls.context_for_plain_http()
     with _clients_change:
         if key not in _clients:
+            while len(_clients) >= CLIENTS:
+                _clients.pop(next(iter(_clients))).close()
             _clients[key] = httpx.Client(
-                limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
+                verify=trusted,
+                limits=LIMITS,
                 trust_env=False,  # no proxy and no credentials that nobody declared
                 follow_redirects=False,
             )
         return _clients[key]
 
 
-def _too_late(target: Target, seconds: float) -> ProviderError:
+def _translated(
+    error: Exception, outgoing: Outgoing, seconds: float, *, began: bool
+) -> ProviderError:
+    if isinstance(error, httpx.TimeoutException):
+        return _too_late(outgoing.who, seconds, began=began)
+    if isinstance(error, httpx.DecodingError):
+        sentence = f"{outgoing.who} sent an answer that cannot be unpacked."
+        return ProviderError(FailureKind.MALFORMED, sentence, began=began)
+    host = httpx.URL(outgoing.base).netloc.decode()
+    refused = _tls_error(error)
+    if isinstance(refused, ssl.SSLCertVerificationError):
+        return ProviderError(
+            FailureKind.CONNECTION,
+            f"{outgoing.who} shows a certificate at {host} that does not hold: "
+            f"{refused.verify_message.rstrip('.')}. Check the address and our own authorities.",
+        )
+    if refused is not None and "ALERT" in str(refused.reason):
+        return ProviderError(
+            FailureKind.AUTH,
+            f"{outgoing.who} does not accept our client certificate at {host} "
+            f"({refused.reason.lower().replace('_', ' ')}).",
+        )
+    if began:
+        sentence = f"{outgoing.who} broke off in the middle of its answer."
+        return ProviderError(FailureKind.CONNECTION, sentence, began=True)
     return ProviderError(
-        FailureKind.TIMEOUT, f"“{target.name}” did not answer within {seconds:g} seconds."
+        FailureKind.CONNECTION,
+        f"{outgoing.who} cannot be reached at {host}. Is it running, and is the address right?",
     )
 
 
-def _host(target: Target) -> str:
-    return httpx.URL(target.base_url).netloc.decode()
+def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
+    """What TLS said, below what httpx and httpcore made of it."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _too_late(who: str, seconds: float, *, began: bool) -> ProviderError:
+    told = " the whole of it" if began else ""
+    return ProviderError(
+        FailureKind.TIMEOUT, f"{who} did not answer{told} within {seconds:g} seconds.", began=began
+    )

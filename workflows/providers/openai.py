@@ -1,147 +1,133 @@
-"""OpenAI-compatible servers. Source: OpenAI API reference, "Create chat completion" (POST /chat/completions)."""
+"""OpenAI-compatible servers and Azure OpenAI. Sources: OpenAI API reference, "Chat Completions" and its streaming
+events; Azure OpenAI reference, "Chat completions".
+"""
 
-import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
-from workflows.providers import clients
-from workflows.providers.contract import ModelRequest, ModelResponse, Target
-from workflows.providers.errors import FailureKind, ProviderError
-
-MOST_TOKENS = 10**9  # of one answer; more is a mistake that nobody should pay for
-_WORD = re.compile(
-    r"[A-Za-z0-9_.-]{1,64}"
-)  # what may be quoted of an error: its code, never its text
-_KIND_OF_STATUS = {
-    401: FailureKind.AUTH,
-    403: FailureKind.AUTH,
-    408: FailureKind.TIMEOUT,
-    409: FailureKind.SERVER,
-    429: FailureKind.RATE_LIMITED,
-}
-_SENTENCES = {
-    FailureKind.AUTH: "refuses our key. Check the secret that its provider names.",
-    FailureKind.TIMEOUT: "gave up waiting for the request.",
-    FailureKind.RATE_LIMITED: "takes no more requests at the moment.",
-    FailureKind.SERVER: "has a problem of its own.",
-    FailureKind.BAD_REQUEST: "does not take the request.",
-}
+from workflows.providers import failures, sse
+from workflows.providers.contract import ModelRequest, Target
+from workflows.providers.gathering import Gathering
+from workflows.providers.letter import Letter, streams, temperature_of
 
 
-def complete(target: Target, request: ModelRequest, *, api_key: str | None) -> ModelResponse:
-    """One answer. Raises ProviderError with one of its kinds."""
-    headers = _headers(target, api_key)
-    seconds = min(float(request.timeout_seconds), target.deployment_timeout_seconds)
-    answer = clients.post_json(
-        target,
-        "/chat/completions",
-        to_body(target.model, request),
-        headers=headers,
-        seconds=seconds,
-    )
-    if answer.status != 200:
-        raise _failure(target, answer)
-    return _read(target, answer.body)
+def write(target: Target, request: ModelRequest) -> Letter:
+    body = {"model": target.model, **_body(target, request)}
+    return Letter(path="/chat/completions", body=body)
 
 
-def _headers(target: Target, api_key: str | None) -> dict[str, str]:
-    if not api_key:
-        return {}
-    if not (api_key.isascii() and api_key.isprintable()):
-        raise ProviderError(
-            FailureKind.AUTH,
-            f"The key for “{target.name}” holds characters that no HTTP header can carry. "
-            f"Put the secret “{target.secret_name}” again.",
-        )
-    return {"Authorization": f"Bearer {api_key}"}
+def write_azure(target: Target, request: ModelRequest) -> Letter:
+    """The model is the name of Azure's deployment, in the path."""
+    version = quote(str(target.settings.get("api_version", "")), safe="")
+    path = f"/openai/deployments/{quote(target.model, safe='')}/chat/completions"
+    return Letter(path=f"{path}?api-version={version}", body=_body(target, request))
 
 
-def to_body(model: str, request: ModelRequest) -> dict[str, Any]:
+def read(body: bytes, gathering: Gathering) -> None:
+    """An answer in one piece."""
+    answer = orjson.loads(body)
+    choice = answer["choices"][0]
+    message = choice["message"]
+    _note_usage(answer["usage"], gathering)
+    _note_names(answer, gathering)
+    gathering.refused = bool(message.get("refusal"))
+    if message.get("content") is not None:
+        gathering.add_text(message["content"])
+    for index, call in enumerate(message.get("tool_calls") or ()):
+        function = call["function"]
+        gathering.open_tool(index, id=call.get("id"), name=function["name"])
+        gathering.add_arguments(index, function["arguments"])
+    _note_end(choice.get("finish_reason") or "stop", gathering)
+
+
+def listen(chunks: Iterable[bytes], gathering: Gathering) -> None:
+    """An answer piece by piece. The last one before [DONE] has the usage and no choice."""
+    opened: set[int] = set()
+    for _name, data in sse.events(chunks):
+        if data == b"[DONE]":
+            return
+        piece = orjson.loads(data)
+        if "error" in piece:
+            raise gathering.failure(_code(piece))
+        _note_names(piece, gathering)
+        if piece.get("usage"):
+            _note_usage(piece["usage"], gathering)
+        for choice in piece.get("choices") or ():
+            _add_delta(choice.get("delta") or {}, gathering, opened)
+            if choice.get("finish_reason"):
+                _note_end(choice["finish_reason"], gathering)
+
+
+def code_of(_headers: Mapping[str, str], body: bytes) -> str:
+    try:
+        return _code(orjson.loads(body))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
+
+
+def _body(target: Target, request: ModelRequest) -> dict[str, Any]:
+    limit = str(target.settings.get("token_limit", "max_tokens"))
     body: dict[str, Any] = {
-        "model": model,
         "messages": [dict(message) for message in request.messages],
-        "max_tokens": request.max_tokens,
-        "temperature": request.temperature,
-        "stream": False,
+        limit: request.max_tokens,
+        **temperature_of(target, request),
+        "stream": streams(target),
     }
+    if streams(target):
+        body["stream_options"] = {"include_usage": True}
     if request.schema is not None:
-        body["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": "answer", "schema": dict(request.schema)},
-        }
+        shape: dict[str, Any] = {"name": "answer", "schema": dict(request.schema)}
+        if target.settings.get("strict_schema"):
+            shape["strict"] = True
+        body["response_format"] = {"type": "json_schema", "json_schema": shape}
+    if request.tools:
+        body["tools"] = [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": dict(tool.schema),
+                },
+            }
+            for tool in request.tools
+        ]
     return body
 
 
-def _read(target: Target, body: bytes) -> ModelResponse:
-    try:
-        answer = orjson.loads(body)
-        choice = answer["choices"][0]
-        message = choice["message"]
-        usage = answer["usage"]
-        tokens_in, tokens_out = int(usage["prompt_tokens"]), int(usage["completion_tokens"])
-        text, refusal = message.get("content"), message.get("refusal")
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ProviderError(
-            FailureKind.MALFORMED,
-            f"“{target.name}” sent an answer that is cut off or not as the API promises.",
-        ) from error
-    if refusal or choice.get("finish_reason") == "content_filter":
-        raise ProviderError(FailureKind.REFUSED, f"“{target.name}” refused to answer this request.")
-    if not isinstance(text, str):
-        raise ProviderError(FailureKind.MALFORMED, f"“{target.name}” sent an answer without text.")
-    if not 0 <= min(tokens_in, tokens_out) <= max(tokens_in, tokens_out) <= MOST_TOKENS:
-        raise ProviderError(
-            FailureKind.MALFORMED, f"“{target.name}” sent a number of tokens that cannot be."
-        )
-    return ModelResponse(
-        text=text,
-        model=str(answer.get("model") or target.model).replace("\0", "")[:200],
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        cut_off=choice.get("finish_reason") == "length",
-        request_id=str(answer.get("id") or "")[:200],
-    )
+def _add_delta(delta: Mapping[str, Any], gathering: Gathering, opened: set[int]) -> None:
+    if delta.get("refusal"):
+        gathering.refused = True
+    if delta.get("content") is not None:
+        gathering.add_text(delta["content"])
+    for call in delta.get("tool_calls") or ():
+        index, function = int(call["index"]), call.get("function") or {}
+        if index not in opened:
+            opened.add(index)
+            gathering.open_tool(index, id=call.get("id"), name=function["name"])
+        if function.get("arguments"):
+            gathering.add_arguments(index, function["arguments"])
 
 
-def _failure(target: Target, answer: clients.Answer) -> ProviderError:
-    kind = _KIND_OF_STATUS.get(answer.status)
-    if kind is None:
-        kind = FailureKind.SERVER if answer.status >= 500 else FailureKind.BAD_REQUEST
-    code = _code_of(answer.body)
-    if code == "content_filter":
-        return ProviderError(
-            FailureKind.REFUSED, f"“{target.name}” refused to answer this request."
-        )
-    told = f"HTTP {answer.status}, {code}" if code else f"HTTP {answer.status}"
-    return ProviderError(
-        kind,
-        f"“{target.name}” {_SENTENCES[kind]} ({told})",
-        retry_after_seconds=_retry_after(answer.headers),
-    )
+def _note_names(answer: Mapping[str, Any], gathering: Gathering) -> None:
+    gathering.model = gathering.model or str(answer.get("model") or "")
+    gathering.request_id = gathering.request_id or str(answer.get("id") or "")
 
 
-def _code_of(body: bytes) -> str:
-    try:
-        error = orjson.loads(body)["error"]
-        code = error.get("code") or error.get("type") or ""
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return ""
-    return code if isinstance(code, str) and _WORD.fullmatch(code) else ""
+def _note_usage(usage: Mapping[str, Any], gathering: Gathering) -> None:
+    gathering.tokens_in = usage["prompt_tokens"]
+    gathering.tokens_out = usage["completion_tokens"]
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: a number or a date (RFC 9110, 10.2.3). None where it is missing or unreadable."""
-    told = headers.get("retry-after", "").strip()
-    if told.isdigit():
-        return float(told)
-    try:
-        at = parsedate_to_datetime(told)
-    except (TypeError, ValueError):
-        return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+def _note_end(reason: str, gathering: Gathering) -> None:
+    gathering.ended = True
+    gathering.cut_off = reason == "length"
+    gathering.refused = gathering.refused or reason == "content_filter"
+
+
+def _code(answer: Mapping[str, Any]) -> str:
+    error = answer["error"]
+    return failures.word(error.get("code")) or failures.word(error.get("type"))
