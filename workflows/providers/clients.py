@@ -11,15 +11,15 @@ from typing import Final
 
 import httpx
 
-from workflows.providers import tls
 from workflows.providers.errors import FailureKind, ProviderError
+from workflows.providers.tls import PUBLIC, Tls, context_for, context_for_plain_http
 
 ANSWER_LIMIT_BYTES = 10_000_000
 CONNECT_SECONDS = 5.0
 CLIENTS = 512  # kept in a process; beyond it the oldest goes
 LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=16)
 
-_clients: dict[tuple[int, Hashable, str, tls.Tls], httpx.Client] = {}
+_clients: dict[tuple[int, Hashable, str, Tls], httpx.Client] = {}
 _clients_change = threading.Lock()
 
 
@@ -48,7 +48,7 @@ class Outgoing:
     address: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    tls: tls.Tls = tls.PUBLIC
+    tls: Tls = PUBLIC
 
 
 class Incoming:
@@ -126,7 +126,7 @@ def _client_for(outgoing: Outgoing) -> httpx.Client:
     if found is not None:
         return found
     encrypted = outgoing.base.startswith("https:")
-    trusted = tls.context_for(outgoing.tls) if encrypted else tls.context_for_plain_http()
+    trusted = context_for(outgoing.tls) if encrypted else context_for_plain_http()
     with _clients_change:
         if key not in _clients:
             while len(_clients) >= CLIENTS:

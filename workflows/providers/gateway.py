@@ -1,30 +1,16 @@
 """The way to a model: which deployments may take a call and in which order, and the call itself."""
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from django.db import connection
 from django.utils.timezone import now
 
 from compliance.labels import Labels
-from tenancy import secret_store
-from tenancy.errors import SecretNotFound
-from workflows.models import Auth, ProviderKind
-from workflows.providers import breakers, openai, routing
+from workflows.providers import adapters, breakers, routing
 from workflows.providers.contract import ModelRequest, ModelResponse, Permit, Target
-from workflows.providers.errors import (
-    FailureKind,
-    ModelUnavailable,
-    ProviderError,
-    ProviderKindUnknown,
-)
+from workflows.providers.errors import ModelUnavailable, ProviderError
 from workflows.providers.routes import Routes, current
 from workflows.providers.routing import Plan
-
-Adapter = Callable[..., ModelResponse]
-
-ADAPTERS: Final[dict[str, Adapter]] = {ProviderKind.OPENAI: openai.complete}
 
 
 def route(
@@ -74,27 +60,10 @@ def complete(target: Target, request: ModelRequest, *, permit: Permit) -> ModelR
     """Ask the model. Raises ProviderError; the permit says which recorded decision allowed it."""
     if not isinstance(permit, Permit):
         raise TypeError("A model call needs the permit of a recorded decision.")
-    adapter = ADAPTERS.get(target.kind)
-    if adapter is None:
-        raise ProviderKindUnknown(
-            f"Grove has no adapter for providers of the kind “{target.kind}”."
-        )
     try:
-        response = adapter(target, request, api_key=_api_key(target))
+        response = adapters.call(target, request)
     except ProviderError as error:
         breakers.note_failure(target, error)
         raise
     breakers.note_answer(target, response)
     return response
-
-
-def _api_key(target: Target) -> str | None:
-    if target.auth == Auth.NONE:
-        return None
-    try:
-        secret = secret_store.reveal(target.secret_name)
-    except SecretNotFound as error:
-        raise ProviderError(FailureKind.AUTH, error.sentence) from error
-    if not connection.in_atomic_block:
-        connection.close()  # none is held while the provider thinks
-    return secret.expose()
