@@ -1,4 +1,4 @@
-"""Budgets with thresholds, and what was spent of them: see budgets.sql beside this file."""
+"""Budgets with thresholds (see budgets.sql beside this file), and what calls cost, added up by the day."""
 
 from pathlib import Path
 
@@ -109,8 +109,47 @@ class Migration(migrations.Migration):
             model_name='budgetcounter',
             constraint=models.UniqueConstraint(fields=('tenant', 'budget'), name='counter_of_one_budget'),
         ),
+        migrations.CreateModel(
+            name='CostDay',
+            fields=[
+                ('id', models.UUIDField(default=tenancy.models.owned.new_id, editable=False, primary_key=True, serialize=False)),
+                ('day', models.DateField()),
+                ('node', models.CharField(max_length=200)),
+                ('model_group', models.CharField(max_length=100)),
+                ('secret_name', models.CharField(blank=True, max_length=100)),
+                ('currency', models.CharField(max_length=3)),
+                ('calls', models.BigIntegerField()),
+                ('failed', models.BigIntegerField()),
+                ('tokens_in', models.BigIntegerField()),
+                ('tokens_out', models.BigIntegerField()),
+                ('cost_micros', models.BigIntegerField()),
+                ('deployment', tenancy.models.owned.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='workflows.deployment')),
+                ('tenant', models.ForeignKey(db_default=tenancy.models.owned.CurrentTenant(), db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.tenant')),
+                ('workflow', tenancy.models.owned.TenantForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='workflows.workflow')),
+            ],
+            options={
+                'abstract': False,
+                'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'day', 'workflow', 'node', 'deployment', 'model_group', 'secret_name', 'currency'), name='cost_day_is_one_row')],
+            },
+        ),
+        migrations.CreateModel(
+            name='CostMark',
+            fields=[
+                ('id', models.UUIDField(default=tenancy.models.owned.new_id, editable=False, primary_key=True, serialize=False)),
+                ('until', models.DateField()),
+                ('tenant', models.ForeignKey(db_default=tenancy.models.owned.CurrentTenant(), db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.tenant')),
+            ],
+            options={
+                'abstract': False,
+                'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(fields=('tenant',), name='cost_mark_is_single')],
+            },
+        ),
         EnableRLS("budget", parents=("workflow", "provider", "model_group"), refuse=("DELETE", "TRUNCATE")),
         EnableRLS("budgetcounter", parents=("budget",), refuse=("DELETE", "TRUNCATE")),
+        EnableRLS("costday", parents=("workflow", "deployment"), refuse=("UPDATE", "TRUNCATE")),
+        EnableRLS("costmark", refuse=("DELETE", "TRUNCATE")),
         EnableRLS("budgetsettlement", parents=("budget",), refuse=("UPDATE", "TRUNCATE")),
         # A counter is updated with every call: room for its next versions on its own page.
         migrations.RunSQL(

@@ -9,6 +9,7 @@ from workflows.models.budget import (
     BudgetSettlement,
     BudgetUnit,
 )
+from workflows.models.cost import CostDay, CostMark
 from workflows.models.definition import DefinitionRevision, RevisionContent
 from workflows.models.destination import Destination, Scheme
 from workflows.models.documentation import Documentation
@@ -30,6 +31,8 @@ __all__ = [
     "BudgetSettlement",
     "BudgetUnit",
     "ClassPlacement",
+    "CostDay",
+    "CostMark",
     "DefinitionRevision",
     "Deployment",
     "DeploymentStanding",
