@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils.timezone import now
 
-from runs import checkpoint, children, claims
+from runs import checkpoint, children, claims, interrupted
 from runs.errors import RunNotCancellable
 from runs.models import (
     TERMINAL,
@@ -30,6 +30,7 @@ from tenancy import actors, ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
 
+UNDER_WAY_AT_END = ("cancelled", "The run was ended while this call was under way.")
 UNDER_WAY = (NodeStatus.RUNNING, NodeStatus.QUEUED, NodeStatus.WAITING)
 
 
@@ -126,11 +127,11 @@ def _await_decisions(root_run_id: UUID) -> None:
 
 def _end(run: Run, end: _End, by: Actor) -> bool:
     """False when it had ended already. The claim goes first: that is the order in which all lock."""
-    at = now()
     RunClaim.objects.filter(run_id=run.pk).update(
         wanted=False, worker_id=None, token=F("token") + 1
     )
     _await_decisions(run.root_run_id or run.pk)
+    at = now()
     standing = [status for status in before(end.status) if status not in TERMINAL]
     moved = Run.objects.filter(pk=run.pk, status__in=standing).update(
         status=end.status, finished_at=at, error_code=end.code, error_sentence=end.sentence
@@ -145,6 +146,7 @@ def _end(run: Run, end: _End, by: Actor) -> bool:
         error_code="cancelled",
         error_sentence="The run was ended while this node was under way.",
     )
+    interrupted.settle_left(run.pk, at=at, why=UNDER_WAY_AT_END)
     told = {"code": end.code} if end.code else {"by": by.kind}
     checkpoint.emit(
         run.pk,

@@ -137,11 +137,13 @@ def _take_over(live: LiveRun, asked: Asked) -> Run | None:
     return child
 
 
-def were_cut_off(run_id: UUID, path: str, since: int, until: int) -> bool:
-    """Whether each attempt of a node from this one to before that one was lost with its worker, or called off."""
+def were_cut_off(run_id: UUID, path: str, since: int, until: int, *, also: str = "") -> bool:
+    """Whether each attempt of a node from this one to before that one was lost with its worker, or called off, or
+    failed with the code `also`."""
     attempts = NodeExecution.objects.filter(run_id=run_id, node_id=path)
     between = attempts.filter(attempt__gte=since, attempt__lt=until)
-    cut_off = Q(error_code="worker_lost") | Q(status=NodeStatus.CANCELLED)
+    codes = [code for code in ("worker_lost", also) if code]
+    cut_off = Q(error_code__in=codes) | Q(status=NodeStatus.CANCELLED)
     return not between.exclude(cut_off).exists()
 
 

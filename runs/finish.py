@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.timezone import now
 
 from runs import cancel, children, interrupted
 from runs.live_run import LiveRun
@@ -15,6 +16,10 @@ from tenancy.context import tenant_context
 from tenancy.events import EventType
 from tenancy.ledger import Subject
 
+GIVEN_UP = (
+    "given_up",
+    "The attempt that made this call had been given up, and the run ended before it was answered.",
+)
 ENTRY = {
     RunStatus.COMPLETED: EventType.RUN_COMPLETED,
     RunStatus.COMPLETED_WITH_NON_CRITICAL_ERRORS: EventType.RUN_COMPLETED,
@@ -27,6 +32,9 @@ def record_end(ended: Sequence[LiveRun]) -> None:
 
     Their ledger entries; what they still waited for is withdrawn, their children cancelled, their parents told.
     """
+    for live in ended:
+        if live.gave_up:
+            interrupted.settle_left(live.run_id, at=now(), why=GIVEN_UP)
     entries = [
         ledger.to_entry(
             ENTRY[RunStatus(live.status)],

@@ -1,39 +1,70 @@
-"""Effects that may have happened: calls that were under way when their worker was lost, or that left no clear answer.
+"""Effects that may have happened: calls that were under way when their worker was lost or their run was ended, or that
+left no clear answer.
 
 None of them is ever repeated silently. A tool that is declared idempotent is asked again with the same key; any
 other waits for a person, whose resume is the word that it may be repeated.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db.models import F
-from django.utils.timezone import now
 
 from runs.checkpoint import Row
-from runs.models import CallStatus, RunFacts, ToolCall
+from runs.hot_path import ask
+from runs.models import CallStatus, ModelCall, RunFacts, ToolCall
 from runs.tool_settlements import ToolSettlement
 from tenancy.events import EventType
 from tenancy.models import LedgerEntry
 from workflows.tools.contract import ToolFailure
 
 CODE = "interrupted"
+SETTLE = (
+    "SELECT grove_settle(%s::text::jsonb, '{}', ARRAY[%s]), "
+    "grove_settle_tools(%s::text::jsonb, '{}', ARRAY[%s])"  # runs/migrations/
+)
+Why = tuple[str, str]  # code and sentence
+WORKER_LOST: Why = ("worker_lost", "The worker was lost while this call was under way.")
 
 
-def lost_tools(run_id: UUID) -> list[Row]:
-    """Rows for a wave: the tool calls of a run that a lost worker left under way. Nobody knows what became of them."""
+def lost_models(run_id: UUID, *, at: datetime, why: Why = WORKER_LOST) -> list[Row]:
+    """Rows for a wave: the model calls that were left under way. Nobody knows what the provider did, so what was
+    reserved for them counts as spent."""
+    calls = ModelCall.objects.filter(run_id=run_id, status=CallStatus.INTENDED)
     return [
-        {
-            "id": call.pk,
-            "run": run_id,
-            "status": CallStatus.INTERRUPTED.value,
-            "finished_at": now(),
-            "error_kind": "worker_lost",
-            "error_sentence": "The worker was lost while this call was under way.",
-        }
-        for call in _under_way(run_id)
+        _left(call, at, why) | {"cost_micros": call.reserved_micros}
+        for call in calls.defer("request_sealed", "response_sealed")
     ]
+
+
+def lost_tools(run_id: UUID, *, at: datetime, why: Why = WORKER_LOST) -> list[Row]:
+    """The same for tool calls."""
+    return [_left(call, at, why) for call in _under_way(run_id)]
+
+
+def settle_left(run_id: UUID, *, at: datetime, why: Why) -> None:
+    """Of a run that ends in the caller's transaction: what it left under way is interrupted, and no longer in flight.
+
+    Nobody waits for it any more, and its worker may be gone; where an answer comes all the same, it is late.
+    """
+    models, tools = lost_models(run_id, at=at, why=why), lost_tools(run_id, at=at, why=why)
+    if models or tools:
+        ask(SETTLE, [orjson.dumps(models).decode(), run_id, orjson.dumps(tools).decode(), run_id])
+
+
+def _left(call: ModelCall | ToolCall, at: datetime, why: Why) -> Row:
+    code, told = why
+    return {
+        "id": call.pk,
+        "run": call.run_id,
+        "status": CallStatus.INTERRUPTED.value,
+        "finished_at": at,
+        "error_kind": code,
+        "error_sentence": told,
+    }
 
 
 def interrupted_effects(run_id: UUID) -> Mapping[str, ToolCall]:

@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from compliance.labels import Labels
-from runs import payloads
+from runs import intents, payloads
 from runs.checkpoint import Row, RunWave
+from runs.intents import Intents
 from runs.models.states import NodeStatus, RunStatus
 from runs.outcomes import Outcome
 from runs.payloads import Sealed
@@ -59,6 +60,7 @@ class LiveRun:
     token: int
     worker: str
     path: str  # "complaint-handling@3"
+    workflow_id: UUID
     nodes: NodeGraph  # of the definition, or of the body that this child run is
     on_worker_loss: str = "resume"
     model_groups: Mapping[str, Sequence[str]]  # as the manifest froze them: group -> deployments
@@ -82,6 +84,7 @@ class LiveRun:
 
     status: str = RunStatus.QUEUED
     top: Scope = field(init=False)
+    intents: Intents = field(init=False)
     attempts: dict[str, int] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
     waiting: dict[str, Waiting] = field(default_factory=dict)
@@ -90,10 +93,12 @@ class LiveRun:
     large: list[tuple[Scope, str, UUID]] = field(default_factory=list)
     afresh: set[str] = field(default_factory=set)  # containers that do not go on from the record
     failure: Failure | None = None
+    gave_up: bool = False  # on an attempt at work: what it called may still be under way
     went_on: bool = False  # after a failure that the definition allows for
     alarm_at: datetime | None = None  # the executor has set one for then
 
     def __post_init__(self) -> None:
+        self.intents = intents.of(self.root_run_id)
         self.top = Scope(
             nodes=self.nodes, fetch=self.fetch, outer=self.outer, outer_labels=self.input_labels
         )

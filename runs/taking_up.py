@@ -15,7 +15,7 @@ from runs import children, interrupted, manifest, payloads
 from runs.cancel import fail_unreadable
 from runs.claims import Claim, give_back, let_rest
 from runs.live_run import LiveRun
-from runs.models import CallStatus, ModelCall, NodeExecution, NodeStatus, Run, RunStatus
+from runs.models import NodeExecution, NodeStatus, Run, RunStatus
 from runs.recorded import Recorded
 from runs.scopes import Shelved
 from tenancy import keys
@@ -100,6 +100,7 @@ def _live(
         token=claim.token,
         worker=worker,
         path=path,
+        workflow_id=run.workflow_id,
         nodes=nodes,
         on_worker_loss=definition.on_worker_loss,
         model_groups=manifest.deployments_of(run.manifest),
@@ -177,20 +178,10 @@ def _pause(row: NodeExecution) -> Pause | None:
 
 
 def _find_lost_calls(live: LiveRun) -> None:
-    """Calls intended and never settled: nobody knows what the provider did. What was reserved counts as spent."""
-    intended = ModelCall.objects.filter(run_id=live.run_id, status=CallStatus.INTENDED)
-    live.lost_calls = [
-        {
-            "id": call.pk,
-            "status": CallStatus.INTERRUPTED.value,
-            "finished_at": now(),
-            "cost_micros": call.reserved_micros,
-            "error_kind": "worker_lost",
-            "error_sentence": "The worker was lost while this call was under way.",
-        }
-        for call in intended
-    ]
-    live.lost_tools = interrupted.lost_tools(live.run_id)
+    """Calls intended and never settled."""
+    at = now()
+    live.lost_calls = interrupted.lost_models(live.run_id, at=at)
+    live.lost_tools = interrupted.lost_tools(live.run_id, at=at)
     for path, tool_call in interrupted.interrupted_effects(live.run_id).items():
         found = live.recorded.get(path)
         if found is not None:

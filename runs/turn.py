@@ -52,7 +52,7 @@ class Turn:
             self.rows.tell("run.started")
         elif not live.comes_back:
             self.rows.tell("run.started", taken_up=live.takeovers)
-        wave.calls.extend(row | {"run": live.run_id} for row in live.lost_calls)
+        wave.calls.extend(live.lost_calls)
         wave.tools.extend(live.lost_tools)
         self._refuse_if_lost_too_often()
         restoring.restore(self, live.top)
@@ -65,6 +65,7 @@ class Turn:
             self.absorb(outcome)
         for outcome in self._overdue():
             if any(each.execution_id == outcome.execution_id for each in self.live.places()):
+                self.live.gave_up |= outcome.node_id in self.live.running
                 self.absorb(outcome)
         return self._move_on()
 
@@ -228,6 +229,7 @@ class Turn:
                 self.mark(waiting.scope, [])
 
     def call_off(self, place: Place) -> None:
+        self.live.gave_up |= isinstance(place, Running)
         self.live.leave(place.scope.path_of(place.node))
         place.scope.states[place.node].status = NodeStatus.CANCELLED
         if isinstance(place, Container):

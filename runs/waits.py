@@ -17,7 +17,7 @@ from django.core import signing
 from django.db import transaction
 from django.utils.timezone import now
 
-from runs import children, claims, payloads, start, wake
+from runs import children, claims, interrupted, payloads, start, wake
 from runs.errors import AnswerInvalid, AnswerRefused, CallbackUnknown, ClaimLost
 from runs.live_run import LiveRun
 from runs.models import Run, RunClaim, Wait, WaitKind
@@ -50,21 +50,23 @@ def ask(
     expires_at: datetime,
     approver: str,
 ) -> tuple[Pause, str]:
-    """Put a question on record. Returns the pause, and for a callback its token. Raises ClaimLost."""
+    """Put a question on record. Returns the pause, and for a callback its token. Raises ClaimLost.
+
+    Without a token the callback has been answered already: to an attempt that was lost before it could wait.
+    """
     held = RunClaim.objects.select_for_update().filter(
         run_id=live.run_id, token=live.token, worker_id__isnull=False
     )
     if not held.exists():
         raise ClaimLost
     if earlier := _find_cut_off(live.run_id, path, attempt):
-        if kind == "approval":
+        is_answered = earlier.answered_at is not None  # whoever answers locks the claim, too
+        if kind == "approval" or is_answered:
             Wait.objects.filter(pk=earlier.pk).update(attempt=attempt)
-            if (
-                earlier.answered_at is not None
-            ):  # the lost worker may have been told, and nobody else
+            if is_answered:  # the lost worker may have been told, and nobody else
                 claims.signal(live.run_id)
             return _pause(earlier), ""
-        withdraw([earlier.pk])  # its token is known to the lost worker only
+        withdraw([earlier.pk])  # whoever was told its token is told of another
     wait_id = new_id()
     token = SIGNER.sign(f"{wait_id.hex}.{secrets.token_urlsafe(24)}") if kind == "callback" else ""
     sealed = None
@@ -87,12 +89,13 @@ def ask(
 
 
 def _find_cut_off(run_id: UUID, path: str, attempt: int) -> Wait | None:
-    """What an attempt had asked that was lost or called off: nobody is asked the same twice."""
+    """What an attempt had asked that was lost, interrupted or called off: nobody is asked the same twice."""
     asked = Wait.objects.filter(run_id=run_id, node_id=path, withdrawn_at=None)
     wait = asked.order_by("attempt").last()
-    if wait is None or not children.were_cut_off(run_id, path, wait.attempt, attempt):
+    if wait is None:
         return None
-    return wait
+    cut_off = children.were_cut_off(run_id, path, wait.attempt, attempt, also=interrupted.CODE)
+    return wait if cut_off else None
 
 
 def _pause(wait: Wait) -> Pause:

@@ -14,6 +14,7 @@ from tests.runs import definitions
 from tests.runs.making import (
     execute,
     make_deployment,
+    make_model_group,
     make_run,
     make_version,
     running_executor,
@@ -64,6 +65,26 @@ def test_a_run_that_goes_on_has_no_record_yet(in_acme: Tenant) -> None:
     assert records.check_record(run) is None
     assert run.created_at > now() - timedelta(minutes=1)
     execute(run)
+
+
+def test_what_a_cancelled_run_had_under_way_counts_as_spent_until_it_is_answered(
+    in_acme: Tenant,
+) -> None:
+    with ScriptedModel(seconds=0.5) as model:
+        make_model_group(model.base_url)
+        run = make_run(make_version(definitions.TALK))
+        with running_executor():
+            wait_until(lambda: len(model.prompts) == 1)
+            ModelCall.objects.filter(run=run).update(reserved_micros=7)
+            RunFacts.objects.filter(root_run=run).update(reserved_micros=7)
+            cancel.cancel(run=run, by=actors.SYSTEM)
+            call, facts = ModelCall.objects.get(run=run), RunFacts.objects.get(root_run=run)
+            check = records.check_record(Run.objects.get(pk=run.pk))
+
+    assert (call.status, call.error_kind, call.cost_micros) == ("interrupted", "cancelled", 7)
+    assert (facts.spent_micros, facts.reserved_micros, facts.in_flight) == (7, 0, 0)
+    assert check is not None
+    assert check.holds
 
 
 def test_an_answer_after_the_end_is_settled_and_committed_to(in_acme: Tenant) -> None:

@@ -277,6 +277,33 @@ def test_whoever_is_told_of_the_address_can_answer_there(in_acme: Tenant) -> Non
     assert ToolCall.objects.get(run=run).status == "completed"
 
 
+def test_an_answer_counts_though_the_attempt_that_asked_was_lost(in_acme: Tenant) -> None:
+    """Whoever is told of the address may be quicker than the wave after which the node waits."""
+    trusted = {"id": "start", "kind": "input", "schema": {}, "labels": {"integrity": "endorsed"}}
+    with ScriptedHost() as host:
+        make_destination(host)
+        told = {"method": "POST", "url": f"{host.url}/pay", "json": {"to": "{{ callback_url }}"}}
+        request = {"tool": "http_request", "arguments": told, "idempotent": True}
+        asked = callback("bank", "start", request=request)
+        run = make_run(publish(nodes=[trusted, asked, result("{{ bank }}", "bank")]))
+        park(run)
+        (heard,) = host.asked
+        waits.answer_callback(orjson.loads(heard.body)["to"].rpartition("/")[2], b'"paid"')
+        waiting = NodeExecution.objects.filter(run=run, node_id="bank")
+        waiting.update(status="running", waits_for=None, due_at=None)
+        Run.objects.filter(pk=run.pk).update(status="running")
+        RunClaim.objects.filter(run_id=run.pk).update(wanted=True, losses=1)
+        execute(run)
+
+    assert output_of(run) == "paid"
+    assert list(waiting.order_by("attempt").values_list("error_code", flat=True)) == [
+        "worker_lost",
+        "",
+    ]
+    assert Wait.objects.get(run=run).attempt == 2
+    assert len(host.asked) == 1
+
+
 def test_the_address_holds_the_token_and_nothing_else_does(
     in_acme: Tenant, tokens: list[str]
 ) -> None:

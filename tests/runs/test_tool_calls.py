@@ -460,9 +460,11 @@ def test_an_attempt_that_was_given_up_in_a_call_is_not_followed_by_the_same_call
         text = trusted(IN_CODE.replace("{url}", host.url))
         with running_executor():
             run = finish(make_run(make_version(text)))
+            left = ToolCall.objects.get(run=run)
             may_answer.set()
             wait_until(lambda: ToolCall.objects.get(run=run).status == "late")
 
+    assert (left.status, left.error_kind) == ("interrupted", "given_up")
     assert (run.status, run.error_code) == ("failed", "interrupted")
     assert len(host.asked) == 1
     codes = NodeExecution.objects.filter(run=run, node_id="work").order_by("attempt")
@@ -476,9 +478,15 @@ def test_a_call_under_way_when_its_run_is_cancelled_is_recorded_late(in_acme: Te
         with running_executor():
             wait_until(lambda: len(host.asked) == 1)
             cancel(run=run, by=actors.SYSTEM)
+            left, in_flight = (
+                ToolCall.objects.get(run=run),
+                RunFacts.objects.get(root_run=run).in_flight,
+            )
             may_answer.set()
             wait_until(lambda: ToolCall.objects.get(run=run).status == "late")
 
+    # As it stays where the worker does not live to tell of an answer.
+    assert (left.status, left.error_kind, in_flight) == ("interrupted", "cancelled", 0)
     run.refresh_from_db()
     assert run.status == "cancelled"
     assert RunFacts.objects.get(root_run=run).in_flight == 0

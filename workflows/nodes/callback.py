@@ -67,14 +67,14 @@ def read(values: Mapping[str, Any]) -> Config:
 
 
 def run(ctx: NodeContext, config: Config, inputs: Inputs) -> Pause:
-    """Open the address, tell of it, and wait."""
+    """Open the address, tell of it, and wait. Without an address it has been answered, to an attempt that was lost."""
     pause = ctx.ask(
         kind="callback",
         question=None,
         schema=config.schema,
         expires_at=ctx.now() + timedelta(seconds=config.expires_in_seconds),
     )
-    if config.request is not None:
+    if config.request is not None and ctx.callback_url:
         ctx.tool(
             name=config.request.tool,
             arguments=tool.filled(config.request, {**inputs, ADDRESS: ctx.callback_url}),

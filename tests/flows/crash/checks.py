@@ -12,11 +12,13 @@ from runs.models import (
     RunFacts,
     RunStatus,
     ToolCall,
+    WaitKind,
 )
 from runs.records import ENDS, check_record
 from tenancy import sequencer, verification
 from tenancy.events import EventType
 from tenancy.models import LedgerEntry, Tenant
+from tests.flows.crash.people import People
 from tests.flows.crash.record import Call, Ending, RunRecord
 
 SETTLED = (NodeStatus.COMPLETED, NodeStatus.SKIPPED)
@@ -27,10 +29,10 @@ TRIED_AGAIN = {"worker_lost", "model_server"}  # its worker was lost, or its def
 
 
 def find_faults(
-    tenant: Tenant, records: Sequence[RunRecord], expected: Mapping[UUID, Ending]
+    tenant: Tenant, records: Sequence[RunRecord], expected: Mapping[UUID, Ending], staff: People
 ) -> list[str]:
     """Everything that does not hold. `expected` says how each version ends where nobody disturbs it."""
-    checks = (_rest, _nodes, _effects, _questions, _events, _claim, _ledger)
+    checks = (_rest, _nodes, _effects, _questions, _events, _cancelled, _claim, _ledger)
     faults = [
         f"{record.name} ({record.run.pk}): {fault}"
         for record in records
@@ -43,20 +45,28 @@ def find_faults(
             tree = [
                 each for each in records if (each.run.root_run_id or each.run.pk) == record.run.pk
             ]
-            found = [*_facts(record, tree), *_answer(record, expected)]
+            found = [
+                *_facts(record, tree),
+                *_answer(record, expected),
+                *_cancels(record, tree, staff),
+            ]
             faults += [f"{record.name} ({record.run.pk}): {fault}" for fault in found]
         elif record.run.parent_run_id not in by_id:
             faults.append(f"{record.name}: its parent is not on record")
-    return [*faults, *_ledger_of(tenant)]
+    return [*faults, *_callbacks(records, staff), *_ledger_of(tenant)]
 
 
 def is_interrupted(record: RunRecord) -> bool:
     """It waits for a person, who must say whether an effect may be repeated."""
-    return record.run.status == RunStatus.FAILED and record.run.error_code == INTERRUPTED
+    run = record.run
+    because = run.error_code == INTERRUPTED or f"({INTERRUPTED})" in run.error_sentence
+    return run.status == RunStatus.FAILED and because
 
 
 def _answer(record: RunRecord, expected: Mapping[UUID, Ending]) -> Iterator[str]:
     if not record.run.is_terminal or is_interrupted(record):
+        return
+    if record.run.status == RunStatus.CANCELLED:  # by people, or _cancels says so
         return
     ended, wanted = record.ending, expected[record.run.version_id]
     if ended != wanted:
@@ -146,6 +156,52 @@ def _questions(record: RunRecord) -> Iterator[str]:
         if sum(child.status != RunStatus.CANCELLED for child in children) > 1:
             told = [f"{child.parent_attempt} {child.status}" for child in children]
             yield f"{path} has child runs of attempts {told}: {_told(record.nodes[path])}"
+
+
+def _callbacks(records: Sequence[RunRecord], staff: People) -> Iterator[str]:
+    """Whoever was told that an answer counts finds it on record, once."""
+    answered = Counter(
+        record.named(path)
+        for record in records
+        for path, waits in record.waits.items()
+        for wait in waits
+        if wait.kind == WaitKind.CALLBACK and wait.answered_at is not None
+    )
+    for caller, taken in staff.taken.items():
+        if taken > 1 or taken > answered[caller]:
+            yield f"{caller}: {taken} answers were taken, {answered[caller]} are on record"
+
+
+def _cancels(record: RunRecord, tree: Sequence[RunRecord], staff: People) -> Iterator[str]:
+    """Who was told that a run is cancelled finds it so, and all below it at its end."""
+    status = record.run.status
+    if staff.cancelled.get(record.run.pk) and status != RunStatus.CANCELLED:
+        yield f"is {status}, though somebody was told that it is cancelled"
+    if status != RunStatus.CANCELLED:
+        return
+    if record.run.pk not in staff.cancelled:
+        yield "is cancelled, and nobody did that"
+    for each in tree:
+        if not each.run.is_terminal:
+            yield f"is cancelled, and {each.name} below it is {each.run.status}"
+
+
+def _cancelled(record: RunRecord) -> Iterator[str]:
+    """Nothing of a cancelled run goes on."""
+    run = record.run
+    if run.status != RunStatus.CANCELLED or run.finished_at is None:
+        return
+    for row in record.rows:
+        if row.started_at and row.started_at > run.finished_at:
+            yield f"{row.node_id} began after the run was cancelled"
+        if row.finished_at and row.finished_at > run.finished_at:
+            yield f"{row.node_id} came to its end after the run was cancelled"
+    for path, calls in record.calls.items():
+        if any(call.started_at > run.finished_at for call in calls):
+            yield f"{path} called the world after the run was cancelled"
+    for path, children in record.children.items():
+        if any(child.created_at > run.finished_at for child in children):
+            yield f"{path} started a child after the run was cancelled"
 
 
 def _events(record: RunRecord) -> Iterator[str]:

@@ -64,14 +64,14 @@ def rage(
     chance = random.Random(seeded)  # noqa: S311 - not for secrets
     row = Row(name=trouble.name, kills=kills, graphs=len(graphs))
     with tenant_context(tenant):
-        staff = _settle_in(tenant, world, trouble, graphs)
+        staff = _settle_in(tenant, world, trouble, graphs, seeded)
         expected = _run_undisturbed(staff, crew, world, len(graphs))
         with trouble.around(stage):
             _strike(stage, crew, trouble, staff, row, chance)
             row.rest_seconds = _come_to_rest(crew, row)
         people.forget_connections()
         _check(tenant, staff, world, crew, expected, row)  # some runs are parked now
-        _bring_to_the_end(crew, row)
+        _bring_to_the_end(staff, crew, row)
         _check(tenant, staff, world, crew, expected, row)
         row.faults += [f"has not come to its end: {node}" for node in _left()]
         _count(row)
@@ -79,7 +79,7 @@ def rage(
 
 
 def _settle_in(
-    tenant: Tenant, world: World, trouble: Trouble, graphs: Sequence[MadeGraph]
+    tenant: Tenant, world: World, trouble: Trouble, graphs: Sequence[MadeGraph], seeded: int
 ) -> People:
     """What a tenant needs before its people can start runs."""
     _add_model(world.model_url)
@@ -99,9 +99,8 @@ def _settle_in(
         graph.definition(f"{trouble.slug}-{number}", world=world.url)
         for number, graph in enumerate(graphs)
     ]
-    return People(
-        tenant, [(publish(text), graph) for text, graph in zip(texts, graphs, strict=True)]
-    )
+    made = [(publish(text), graph) for text, graph in zip(texts, graphs, strict=True)]
+    return People(tenant, made, world, seeded=seeded)
 
 
 def _run_undisturbed(staff: People, crew: Crew, world: World, graphs: int) -> Mapping[UUID, Ending]:
@@ -110,7 +109,7 @@ def _run_undisturbed(staff: People, crew: Crew, world: World, graphs: int) -> Ma
         staff.start_one()
     deadline = time.monotonic() + REST_SECONDS
     while Run.objects.exclude(status__in=people.TERMINAL).exists():
-        people.decide_all()
+        staff.answer_all()
         time.sleep(0.05)
         assert time.monotonic() < deadline, f"Undisturbed, these do not end: {_left()}"
     found = [each for each in record.read(world, staff.names) if each.run.parent_run_id is None]
@@ -159,11 +158,11 @@ def _come_to_rest(crew: Crew, row: Row) -> float:
     return seconds
 
 
-def _bring_to_the_end(crew: Crew, row: Row) -> None:
+def _bring_to_the_end(staff: People, crew: Crew, row: Row) -> None:
     """Let people answer and let go on, until nothing asks for them: one answer may lead to the next question."""
     while not row.faults:
         resumed = people.resume_all(INTERRUPTED)
-        if not people.decide_all() and not resumed:
+        if not staff.answer_all() and not resumed:
             return
         row.resumed += resumed
         _come_to_rest(crew, row)
@@ -187,7 +186,7 @@ def _check(
 ) -> None:
     if (workers := Worker.objects.count()) != crew.size:
         row.faults.append(f"{workers} workers are on record, {crew.size} live.")
-    found = find_faults(tenant, record.read(world, staff.names), expected)
+    found = find_faults(tenant, record.read(world, staff.names), expected, staff)
     row.faults += [fault for fault in found if fault not in row.faults]
 
 

@@ -1,4 +1,4 @@
-"""Graphs made by Hypothesis: 3 to 15 nodes of nearly every kind, whose outputs depend on all that flowed in.
+"""Graphs made by Hypothesis: 3 to 15 nodes of every kind, whose outputs depend on all that flowed in.
 
 Each run's input is {run, n}. `run` goes to the outside world only, so that it can count; `n` decides what the run
 answers. So two runs of one graph with the same `n` must end alike, whatever happened to their workers.
@@ -16,7 +16,7 @@ from tests.flows.crash.world import HERE
 KINDS = (
     *("llm", "llm", "llm", "llm", "flaky", "transform", "transform", "transform"),
     *("condition", "condition", "merge", "merge", "tool", "tool", "delay", "approval"),
-    *("for_each", "refine", "sub_workflow"),
+    *("callback", "code", "redact", "for_each", "for_each", "refine", "sub_workflow"),
 )
 MOST_INNER = 13
 CANNOT_MERGE = ("input", "delay")  # what they say differs from run to run

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.flows.crash.world import HERE
+from tests.flows.crash.world import CALL_BACK, HERE
 
 Node = dict[str, Any]
 # What a node says that is the same in every run of a graph; None: nothing is.
@@ -18,6 +18,9 @@ TOLD = {
     "condition": "branch",
     "tool": "json.word",
     "approval": "verdict",
+    "callback": "word",
+    "code": "v",
+    "redact": "text",
     "for_each": "items",
     "refine": "value",
     "sub_workflow": "",
@@ -80,16 +83,41 @@ def _merge(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
 
 def _tool(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
     """An effect in the world. It carries nothing that is not trusted, so that no policy stops it."""
-    arguments = {
-        "method": "POST",
-        "url": f"{HERE}/{{{{ start.run }}}}/{name}",
-        "json": {"do": name},
+    return _acts(name, name, idempotent=draw(st.booleans()))
+
+
+def _callback(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
+    """Tells the world where it wants to be called back."""
+    schema = {
+        "type": "object",
+        "properties": {"word": {"type": "string"}},
+        "required": ["word"],
     }
+    request = _acts(name, name, idempotent=draw(st.booleans()))
+    request["arguments"]["json"][CALL_BACK] = "{{ callback_url }}"
+    return {"expires_in_seconds": 3600, "schema": schema, "request": request}
+
+
+def _code(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
+    """Computes from what it reads, or acts on the world and then reads nothing that is not trusted."""
+    if draw(st.booleans()):
+        seen = {f"s{place}": told(source) for place, source in enumerate(sources)}
+        lengths = " + ".join(f"len(str({each}))" for each in seen)
+        return {"code": f"{{'v': n * ({lengths})}}", "inputs": {"n": "{{ start.n }}"} | seen}
+    idempotent = draw(st.booleans())
+    call = (
+        f"http_request(method='POST', url=where, json={{'do': '{name}'}}, idempotent={idempotent})"
+    )
     return {
-        "tool": "http_request",
-        "arguments": arguments,
-        "idempotent": draw(st.booleans()),
+        "code": f"answer = {call}\n{{'v': answer['json']['word']}}",
+        "inputs": {"where": f"{HERE}/{{{{ start.run }}}}/{name}"},
+        "may_call": ["http_request"],
     }
+
+
+def _redact(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
+    said = " ".join(told(source) for source in sources)
+    return {"value": f"anna@example.org wrote: {said}"}
 
 
 def _delay(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
@@ -101,33 +129,85 @@ def _approval(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
 
 
 def _for_each(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
-    asked = f"{name}_ask"
-    path = f"{name}[{{{{ index }}}}].{asked}"
-    items = draw(st.lists(st.sampled_from(LETTERS), min_size=1, max_size=5))
-    inside = {"id": asked, "kind": "llm", **_asks(path, "ask {{ item }}", sources)}
+    """Asks for each entry; now and then something stands beside it that acts, waits, goes round or is a run."""
+    beside = draw(
+        st.sampled_from(("", "", "tool", "approval", "refine", "for_each", "sub_workflow"))
+    )
+    body = f"{name}[{{{{ index }}}}]."
+    # What stands in a body acts on all that flowed into its container, so that must be trusted where it acts.
+    read = () if beside == "tool" else sources
+    asked: Node = {"id": f"{name}_ask", "kind": "llm"} | _asks(
+        f"{body}{name}_ask", "ask {{ item }}", read
+    )
     counted = {
         "id": f"{name}_v",
         "kind": "transform",
-        "after": [asked],
-        "expression": f"{{v: length({asked}.text)}}",
+        "after": [asked["id"]],
+        "expression": f"{{v: length({name}_ask.text)}}",
     }
+    nodes: list[Node] = [asked, counted]
+    if beside:
+        nodes.append(_beside(draw, beside, name, body))
+    return _entries(draw) | {
+        "body": {"nodes": nodes},
+        "value": " ".join([f"{{{{ {name}_ask.text }}}}", *(told(node) for node in nodes[1:])]),
+    }
+
+
+def _beside(draw: st.DrawFn, kind: str, name: str, body: str) -> Node:
+    inner = f"{name}_{kind}0"
+    made: Node = {"id": inner, "kind": kind}
+    match kind:
+        case "tool":
+            return made | _acts(f"{body}{inner}", name, idempotent=draw(st.booleans()))
+        case "approval":
+            return made | _approval(draw, inner, ())
+        case "refine":
+            return made | _rounds(draw, f"{inner}_draft", f"{body}{inner}[r{{{{ round }}}}].", ())
+        case "for_each":
+            return made | _only_asks(draw, f"{inner}_ask", f"{body}{inner}[{{{{ index }}}}].")
+    return made | _starts(f"{body}{inner}")
+
+
+def _entries(draw: st.DrawFn) -> Node:
     return {
-        "items": items,
+        "items": draw(st.lists(st.sampled_from(LETTERS), min_size=1, max_size=5)),
         "width": draw(st.integers(1, 3)),
         "children_above": draw(st.sampled_from((25, 25, 0))),
-        "body": {"nodes": [inside, counted]},
-        "value": f"{{{{ {asked}.text }}}} {{{{ {name}_v.v }}}}",
+    }
+
+
+def _only_asks(draw: st.DrawFn, asked: str, body: str) -> Node:
+    """A for_each that stands in the body of something else."""
+    node = {"id": asked, "kind": "llm"} | _asks(f"{body}{asked}", "ask {{ letter }}", ())
+    entries = _entries(draw)
+    return entries | {
+        "items": entries["items"][:2],
+        "as": "letter",
+        "body": {"nodes": [node]},
+        "value": f"{{{{ {asked}.text }}}}",
     }
 
 
 def _refine(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
-    draft = f"{name}_draft"
-    path = f"{name}[r{{{{ round }}}}].{draft}"
-    inside = {"id": draft, "kind": "llm", **_asks(path, "ask {{ previous }}", sources)}
+    return _rounds(draw, f"{name}_draft", f"{name}[r{{{{ round }}}}].", sources)
+
+
+def _rounds(draw: st.DrawFn, draft: str, body: str, sources: Sequence[Node]) -> Node:
+    """Drafts until a letter is in the draft; now and then it asks for some entries first."""
+    verb = "ask {{ previous }}"
+    nodes: list[Node] = []
+    if draw(st.booleans()):
+        each = f"{draft}_each"
+        inside = _only_asks(draw, f"{each}_ask", f"{body}{each}[{{{{ index }}}}].")
+        nodes.append({"id": each, "kind": "for_each"} | inside)
+    drafted = {"id": draft, "kind": "llm", "after": [node["id"] for node in nodes]}
+    if not nodes:
+        del drafted["after"]
     said = f"{{{{ {draft}.text }}}}"
     return {
         "rounds": 3,
-        "body": {"nodes": [inside]},
+        "body": {"nodes": [*nodes, drafted | _asks(f"{body}{draft}", verb, [*nodes, *sources])]},
         "accept": {"left": said, "op": "contains", "right": draw(st.sampled_from(LETTERS))},
         "value": said,
         "feedback": "Again.",
@@ -136,8 +216,21 @@ def _refine(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
 
 
 def _sub_workflow(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
-    asked = {"run": f"{{{{ start.run }}}}/{name}", "n": "{{ start.n }}"}
+    return _starts(name)
+
+
+def _starts(path: str) -> Node:
+    asked = {"run": f"{{{{ start.run }}}}/{path}", "n": "{{ start.n }}"}
     return {"workflow": "crash-child@1", "input": asked}
+
+
+def _acts(path: str, name: str, *, idempotent: bool) -> Node:
+    arguments = {
+        "method": "POST",
+        "url": f"{HERE}/{{{{ start.run }}}}/{path}",
+        "json": {"do": name},
+    }
+    return {"tool": "http_request", "arguments": arguments, "idempotent": idempotent}
 
 
 def _asks(path: str, verb: str, sources: Sequence[Node]) -> Node:
@@ -154,6 +247,9 @@ _MAKERS = {
     "tool": _tool,
     "delay": _delay,
     "approval": _approval,
+    "callback": _callback,
+    "code": _code,
+    "redact": _redact,
     "for_each": _for_each,
     "refine": _refine,
     "sub_workflow": _sub_workflow,

@@ -20,13 +20,21 @@ class RunRecord:
     """One run with its rows. `arrivals` is what reached the world from each of its nodes."""
 
     run: Run
-    name: str
+    caller: Caller  # its name in the world, and what its paths begin with there
     nodes: Mapping[str, list[NodeExecution]]  # by path, in the order of attempts
     calls: Mapping[str, list[Call]]  # by path, in the order they were intended
     events: list[RunEvent]
     waits: Mapping[str, list[Wait]]
     children: Mapping[str, list[Run]]
     arrivals: Mapping[str, list[Arrival]]
+
+    @property
+    def name(self) -> str:
+        return " ".join(self.caller).rstrip(". ")
+
+    def named(self, path: str) -> Caller:
+        """What the world calls a node of it."""
+        return self.caller[0], self.caller[1] + path
 
     @property
     def rows(self) -> list[NodeExecution]:
@@ -57,11 +65,11 @@ def read(world: World, names: Mapping[UUID, str]) -> list[RunRecord]:
     for run in runs:
         name, prefix = _caller(run, by_id, names)
         until = _replaced_at(run, children[run.parent_run_id])
-        others = [_prefix(child) for child in children[run.pk] if "body" in child.manifest]
+        others = [prefix + _prefix(child) for child in children[run.pk] if "body" in child.manifest]
         records.append(
             RunRecord(
                 run=run,
-                name=f"{name} {prefix}".rstrip(". "),
+                caller=(name, prefix),
                 nodes=_by(nodes[run.pk], "node_id"),
                 calls=_by(sorted(calls[run.pk], key=lambda call: call.started_at), "node_id"),
                 events=events[run.pk],
@@ -85,7 +93,7 @@ def _caller(run: Run, by_id: Mapping[UUID, Run], names: Mapping[UUID, str]) -> C
     name, prefix = _caller(by_id[run.parent_run_id], by_id, names)
     if "body" in run.manifest:
         return name, prefix + _prefix(run)
-    return f"{name}/{run.parent_node}", ""
+    return f"{name}/{prefix}{run.parent_node}", ""
 
 
 def _replaced_at(run: Run, siblings: Iterable[Run]) -> datetime:

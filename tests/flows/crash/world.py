@@ -1,4 +1,7 @@
-"""The world outside: a model and a tool that answer the same to the same question, and remember every call."""
+"""The world outside: a model and a tool that answer the same to the same question, and remember every call.
+
+Who calls the tool may say where it wants to be called back; the people of people.py find that here.
+"""
 
 import hashlib
 import json
@@ -15,6 +18,7 @@ from urllib.parse import unquote
 
 HERE = "http://world"  # stands in definitions for where the world is
 Caller = tuple[str, str]  # the run as the input names it, and the path of the node
+CALL_BACK = "call_back_at"  # what a tool is told with: an address
 _ROUND = re.compile(r"\[r(\d+)\]")  # rounds count from 1, paths from 0
 
 
@@ -29,6 +33,7 @@ class World:
 
     def __init__(self, *, seeded: int, slowest_seconds: float = 0.08) -> None:
         self.arrivals: dict[Caller, list[Arrival]] = defaultdict(list)
+        self.addresses: list[tuple[Caller, str]] = []  # where it was asked to call back
         self._random = random.Random(seeded)  # noqa: S311 - not for secrets
         self._slowest = slowest_seconds
         self._change = threading.Lock()
@@ -48,19 +53,21 @@ class World:
     def answer(self, prompt: str) -> tuple[int, Any]:
         """What the model says."""
         run, path, verb, *_ = prompt.split(" ")
-        node = _ROUND.sub(lambda found: f"[{int(found[1]) - 1}]", path)
-        before = self._take_in((run, node), "")
+        before = self._take_in((run, _from_zero(path)), "")
         if verb == "fail":
             return 400, {"error": {"code": "asked_to_fail", "message": "As you wish."}}
         if verb == "flaky" and not before:
             return 503, {"error": {"code": "not_now", "message": "Ask again."}}
-        return 200, _completion(_word_for(prompt.removeprefix(f"{run} ")))
+        return 200, _completion(word_for(prompt.removeprefix(f"{run} ")))
 
-    def act(self, path: str, idempotency_key: str) -> tuple[int, Any]:
+    def act(self, path: str, asked: Any, idempotency_key: str) -> tuple[int, Any]:
         """What the tool does."""
-        run, _, node = path.removeprefix("/").rpartition("/")
-        self._take_in((unquote(run), node), idempotency_key)
-        return 200, {"word": _word_for(node)}
+        run, _, node = unquote(path).removeprefix("/").rpartition("/")
+        caller = run, _from_zero(node)
+        if CALL_BACK in asked:
+            self.addresses.append((caller, asked[CALL_BACK]))
+        self._take_in(caller, idempotency_key)
+        return 200, {"word": word_for(node)}
 
     def _take_in(self, caller: Caller, idempotency_key: str) -> int:
         """Remember it, take some time, and say how often it came before."""
@@ -83,7 +90,9 @@ class World:
                 if self.path.startswith("/v1/"):
                     status, answer = world.answer(asked["messages"][-1]["content"])
                 else:
-                    status, answer = world.act(self.path, self.headers["Idempotency-Key"] or "")
+                    status, answer = world.act(
+                        self.path, asked, self.headers["Idempotency-Key"] or ""
+                    )
                 body = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -105,7 +114,12 @@ class _Server(ThreadingHTTPServer):
         """Whoever asked was killed before the answer."""
 
 
-def _word_for(text: str) -> str:
+def _from_zero(path: str) -> str:
+    """The path of a node with its rounds counted as the record counts them."""
+    return _ROUND.sub(lambda found: f"[{int(found[1]) - 1}]", path)
+
+
+def word_for(text: str) -> str:
     """Letters only: no detector takes them for a number of anything."""
     return hashlib.sha256(text.encode()).hexdigest()[:12].translate(_LETTERS)
 
