@@ -1,6 +1,9 @@
 """Model groups: the names that definitions use for models. Repointing one changes the next run only."""
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +14,15 @@ from tenancy import ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
 from workflows.errors import ModelGroupInvalid, ModelGroupUnknown, NameTaken
-from workflows.models import Deployment, ModelGroup, ModelGroupMember, Price, RegisterKind
+from workflows.models import (
+    Deployment,
+    ModelGroup,
+    ModelGroupMember,
+    Price,
+    RegisterKind,
+    Workflow,
+    WorkflowVersion,
+)
 from workflows.providers import register
 
 
@@ -38,6 +49,60 @@ def repoint(*, group: ModelGroup, deployments: Sequence[Deployment], by: Actor) 
     group.members.all().delete()
     _point(group, deployments)
     _record(group, deployments, EventType.MODEL_GROUP_CHANGED, by)
+
+
+class Move(StrEnum):
+    """How a deployment may change its place in a group."""
+
+    UP = "up"
+    DOWN = "down"
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@transaction.atomic
+def rearrange(*, group: ModelGroup, deployment: Deployment, move: Move, by: Actor) -> None:
+    """Move one deployment up or down, add it as the last, or take it out. What cannot move stays.
+
+    Raises ModelGroupInvalid where none would be left.
+    """
+    locked = ModelGroup.objects.select_for_update().get(pk=group.pk)
+    members = [each.deployment for each in locked.members.select_related("deployment")]
+    others = [each for each in members if each.pk != deployment.pk]
+    if move is Move.ADD:
+        ordered = members if len(others) < len(members) else [*members, deployment]
+    elif len(others) == len(members):
+        raise ModelGroupInvalid(f"“{deployment.name}” is not in the model group “{group.name}”.")
+    elif move is Move.REMOVE:
+        ordered = others
+    else:
+        place = next(i for i, each in enumerate(members) if each.pk == deployment.pk)
+        place = max(0, place - 1) if move is Move.UP else place + 1
+        ordered = [*others[:place], deployment, *others[place:]]
+    if not ordered:
+        raise ModelGroupInvalid(
+            f"“{deployment.name}” is the last of the model group “{group.name}”: add another first."
+        )
+    repoint(group=group, deployments=ordered, by=by)
+
+
+def users() -> Mapping[str, list[Workflow]]:
+    """The workflows whose published version names each group, by name of the group."""
+    found: dict[str, list[Workflow]] = defaultdict(list)
+    live = Workflow.objects.filter(published__isnull=False, disposed_at=None).select_related(
+        "published__revision__workflow"
+    )
+    for workflow in live:
+        for name in _groups_of(workflow.published):
+            found[name].append(workflow)
+    return found
+
+
+@lru_cache(maxsize=2048)
+def _groups_of(version: WorkflowVersion) -> frozenset[str]:
+    """Versions never change, so a process opens each of them once."""
+    groups: frozenset[str] = version.revision.definition.model_groups
+    return groups
 
 
 def names() -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workflows.views import places
+from workflows.views import model_groups, places
 
 app_name = "places"
 urlpatterns = [
@@ -12,4 +12,13 @@ urlpatterns = [
     path("storage/", places.list_profiles, name="storage"),
     path("storage/add/", places.add_profile, name="add-profile"),
     path("storage/<slug:name>/switch/", places.switch_profile, name="switch-profile"),
+    path("model-groups/", model_groups.list_groups, name="model-groups"),
+    path("model-groups/add/", model_groups.add_group, name="add-model-group"),
+    path("model-groups/places/", model_groups.place_class, name="place-class"),
+    path("model-groups/of/<slug:name>/", model_groups.show_group, name="model-group"),
+    path(
+        "model-groups/of/<slug:name>/order/",
+        model_groups.rearrange,
+        name="rearrange-model-group",
+    ),
 ]

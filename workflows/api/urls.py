@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workflows.api import destinations, models, workflows
+from workflows.api import destinations, models, routing, workflows
 
 app_name = "api-workflows"
 urlpatterns = [
@@ -59,4 +59,16 @@ urlpatterns = [
     ),
     path("model-groups", models.ModelGroupList.as_view(), name="model-groups"),
     path("model-groups/<slug:name>", models.ModelGroupResource.as_view(), name="model-group"),
+    path(
+        "model-groups/<slug:name>/forecast",
+        routing.ModelGroupForecast.as_view(),
+        name="model-group-forecast",
+    ),
+    path("deployments/<slug:name>/health", routing.DeploymentHealth.as_view(), name="health"),
+    path("class-placements", routing.PlacementList.as_view(), name="class-placements"),
+    path(
+        "class-placements/<slug:data_class>",
+        routing.PlacementResource.as_view(),
+        name="class-placement",
+    ),
 ]
