@@ -1,6 +1,7 @@
 """Logging: sentences with data beside them, for people on a terminal or as one JSON object a line.
 
-Modules log through the standard library; structlog only renders. Request bodies, inputs and outputs are never logged.
+Modules log through the standard library; structlog only renders. Request bodies, inputs and outputs are never logged,
+and tracebacks go without the values of variables: a key may be among them.
 """
 
 import logging.config
@@ -8,6 +9,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from structlog.tracebacks import ExceptionDictTransformer
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -59,7 +61,7 @@ def configure(_: dict[str, Any] | None = None) -> None:
 def _json() -> list[Any]:
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.dict_tracebacks,
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
         structlog.processors.JSONRenderer(),
     ]
 

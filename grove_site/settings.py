@@ -195,6 +195,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # -- runs ---------------------------------------------------------------------------------------------------------
 
+CALLER_KEY_SECONDS = env.integer("GROVE_CALLER_KEY_SECONDS", 3600, 60, 86_400)
 NODE_THREADS = env.integer("GROVE_NODE_THREADS", 48, 1, 1000)
 RUN_SLOTS = env.integer("GROVE_RUN_SLOTS", 100, 1, 10_000)
 INPUT_LIMIT_BYTES = env.integer("GROVE_INPUT_LIMIT_BYTES", 10_000_000, 1_000, 2**31 - 1)

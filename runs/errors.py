@@ -134,3 +134,24 @@ class EvidenceIncomplete(GroveError):
 
     code = "evidence_incomplete"
     status = 409
+
+
+class CallerKeyInvalid(GroveError):
+    """Grove-Provider-Key reads provider=key: the name of a provider, and a key of 1 to 4,000 printable characters."""
+
+    code = "caller_key_invalid"
+    status = 422
+
+
+class CallerKeyGone(GroveError):
+    """The key that the caller gave is not held any more. Give it again with the resume of this run."""
+
+    code = "caller_key_gone"
+    status = 409
+
+
+class CostsInvalid(GroveError):
+    """Costs cannot be told like this."""
+
+    code = "costs_invalid"
+    status = 422

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from runs import cancel, payloads, records, resume, sse, start
+from runs import caller_keys, cancel, payloads, records, resume, sse, start
 from runs.api.serializers import (
     DecisionShown,
     EventShown,
@@ -46,6 +46,12 @@ FILTERS = [
     OpenApiParameter("cursor"),
     OpenApiParameter("limit", int),
 ]
+CALLER_KEY = OpenApiParameter(
+    caller_keys.HEADER,
+    location=OpenApiParameter.HEADER,
+    description="`provider=key`, once for each provider that is called with the caller's own key. "
+    "Used for this run, held in memory only, never stored.",
+)
 CONTENT = ("input_sealed", "output_sealed", "response_sealed")
 
 
@@ -58,7 +64,12 @@ class Runs(APIView):
         rows = filter_runs(_runs(), request.query_params)
         return page_of(rows, request, to_json=lambda run: RunShown(run).data, keys_first=True)
 
-    @extend_schema(operation_id="runs_start", request=StartRun, responses={202: RunShown})
+    @extend_schema(
+        operation_id="runs_start",
+        request=StartRun,
+        parameters=[CALLER_KEY],
+        responses={202: RunShown},
+    )
     @idempotent()
     def post(self, request: Request) -> Response:
         """Start a run. 202: it is on record, and a worker takes it up."""
@@ -66,6 +77,7 @@ class Runs(APIView):
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
         budget = wanted.get("budget")
+        given = caller_keys.read_header(request.headers.get(caller_keys.HEADER, ""))
         run = start.start(
             version=_version(wanted["workflow"], wanted.get("version")),
             run_input=wanted["input"],
@@ -76,6 +88,7 @@ class Runs(APIView):
             budget_micros=to_micros(budget["amount"]) if budget else None,
             budget_currency=budget["currency"] if budget else "",
         )
+        caller_keys.keep(run.pk, given)
         return _accepted(run)
 
 
@@ -136,10 +149,17 @@ class RunRecord(APIView):
 class ResumeRun(APIView):
     required_permissions = {"post": Permission.RUN_RESUME}
 
-    @extend_schema(operation_id="runs_resume", request=None, responses={202: RunShown})
+    @extend_schema(
+        operation_id="runs_resume",
+        request=None,
+        parameters=[CALLER_KEY],
+        responses={202: RunShown},
+    )
     def post(self, request: Request, run_id: UUID) -> Response:
         """Resume a failed run from its checkpoint. Of many at once one succeeds, the others get 409."""
         run = get_object_or_404(_runs(), pk=run_id)
+        given = caller_keys.read_header(request.headers.get(caller_keys.HEADER, ""))
+        caller_keys.keep(run.root_run_id, given)
         resume.resume(run=run, by=request._request.actor)  # type: ignore[attr-defined]
         return _accepted(get_object_or_404(_runs(), pk=run_id))
 
