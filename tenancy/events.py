@@ -51,6 +51,7 @@ class EventType(StrEnum):
     DOCUMENTATION_SAVED = "documentation.saved"
     PROVIDER_CREATED = "provider.created"
     PROVIDER_CHANGED = "provider.changed"
+    PROVIDER_TESTED = "provider.tested"
     DEPLOYMENT_CREATED = "deployment.created"
     DEPLOYMENT_CHANGED = "deployment.changed"
     MODEL_GROUP_CREATED = "model_group.created"

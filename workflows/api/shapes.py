@@ -93,6 +93,8 @@ class ProviderShape(serializers.Serializer[Any]):
     base_url = serializers.CharField()
     auth = serializers.CharField()
     secret_name = serializers.CharField(allow_blank=True)
+    more_secrets = serializers.DictField(child=serializers.CharField())
+    settings = serializers.DictField(child=serializers.JSONField())
     egress = serializers.CharField()
     region = serializers.CharField(allow_blank=True)
     baa = serializers.BooleanField()
@@ -160,6 +162,16 @@ class ProviderInput(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=ProviderKind.choices, required=False)
     auth = serializers.ChoiceField(choices=Auth.choices, required=False)
     secret_name = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    more_secrets = serializers.DictField(
+        child=serializers.CharField(max_length=100),
+        required=False,
+        help_text="Names of further secrets by what they are for, such as session_token.",
+    )
+    settings = serializers.DictField(
+        child=serializers.JSONField(),
+        required=False,
+        help_text="What its kind and authentication need besides; nothing secret. See docs/providers.md.",
+    )
     egress = serializers.ChoiceField(choices=Egress.choices, required=False)
     region = serializers.CharField(max_length=32, required=False, allow_blank=True)
     baa = serializers.BooleanField(required=False)

@@ -13,7 +13,7 @@ from django.db import connection
 
 from tenancy import secret_store
 from tenancy.context import find_current_tenant
-from tenancy.errors import GroveError
+from tenancy.errors import GroveError, VaultUnreachable
 from tenancy.secret_uses import SecretUse
 from workflows.providers import anthropic, auth, bedrock, clients, failures, google, openai
 from workflows.providers.auth import Access, Authentication, Rejection, Signed
@@ -122,6 +122,8 @@ def _reveal(name: str, target: Target) -> str:
     """A secret of the tenant, at the moment of its use. Raises ProviderError."""
     try:
         return secret_store.reveal(name, use=SecretUse(provider=target.provider)).expose()
+    except VaultUnreachable as error:
+        raise ProviderError(FailureKind.CONNECTION, error.sentence) from error
     except GroveError as error:
         raise ProviderError(FailureKind.AUTH, error.sentence) from error
     finally:

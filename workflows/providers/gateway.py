@@ -56,12 +56,17 @@ def plan(
     return planned
 
 
-def complete(target: Target, request: ModelRequest, *, permit: Permit) -> ModelResponse:
-    """Ask the model. Raises ProviderError; the permit says which recorded decision allowed it."""
+def complete(
+    target: Target, request: ModelRequest, *, permit: Permit, credentials: str | None = None
+) -> ModelResponse:
+    """Ask the model. Raises ProviderError; the permit says which recorded decision allowed it.
+
+    `credentials`: the caller's own key, used for this call and kept nowhere.
+    """
     if not isinstance(permit, Permit):
         raise TypeError("A model call needs the permit of a recorded decision.")
     try:
-        response = adapters.call(target, request)
+        response = adapters.call(target, request, credentials=credentials)
     except ProviderError as error:
         breakers.note_failure(target, error)
         raise

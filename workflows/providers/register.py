@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
@@ -17,11 +18,15 @@ from django.utils.timezone import now
 from compliance.labels import DataClass
 from tenancy import ledger
 from tenancy.actors import Actor
+from tenancy.context import current_tenant
 from tenancy.events import EventType
 from workflows.errors import NameTaken, ProviderInvalid
-from workflows.models import Deployment, Egress, Price, Provider, RegisterEntry, RegisterKind
+from workflows.models import Auth, Deployment, Egress, Price, Provider, RegisterEntry, RegisterKind
+from workflows.models.provider import WITH_SECRET
+from workflows.providers import connection
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+AS_MACHINE = (Auth.AZURE_IDENTITY, Auth.GOOGLE_METADATA)
 REGION = re.compile(r"[a-z][a-z0-9-]{0,30}")  # as input labels name it
 PROVIDER_FACTS = (
     "title",
@@ -29,6 +34,8 @@ PROVIDER_FACTS = (
     "base_url",
     "auth",
     "secret_name",
+    "more_secrets",
+    "settings",
     "egress",
     "region",
     "baa",
@@ -45,7 +52,7 @@ DEPLOYMENT_FACTS = ("model", "clearance", "timeout_seconds", "enabled")
 def create_provider(*, name: str, base_url: str, by: Actor, **facts: Any) -> Provider:
     """A new provider. What is not said about its papers is taken at its worst. Raises ProviderInvalid, NameTaken."""
     _check_known(facts, PROVIDER_FACTS)
-    provider = Provider(name=name, base_url=base_url.strip().rstrip("/"), **facts)
+    provider = Provider(name=name, base_url=_trimmed(base_url), **facts)
     _check_provider(provider)
     _insert(provider, name)
     _record_provider(provider, EventType.PROVIDER_CREATED, by)
@@ -57,6 +64,8 @@ def change_provider(*, provider: Provider, by: Actor, **facts: Any) -> None:
     """Change what is known of a provider. A change that changes nothing leaves no trace."""
     _check_known(facts, PROVIDER_FACTS)
     provider = Provider.objects.select_for_update().get(pk=provider.pk)
+    if "base_url" in facts:
+        facts["base_url"] = _trimmed(facts["base_url"])
     if not _set(provider, facts):
         return
     _check_provider(provider)
@@ -194,7 +203,38 @@ def _check_provider(provider: Provider) -> None:
         raise ProviderInvalid(
             "A region is a word of small letters, digits and hyphens, such as eu."
         )
+    provider.settings = connection.without_blanks(_mapping("settings", provider.settings))
+    provider.more_secrets = connection.without_blanks(
+        _mapping("more_secrets", provider.more_secrets)
+    )
     _check_fields(provider)
+    faults = connection.find_faults(
+        provider.kind,
+        provider.auth,
+        base_url=provider.base_url,
+        settings=provider.settings,
+        more_secrets=provider.more_secrets,
+    )
+    if faults:
+        raise ProviderInvalid(" ".join(faults))
+    if (
+        provider.auth in AS_MACHINE
+        and current_tenant().slug not in settings.MACHINE_IDENTITY_TENANTS
+    ):
+        raise ProviderInvalid(
+            "Signing in as the machine that Grove runs on is not open to this tenant. "
+            "Whoever runs the installation can allow it (GROVE_MACHINE_IDENTITY_TENANTS)."
+        )
+
+
+def _trimmed(address: str) -> str:
+    return address.strip().rstrip("/")
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ProviderInvalid(f"{name} are an object of names and values.")
+    return value
 
 
 def _check_fields(row: Provider | Deployment) -> None:
@@ -204,8 +244,9 @@ def _check_fields(row: Provider | Deployment) -> None:
     except ValidationError as error:
         field, sentences = next(iter(error.message_dict.items()))
         raise ProviderInvalid(f"{field}: {sentences[0]}") from error
-    if isinstance(row, Provider) and row.auth == "api_key" and not row.secret_name:
-        raise ProviderInvalid("A provider with an API key names the secret that holds it.")
+    if isinstance(row, Provider) and row.auth in WITH_SECRET and not row.secret_name:
+        told = Auth(row.auth).label
+        raise ProviderInvalid(f"{told}: name the secret that holds what it needs (secret_name).")
 
 
 def _insert(row: Provider | Deployment, name: str) -> None:
