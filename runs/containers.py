@@ -46,9 +46,8 @@ def end_body(turn: Turn, scope: Scope) -> None:
     if box is None or turn.live.failure:
         return
     code, sentence, _ = scope.failure or ("", "", "")
-    box.ends[scope.place] = BodyEnd(
-        given=scope.given, outputs=outputs_of(scope), code=code, sentence=sentence
-    )
+    end = BodyEnd(given=scope.given, outputs=outputs_of(scope), code=code, sentence=sentence)
+    box.ends.end(scope.place, end)
     _drive(turn, box, quietly=not scope.has_moved)
 
 
@@ -86,16 +85,18 @@ def _drive(turn: Turn, box: Container, *, quietly: bool = False) -> None:
         turn.absorb(_outcome(turn, box, failure=box.failure))
     elif result is not None:
         turn.rows.tell_notes(result.notes, box.path)
-        turn.live.went_on |= any(end and end.code for end in box.ends)
+        turn.live.went_on |= bool(box.ends.failed)
         turn.absorb(_outcome(turn, box, result=result))
 
 
 def _ask(turn: Turn, box: Container, *, quietly: bool) -> Result | None:
     spec = box.scope.node(box.node)
-    following = KINDS[spec.kind].next
-    assert following is not None  # noqa: S101 - whatever has a body has a next
+    kind = KINDS[spec.kind]
+    assert kind.next is not None  # noqa: S101 - whatever has a body has a next
     try:
-        step = following(spec.config, box.inputs, tuple(box.ends))
+        if box.config is None:
+            box.config = kind.opens(spec.config, box.inputs)
+        step = kind.next(box.config, box.inputs, box.ends)
     except NodeFailed as failure:
         turn.rows.tell_notes(failure.notes, box.path)
         box.failure = (failure.code, failure.sentence)
@@ -122,7 +123,7 @@ def _open_body(turn: Turn, box: Container, given: Mapping[str, Any], *, in_child
         since=box.since,
     )
     box.bodies.append(body)
-    box.ends.append(None)
+    box.ends.begin()
     restoring.restore(turn, body)
 
 

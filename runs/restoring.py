@@ -51,7 +51,8 @@ def _restore_node(turn: Turn, scope: Scope, node: str, found: Recorded) -> None:
         case NodeStatus.COMPLETED:
             scope.settle(node, found.output, found.labels, found.branch)
             live.sizes[path] = found.size
-            live.went_on |= _has_failures(turn, f"{path}[")
+            if scope.node(node).body is not None:
+                live.went_on |= _has_failures(turn, f"{path}[")
         case NodeStatus.SKIPPED:
             scope.states[node].status = NodeStatus.SKIPPED
         case NodeStatus.WAITING:

@@ -15,7 +15,7 @@ from runs.planner import NodeState, dead_before
 from workflows import references
 from workflows.definition import Body, NodeGraph, NodeSpec
 from workflows.graph import Edge
-from workflows.nodes import BodyEnd, Pause
+from workflows.nodes import Ends, Pause
 from workflows.nodes.comparing import Judgement, judge
 
 Failure = tuple[str, str, str]  # code, sentence, path of the node
@@ -141,7 +141,8 @@ class Container:
     deadline: datetime | None = None
     since: datetime | None = None
     bodies: list[Scope] = field(default_factory=list)
-    ends: list[BodyEnd | None] = field(default_factory=list)
+    ends: Ends = field(default_factory=Ends)
+    config: Any = None  # that of its node, once it has been opened
     failure: tuple[str, str] | None = None
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 from runs import paths, payloads
 from runs.models import NodeExecution, NodeStatus, Run
 from workflows.definition import Body, NodeGraph, NodeSpec
-from workflows.nodes import KINDS, BodyEnd, NodeFailed
+from workflows.nodes import KINDS, BodyEnd, Ends, NodeFailed
 
 
 class Given:
@@ -59,10 +59,10 @@ class Given:
         ends = [BodyEnd(given={}, outputs={})] * place
         if KINDS[spec.kind].carries_over and place:
             ends[-1] = self._end(spec, paths.body_path(container, place - 1))
-        follow = KINDS[spec.kind].next
-        assert follow is not None  # noqa: S101 - whatever has a body has a next
+        kind = KINDS[spec.kind]
+        assert kind.next is not None  # noqa: S101 - whatever has a body has a next
         try:
-            step = follow(spec.config, inputs, tuple(ends))
+            step = kind.next(kind.opens(spec.config, inputs), inputs, Ends(ends))
         except NodeFailed:
             return {}
         return step.start[0] if step.start else {}

@@ -17,6 +17,7 @@ from workflows.nodes import (
     tool,
     transform,
 )
+from workflows.nodes.bodies import Ends
 from workflows.nodes.contract import (
     Answer,
     BodyEnd,
@@ -59,6 +60,7 @@ __all__ = [
     "KINDS",
     "Answer",
     "BodyEnd",
+    "Ends",
     "Inputs",
     "Json",
     "Kind",

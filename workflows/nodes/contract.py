@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from compliance.labels import Labels
+
+if TYPE_CHECKING:
+    from workflows.nodes.bodies import Ends
 
 Json = Any  # JSON values have no narrower static type here
 Inputs = Mapping[str, Json]
@@ -181,7 +184,7 @@ class NodeContext(Protocol):
 
     @property
     def callback_url(self) -> str:
-        """Where the callback that was asked for is answered, once; empty before `ask`."""
+        """Where the callback that was asked for is answered, once; empty before `ask`, and where it has been."""
         ...
 
     def child(self, *, workflow: str, run_input: Json) -> Pause:
@@ -227,7 +230,8 @@ class Kind:
 
     An ordinary kind has a `run`; one whose `run` may give back a Pause also has a `resume`. A container has a
     `body`, which names what it gives to each, and a `next`: pure and deterministic, asked when the container opens
-    and whenever a body ended, with one entry for each body in the order of their start (None while under way).
+    and whenever a body ended, with one entry for each body in the order of their start. What is worked out once, when
+    it opens, `opens` fills into the configuration that `next` is asked with.
     """
 
     name: str
@@ -237,7 +241,8 @@ class Kind:
     read: Callable[[Mapping[str, Any]], Any]
     run: Callable[[NodeContext, Any, Inputs], Result | Pause] = is_driven_by_next
     resume: Callable[[NodeContext, Any, Inputs, Answer], Result | Pause] | None = None
-    next: Callable[[Any, Inputs, Sequence[BodyEnd | None]], Step] | None = None
+    next: Callable[[Any, Inputs, Ends], Step] | None = None
+    opens: Callable[[Any, Inputs], Any] = lambda config, _inputs: config
     body: Callable[[Any], frozenset[str]] | None = None
     carries_over: bool = False  # a body is given what those before it made, and its labels
     pure: bool = False  # without effects and quick: it may run on the spot

@@ -6,12 +6,12 @@ is a run of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workflows import references
-from workflows.nodes.bodies import BODY, fill_after
+from workflows.nodes.bodies import BODY, Ends, fill_after
 from workflows.nodes.contract import (
     BodyEnd,
     Fault,
@@ -90,23 +90,8 @@ def body(config: Config) -> frozenset[str]:
     return frozenset({config.name, "index"})
 
 
-def follow(config: Config, inputs: Inputs, ends: Sequence[BodyEnd | None]) -> Step:
-    """Keep `width` bodies under way; when all have ended, gather what they made."""
-    items = _items(config, inputs)
-    failed = [_told(index, end) for index, end in enumerate(ends) if end is not None and end.code]
-    _check_failures(config, failed)
-    under_way = sum(1 for end in ends if end is None)
-    first = len(ends)
-    last = min(len(items), first + config.width - under_way)
-    if first < last:
-        start = tuple({config.name: items[index], "index": index} for index in range(first, last))
-        return Step(start=start, in_children=len(items) > config.children_above)
-    if under_way:
-        return Step()
-    return Step(result=_gathered(config, inputs, [end for end in ends if end is not None]))
-
-
-def _items(config: Config, inputs: Inputs) -> list[Json]:
+def opens(config: Config, inputs: Inputs) -> Config:
+    """With its list at hand, and not too long. Raises NodeFailed."""
     items = fill(config.items, inputs)
     if not isinstance(items, list):
         raise NodeFailed("items_not_a_list", "What `items` names is not a list.")
@@ -115,10 +100,29 @@ def _items(config: Config, inputs: Inputs) -> list[Json]:
             "too_many_items",
             f"The list has {len(items):,} entries; at most {config.at_most:,} are allowed here.",
         )
-    return items
+    return replace(config, items=items)
 
 
-def _told(index: int, end: BodyEnd) -> dict[str, Json]:
+def follow(config: Config, inputs: Inputs, ends: Ends) -> Step:
+    """Keep `width` bodies under way; when all have ended, gather what they made.
+
+    The work is that of the bodies that start, not of all that there are. Raises NodeFailed.
+    """
+    items: list[Json] = config.items
+    if len(ends.failed) > config.failures:
+        _check_failures(config, [_told(index, ends[index]) for index in ends.failed])
+    first = len(ends)
+    last = min(len(items), first + config.width - ends.under_way)
+    if first < last:
+        start = tuple({config.name: items[index], "index": index} for index in range(first, last))
+        return Step(start=start, in_children=len(items) > config.children_above)
+    if ends.under_way:
+        return Step()
+    return Step(result=_gathered(config, inputs, [end for end in ends if end is not None]))
+
+
+def _told(index: int, end: BodyEnd | None) -> dict[str, Json]:
+    assert end is not None  # noqa: S101 - it failed
     return {"index": index, "code": end.code, "sentence": end.sentence}
 
 
@@ -194,6 +198,7 @@ KIND = Kind(
     schema=SCHEMA,
     read=read,
     next=follow,
+    opens=opens,
     body=body,
     templates=templates,
     faults=faults,

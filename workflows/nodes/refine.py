@@ -5,16 +5,15 @@ Each round is given what the one before it made, and what was found wanting. One
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from workflows import expressions
 from workflows.expressions import Comparison, NotComparable, compare
-from workflows.nodes.bodies import BODY, fill_after, seen_by
+from workflows.nodes.bodies import BODY, Ends, fill_after, seen_by
 from workflows.nodes.comparing import judge
 from workflows.nodes.contract import (
-    BodyEnd,
     Fault,
     Inputs,
     Json,
@@ -75,9 +74,9 @@ def body(_config: Config) -> frozenset[str]:
     return frozenset({"previous", "feedback", "round"})
 
 
-def follow(config: Config, inputs: Inputs, ends: Sequence[BodyEnd | None]) -> Step:
+def follow(config: Config, inputs: Inputs, ends: Ends) -> Step:
     """One round after the other. Raises NodeFailed where a round failed, or none was accepted."""
-    if not ends:
+    if not len(ends):
         return Step(start=({"previous": None, "feedback": None, "round": 1},))
     end, rounds = ends[-1], len(ends)
     if end is None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflows.nodes import KINDS, BodyEnd, NodeFailed, Result
+from tests.steps import count_steps
+from workflows.nodes import KINDS, BodyEnd, Ends, NodeFailed, Result
 from workflows.nodes.bodies import BODY
 
 EACH = {"items": "{{ batch.claims }}", "body": {"nodes": []}, "value": "{{ read.text }}"}
@@ -20,10 +21,11 @@ REFINE = {
 
 def step(kind, values, inputs, ends):
     """What follows. Asked twice, as after a crash, the answer is the same."""
-    config = KINDS[kind].read(values)
-    first = KINDS[kind].next(config, inputs, ends)
+    asked = KINDS[kind]
+    config = asked.opens(asked.read(values), inputs)
+    first = asked.next(config, inputs, Ends(ends))
 
-    assert KINDS[kind].next(config, inputs, ends) == first
+    assert asked.next(config, inputs, Ends(ends)) == first
     return first
 
 
@@ -71,6 +73,35 @@ def test_every_entry_is_started_once_and_in_order_within_the_width(count, width,
         "items": [f"{place}: c{place}" for place in range(count)],
         "failed": [],
     }
+
+
+def gather_at_length(count):
+    """As the engine does: what is known of the bodies grows with them."""
+    values = {
+        **EACH,
+        "items": [f"c{place}" for place in range(count)],
+        "failures": count,
+        "at_most": count,
+    }
+    kind, ends, started = KINDS["for_each"], Ends(), []
+    config = kind.opens(kind.read(values), {})
+    while (follows := kind.next(config, {}, ends)).result is None:
+        for given_values in follows.start:
+            started.append(given_values)
+            ends.begin()
+        given_values = started[len(started) - ends.under_way]
+        code = "odd" if given_values["index"] % 2 else ""
+        end = BodyEnd(given=given_values, outputs=read(given_values).outputs, code=code)
+        ends.end(given_values["index"], end)
+    return follows.result
+
+
+def test_the_work_grows_with_the_entries_and_not_with_their_square():
+    few = count_steps(lambda: gather_at_length(300))
+    many = count_steps(lambda: gather_at_length(1200))
+
+    assert len(gather_at_length(1200).output["failed"]) == 600
+    assert many < 4.4 * few
 
 
 def test_a_static_list_may_hold_references():
