@@ -2,9 +2,9 @@
 
 from celery import shared_task
 
-from compliance import disposal
+from compliance import disposal, secret_reminders
 from tenancy.context import tenant_context
-from tenancy.models import Tenant
+from tenancy.models import Tenant, TenantStatus
 
 
 @shared_task(name="compliance.tasks.chore_finish_disposals")
@@ -13,3 +13,11 @@ def chore_finish_disposals() -> None:
     for tenant in Tenant.objects.all():
         with tenant_context(tenant):
             disposal.finish_interrupted()
+
+
+@shared_task(name="compliance.tasks.chore_remind_of_secrets")
+def chore_remind_of_secrets() -> None:
+    """Tell of secrets whose last day comes near, tenant by tenant."""
+    for tenant in Tenant.objects.filter(status=TenantStatus.ACTIVE):
+        with tenant_context(tenant):
+            secret_reminders.remind()

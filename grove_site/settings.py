@@ -166,6 +166,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1.0,
         "options": {"expires": 5},
     },
+    "add up costs": {
+        "task": "runs.tasks.chore_add_up_costs",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
     "sequence ledgers": {
         "task": "tenancy.tasks.chore_sequence_ledgers",
         "schedule": 5.0,
@@ -180,6 +185,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tenancy.tasks.chore_empty_secrets",
         "schedule": 60.0,
         "options": {"expires": 60},
+    },
+    "remind of secrets": {
+        "task": "compliance.tasks.chore_remind_of_secrets",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
     },
     "sweep stores": {
         "task": "workflows.tasks.chore_sweep_stores",

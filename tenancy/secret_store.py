@@ -213,7 +213,7 @@ def test(*, name: str, by: Actor) -> Sequence[secret_uses.Tried]:
     newest = living.first()
     if newest is None:
         raise SecretNotFound
-    tried = secret_uses.try_out(name, newest.number)
+    tried = secret_uses.try_out(name, newest.number, by)
     if tried and all(each.passed for each in tried) and living.count() > 1:
         confirm(name=name, by=by, number=newest.number)
     return tried

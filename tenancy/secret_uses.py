@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from uuid import UUID
 
+from tenancy.actors import Actor
 from tenancy.models import Secret
 
 
@@ -101,7 +102,7 @@ class Tried:
 
 
 Finder = Callable[[], Iterable[Usage]]
-Tester = Callable[[str], Iterable[Tried]]
+Tester = Callable[[str, Actor], Iterable[Tried]]
 
 _finders: list[Finder] = []
 _testers: list[Tester] = []
@@ -115,7 +116,7 @@ def register_finder(finder: Finder) -> None:
 
 
 def register_tester(tester: Tester) -> None:
-    """Say how whatever names a secret is tried: called in a tenant with the secret's name."""
+    """Say how whatever names a secret is tried: called in a tenant with the secret's name and who tries it."""
     _testers.append(tester)
 
 
@@ -132,12 +133,12 @@ def usages_of(name: str) -> Sequence[Usage]:
     return usages().get(name, ())
 
 
-def try_out(name: str, number: int) -> Sequence[Tried]:
+def try_out(name: str, number: int, by: Actor) -> Sequence[Tried]:
     """Try this version of a secret with all that names it. Nothing else sees this version meanwhile."""
     found = _trying.set({**(_trying.get() or {}), name: number})
     try:
         with used_for(SecretUse(purpose=Purpose.TEST)):
-            return [tried for tester in _testers for tried in tester(name)]
+            return [tried for tester in _testers for tried in tester(name, by)]
     finally:
         _trying.reset(found)
 

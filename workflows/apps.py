@@ -10,11 +10,13 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         from compliance import disposables
-        from tenancy import exports
-        from workflows import stored_objects, stores
+        from tenancy import exports, secret_uses
+        from workflows import secret_usage, stored_objects, stores
         from workflows.disposal import StoredObjectDisposable, WorkflowDisposable
         from workflows.models.definition import open_for_export
 
+        secret_uses.register_finder(secret_usage.find)
+        secret_uses.register_tester(secret_usage.try_out)
         disposables.register(WorkflowDisposable())
         disposables.register(StoredObjectDisposable())
         stores.register_keeper(stored_objects.TABLE, stored_objects.find_kept)

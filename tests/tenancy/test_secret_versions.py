@@ -146,7 +146,7 @@ class TestReplacing:
 class TestTesting:
     def test_a_version_that_passes_everywhere_is_confirmed(self, uses):
         seen = []
-        uses[1].append(lambda name: [tried(name, seen)])
+        uses[1].append(lambda name, by: [tried(name, seen)])
         put("one")
         put("two", waits=True)
 
@@ -158,7 +158,7 @@ class TestTesting:
         assert states() == [(2, VersionState.IN_USE), (1, VersionState.EMPTIED)]
 
     def test_a_version_that_fails_somewhere_goes_on_waiting(self, uses):
-        uses[1].append(lambda name: [tried(name, []), tried(name, [], passed=False)])
+        uses[1].append(lambda name, by: [tried(name, []), tried(name, [], passed=False)])
         put("one")
         put("two", waits=True)
 
