@@ -8,7 +8,7 @@ import pytest
 
 from tests.runs.scripted_model import ScriptedModel
 from tests.workflows.providers.targets import make_request, make_target
-from workflows.providers import clients, openai
+from workflows.providers import adapters, clients
 from workflows.providers.contract import Target
 from workflows.providers.errors import FailureKind, ProviderError
 
@@ -35,10 +35,12 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     clients.close_all()
 
 
-def test_answer_fits_the_schema_and_counts_tokens(target: Target) -> None:
+@pytest.mark.parametrize("streaming", [True, False])
+def test_answer_fits_the_schema_and_counts_tokens(target: Target, streaming: bool) -> None:
     request = make_request(messages=ASKED, schema=SCHEMA, max_tokens=60, timeout_seconds=300)
+    target.settings["streaming"] = streaming  # type: ignore[index]
 
-    response = openai.complete(target, request, api_key=None)
+    response = adapters.call(target, request)
 
     assert orjson.loads(response.text)["kind"] in ("question", "complaint")
     assert response.tokens_in > 0
@@ -46,10 +48,26 @@ def test_answer_fits_the_schema_and_counts_tokens(target: Target) -> None:
     assert len(response.model) > 1
 
 
+def test_real_model_streams_its_first_token_before_its_last(
+    request: pytest.FixtureRequest,
+) -> None:
+    server: ModelServer = request.getfixturevalue("model_server")
+    target = make_target(base_url=server.base_url, deployment_timeout_seconds=300)
+    asked = make_request(messages=ASKED, max_tokens=40, timeout_seconds=300)
+
+    response = adapters.call(target, asked)
+    clients.close_all()
+
+    assert response.text
+    assert response.first_token_seconds is not None
+    assert response.first_token_seconds > 0
+    assert response.cut_off == (response.tokens_out >= 40)
+
+
 def test_address_that_is_not_there_is_a_failure_of_a_known_kind(target: Target) -> None:
     gone = make_target(base_url=target.base_url.replace("/v1", "/nowhere"))
 
     try:
-        openai.complete(gone, make_request(timeout_seconds=60), api_key=None)
+        adapters.call(gone, make_request(timeout_seconds=60))
     except ProviderError as error:
         assert error.kind is FailureKind.BAD_REQUEST  # noqa: PT017 - the scripted one answers any path
