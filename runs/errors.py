@@ -155,3 +155,10 @@ class CostsInvalid(GroveError):
 
     code = "costs_invalid"
     status = 422
+
+
+class EgressQuestionInvalid(GroveError):
+    """This question about what left the house cannot be answered."""
+
+    code = "egress_question_invalid"
+    status = 422

@@ -217,6 +217,8 @@ class Executor:
     def _follow(self, step: Step) -> None:
         """After the commit: what follows may start, and a run that is over or rests is let go."""
         live = step.live
+        for outcome in step.outcomes:
+            live.intents.note_settled((*outcome.settlements, *outcome.tool_settlements))
         if live.is_over or step.wave.run["parks"]:
             self._let_go([live])
             self._tell_parent(live)

@@ -75,7 +75,12 @@ def settle_late(live: LiveRun, outcomes: Sequence[Outcome]) -> None:
 
 
 def _settle_call(live: LiveRun, settled: Settlement) -> bool:
-    """False when it was settled already. An interrupted call had counted its reservation as spent."""
+    """False when it was settled already. An interrupted call had counted its reservation as spent.
+
+    Rows are locked in the order in which a wave locks them: node, call, facts, run.
+    """
+    node = NodeExecution.objects.select_for_update().filter(pk=execution_id)
+    list(node.values_list("pk"))
     open_calls = ModelCall.objects.select_for_update().filter(
         pk=settled.call_id, status__in=(CallStatus.INTENDED, CallStatus.INTERRUPTED)
     )
@@ -98,4 +103,13 @@ def _settle_call(live: LiveRun, settled: Settlement) -> bool:
         + settled.cost_micros
         - (0 if in_flight else call.cost_micros),
     )
+    counted = {
+        "tokens_in": F("tokens_in") + settled.tokens_in,
+        "tokens_out": F("tokens_out") + settled.tokens_out,
+        "cost_micros": F("cost_micros")
+        + settled.cost_micros
+        - (0 if in_flight else call.cost_micros),
+    }
+    node.update(**counted)
+    Run.objects.filter(pk=live.run_id).update(**counted)
     return True

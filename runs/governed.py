@@ -18,31 +18,35 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils.timezone import now
 
-from compliance import policies
 from compliance.detectors import tags_in
 from compliance.labels import Integrity, Labels, join
 from compliance.policy.verdicts import ObligationKind, Verdict, VerdictKind
-from runs import facts_of_runs, governed_calls, interrupted, payloads, recording
+from runs import facts_of_runs, governed_calls, interrupted, payloads
 from runs.checkpoint import Row, event
 from runs.errors import ClaimLost
-from runs.governed_calls import Act, Caller, ModelAct, ToolAct
+from runs.governed_calls import Act, Caller, ModelAct, ToolAct, Wish
+from runs.intents import RegisterMoved
 from runs.live_run import LiveRun
 from runs.models import CallStatus, ToolCall
 from runs.outcomes import Settlement
 from runs.tool_settlements import ToolSettlement
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError
+from workflows import budgets
+from workflows.errors import ModelGroupUnknown
 from workflows.nodes import ModelAnswer, NodeFailed, ToolAnswer
-from workflows.providers import gateway, prices
-from workflows.providers.contract import ModelRequest, Permit, ProviderError
-from workflows.providers.errors import PriceUnknown
+from workflows.providers import gateway, routes
+from workflows.providers.contract import ModelRequest, Permit, ProviderError, Target
+from workflows.providers.errors import ModelUnavailable, PriceUnknown
+from workflows.providers.routes import Routes
 from workflows.tools import registry
 from workflows.tools.contract import Effect, ToolError, ToolResponse
 
 LONGEST_THROTTLE_SECONDS = 30.0
+TELLING = frozenset({PriceUnknown.code, budgets.CODE})  # denials that a node's failure names
 
 A = TypeVar("A", ModelAct, ToolAct)
 
@@ -73,6 +77,7 @@ class GovernedDoor:
         self._settlements: list[Settlement] = []
         self._tool_settlements: list[ToolSettlement] = []
         self._tool_calls = 0
+        self._failed_at = ""  # the deployment that the last failover left
         self._events: list[Row] = []
         self.node_id = node_id
         self.attempt = live.attempts[node_id]
@@ -112,23 +117,64 @@ class GovernedDoor:
                 raise NodeFailed(error.code, error.sentence) from error
 
     def _first_answer(self, group: str, request: ModelRequest, labels: Labels) -> ModelAnswer:
-        failures: list[ProviderError] = []
-        for target in gateway.route(group, labels, frozen=self._live.model_groups.get(group)):
-            if failures:
-                self._note("provider.failover", to=target.name, after=failures[-1].kind)
+        """Down the group, until one answers. Each is planned for anew, with the register as it is by then."""
+        frozen = self._live.model_groups.get(group)
+        failed: dict[UUID, ProviderError] = {}
+        known = routes.kept()
+        while True:
             try:
-                price = prices.find_price(target, now())
-                act = ModelAct(group=group, target=target, request=request, price=price)
-                return self._ask(act, labels)
+                plan = gateway.plan(group, labels, exclude=failed, frozen=frozen, routes=known)
+                if not plan.targets:
+                    break
+                if failed:
+                    self._note_failover(group, plan.targets[0], list(failed.values())[-1])
+                elif plan.left_out:
+                    left_out = [each.to_json() for each in plan.left_out]
+                    self._note_once("provider.left_out", group=group, left_out=left_out)
+                return self._ask(self._act_of(plan.targets[0], group, request, known), labels)
+            except RegisterMoved:
+                known = routes.read()
+            except (ModelGroupUnknown, ModelUnavailable):
+                found = routes.current()
+                if found.number != known.number:
+                    known = found
+                elif failed:
+                    break
+                else:
+                    raise
             except ProviderError as error:
-                failures.append(error)
+                target = plan.targets[0]
+                failed[target.deployment_id], self._failed_at = error, target.name
                 if not error.retryable:
                     break
-        if not failures:
+        if not failed:
             raise NodeFailed(
                 "no_deployment", f"No deployment of model group “{group}” may take this call."
             )
-        raise NodeFailed(f"model_{failures[-1].kind}", failures[-1].sentence)
+        last = list(failed.values())[-1]
+        raise NodeFailed(f"model_{last.kind}", last.sentence)
+
+    def _act_of(self, target: Target, group: str, request: ModelRequest, known: Routes) -> ModelAct:
+        return ModelAct(
+            group=group,
+            target=target,
+            request=request,
+            price=known.price_of(target, now()),
+            register=known.number,
+            budgets=known.budgets_of(target, group, self._live.workflow_id),
+        )
+
+    def _note_failover(self, group: str, target: Target, error: ProviderError) -> None:
+        """The call that failed was the last one that this attempt made."""
+        self._note_once(
+            "provider.failover",
+            **{"from": self._failed_at},
+            to=target.name,
+            after=str(error.kind),
+            sentence=error.sentence,
+            call=str(self._settlements[-1].call_id),
+            group=group,
+        )
 
     def _ask(self, act: ModelAct, labels: Labels) -> ModelAnswer:
         permitted = self._permitted(act, labels)
@@ -318,37 +364,13 @@ class GovernedDoor:
             elif act.refusal is not None:
                 raise NodeFailed(act.refusal.code, act.refusal.sentence)
             else:
-                code = verdict.code if verdict.code == PriceUnknown.code else "denied"
+                code = verdict.code if verdict.code in TELLING else "denied"
                 raise NodeFailed(code, verdict.reason)
 
     def _record(self, act: Act, labels: Labels, carried_out: frozenset[str]) -> Recorded:
-        live = self._live
-        engine = policies.engine_for(live.snapshot_id)
-        micros, denial = governed_calls.estimate(act)
-        action = governed_calls.to_action(act, self._caller)
-        with transaction.atomic():
-            sofar = recording.lock_facts(live.root_run_id)
-            facts = facts_of_runs.gather(
-                sofar,
-                labels=labels,
-                estimate_micros=micros,
-                carried_out=carried_out,
-                declared=act.refusal is None,
-            )
-            decided = governed_calls.without_leave(act, denial or engine.decide(action, facts))
-            verdict = governed_calls.within_budget(facts, decided)
-            decision = governed_calls.to_decision(self._caller, act, action, facts, verdict)
-            call = None
-            if verdict.kind is VerdictKind.ALLOW:
-                call = act.intent(self._caller, decision, micros)
-                facts_of_runs.touch(
-                    sofar,
-                    labels=labels,
-                    destination=act.target.destination,
-                    reserved_micros=micros,
-                    tool=act.tool,
-                )
-            recording.write(live, decision, call, sofar)
+        wish = Wish(self._caller, act, labels, carried_out)
+        draft = self._live.intents.record(wish.decide)
+        decision, call, verdict = draft.decision, draft.call, wish.verdict
         self._note(
             "decision.made",
             decision=str(decision.pk),
@@ -360,6 +382,10 @@ class GovernedDoor:
 
     def _note(self, name: str, **body: Any) -> None:
         self._events.append(event(name, now(), self.node_id, **body))
+
+    def _note_once(self, name: str, **body: Any) -> None:
+        if all(told["name"] != name or told["body"] != body for told in self._events):
+            self._note(name, **body)
 
 
 def _broke_here(error: Exception) -> str:

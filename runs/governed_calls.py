@@ -3,22 +3,26 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
 import orjson
 from django.utils.timezone import now
 
-from compliance import transforms
+from compliance import policies, transforms
 from compliance.labels import Labels
 from compliance.policy.actions import Action, ActionKind, Resource
 from compliance.policy.facts import Facts
 from compliance.policy.verdicts import Verdict, VerdictKind
 from runs import facts_of_runs, payloads
+from runs.intents import Draft
 from runs.live_run import LiveRun
-from runs.models import Decision, ModelCall, Run, ToolCall
+from runs.models import Decision, ModelCall, Run, RunFacts, ToolCall
 from tenancy.errors import GroveError
 from tenancy.models import new_id
+from workflows import budgets
+from workflows.budgets import BudgetRef
 from workflows.models import Price
 from workflows.providers import prices
 from workflows.providers.contract import ModelRequest, Target
@@ -83,6 +87,7 @@ class ModelAct:
     """A request to a deployment of a model group."""
 
     kind: ClassVar[ActionKind] = ActionKind.MODEL_CALL
+    table: ClassVar[str] = "runs_modelcall"
     refusal: ClassVar[Refusal | None] = (
         None  # the graph is fixed: a node calls what its definition names
     )
@@ -91,6 +96,8 @@ class ModelAct:
     target: Target
     request: ModelRequest
     price: Price | None  # None: nobody knows, so nothing may be spent
+    register: int  # its number, when target and price were read
+    budgets: tuple[BudgetRef, ...] = ()  # those that count this call
 
     @property
     def tool(self) -> str:
@@ -117,24 +124,30 @@ class ModelAct:
         )
         return replace(self, request=replace(self.request, messages=messages))
 
-    def intent(self, caller: Caller, decision: Decision, reserved_micros: int) -> ModelCall:
+    def intent(self, caller: Caller, call_id: UUID, wish: "Wish", decision: Decision) -> ModelCall:
         """The call as it will be written before it leaves."""
         assert self.price is not None  # noqa: S101 - without one it is not allowed
-        call_id = new_id()
+        target = self.target
         return ModelCall(
             id=call_id,
             tenant_id=caller.live.tenant.pk,
             run_id=caller.live.run_id,
-            decision=decision,
-            deployment_id=self.target.deployment_id,
+            decision_id=decision.pk,
+            deployment_id=target.deployment_id,
             node_id=caller.node_id,
             attempt=caller.attempt,
             model_group=self.group,
-            model_requested=self.target.model,
-            request_sealed=caller.seal(
-                "runs_modelcall", call_id, "request_sealed", self.request.to_json()
-            ),
-            reserved_micros=reserved_micros,
+            provider=target.provider,
+            secret_name=target.secret_name,
+            region=target.region,
+            egress=str(target.egress),
+            data_class=int(wish.labels.data_class),
+            tags=sorted(wish.labels.tags),
+            redactions=sorted(wish.carried_out),
+            model_requested=target.model,
+            reserved_micros=wish.micros,
+            reserved_tokens=prices.estimate_tokens(self.request),
+            budgets=[budget.id for budget in self.budgets],
             currency=self.price.currency,
             started_at=now(),
         )
@@ -145,6 +158,9 @@ class ToolAct:
     """A tool and the place where it would act. `asked_digest` is of what the node asked, before any masking."""
 
     kind: ClassVar[ActionKind] = ActionKind.TOOL_CALL
+    table: ClassVar[str] = "runs_toolcall"
+    register: ClassVar[int | None] = None  # where it leads is looked up each time
+    budgets: ClassVar[tuple[BudgetRef, ...]] = ()
 
     target: ToolTarget
     request: ToolRequest
@@ -175,30 +191,84 @@ class ToolAct:
         target = registry.find_target(self.tool, arguments)
         return replace(self, target=target, request=replace(self.request, arguments=arguments))
 
-    def intent(self, caller: Caller, decision: Decision, reserved_micros: int) -> ToolCall:
+    def intent(self, caller: Caller, call_id: UUID, wish: "Wish", decision: Decision) -> ToolCall:
         """The call as it will be written before it leaves."""
-        call_id = new_id()
+        target = self.target
         return ToolCall(
             id=call_id,
             tenant_id=caller.live.tenant.pk,
             run_id=caller.live.run_id,
-            decision=decision,
+            decision_id=decision.pk,
             node_id=caller.node_id,
             attempt=caller.attempt,
             tool=self.tool,
-            destination=self.target.name,
-            effect=str(self.target.effect),
+            destination=target.name,
+            region=target.region,
+            egress=str(target.egress),
+            data_class=int(wish.labels.data_class),
+            tags=sorted(wish.labels.tags),
+            redactions=sorted(wish.carried_out),
+            effect=str(target.effect),
             idempotent=self.request.idempotent,
             idempotency_key=self.request.idempotency_key,
-            request_sealed=caller.seal(
-                "runs_toolcall", call_id, "request_sealed", self.request.to_json()
-            ),
             request_digest=self.asked_digest,
             started_at=now(),
         )
 
 
 Act: TypeAlias = ModelAct | ToolAct
+
+
+class Wish:
+    """One call that a node wants to make, ready for as many decisions as it takes until one is on record."""
+
+    def __init__(
+        self, caller: Caller, act: Act, labels: Labels, carried_out: frozenset[str]
+    ) -> None:
+        self.caller, self.act = caller, act
+        self.labels, self.carried_out = labels, carried_out
+        self.micros, self._denial = estimate(act)
+        self._action = to_action(act, caller)
+        self._engine = policies.engine_for(caller.live.snapshot_id)
+        self._call_id = new_id()
+        self.verdict: Verdict
+
+    def decide(self, sofar: RunFacts, budget_in_the_way: UUID | None) -> Draft:
+        """On these facts. They are changed to what they are once the call is on its way."""
+        caller, act, live = self.caller, self.act, self.caller.live
+        facts = facts_of_runs.gather(
+            sofar,
+            labels=self.labels,
+            estimate_micros=self.micros,
+            carried_out=self.carried_out,
+            declared=act.refusal is None,
+        )
+        verdict = without_leave(act, self._denial or self._engine.decide(self._action, facts))
+        verdict = within_class(act, verdict)
+        verdict = within_budget(facts, verdict)
+        self.verdict = verdict = within_budgets(act, verdict, budget_in_the_way)
+        decision = to_decision(caller, act, self._action, facts, verdict)
+        draft = Draft(
+            run_id=live.run_id, token=live.token, register=act.register, decision=decision
+        )
+        if verdict.kind is not VerdictKind.ALLOW:
+            return draft
+        call = act.intent(caller, self._call_id, self, decision)
+        call.request_sealed = self._sealed
+        facts_of_runs.touch(
+            sofar,
+            labels=self.labels,
+            destination=act.target.destination,
+            reserved_micros=self.micros,
+            tool=act.tool,
+        )
+        return replace(draft, call=call, facts=sofar)
+
+    @cached_property
+    def _sealed(self) -> bytes:
+        """Once only: a large request is kept in the store."""
+        table, asked = self.act.table, self.act.request.to_json()
+        return self.caller.seal(table, self._call_id, "request_sealed", asked)
 
 
 def tool_act(
@@ -279,11 +349,40 @@ def within_budget(facts: Facts, verdict: Verdict) -> Verdict:
     )
 
 
+def within_class(act: Act, verdict: Verdict) -> Verdict:
+    """Where no deployment may see this, it is denied on record; nothing goes anywhere else."""
+    fault = act.target.fault if isinstance(act, ModelAct) else None
+    if fault is None or verdict.kind is VerdictKind.DENY:
+        return verdict
+    return Verdict(
+        kind=VerdictKind.DENY,
+        code=fault.code,
+        reason=fault.sentence,
+        engine_us=verdict.engine_us,
+    )
+
+
+def within_budgets(act: Act, verdict: Verdict, in_the_way: UUID | None) -> Verdict:
+    """A budget with a hard stop that this would pass, or that cannot count it, denies it."""
+    if verdict.kind is VerdictKind.DENY or not isinstance(act, ModelAct) or act.price is None:
+        return verdict
+    why = budgets.find_incomparable(act.budgets, currency=act.price.currency)
+    if in_the_way is not None:
+        name = next(budget.name for budget in act.budgets if budget.id == in_the_way)
+        why = f"The budget “{name}” has no room for this call."
+    if not why:
+        return verdict
+    return Verdict(
+        kind=VerdictKind.DENY, code=budgets.CODE, reason=why, engine_us=verdict.engine_us
+    )
+
+
 def to_decision(
     caller: Caller, act: Act, action: Action, facts: Facts, verdict: Verdict
 ) -> Decision:
     shown = action.to_json()
     return Decision(
+        id=new_id(),
         tenant_id=caller.live.tenant.pk,
         run_id=caller.live.run_id,
         node_id=caller.node_id,

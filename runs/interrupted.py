@@ -23,7 +23,7 @@ from workflows.tools.contract import ToolFailure
 
 CODE = "interrupted"
 SETTLE = (
-    "SELECT grove_settle(%s::text::jsonb, '{}', ARRAY[%s]), "
+    "SELECT grove_settle_calls(%s::text::jsonb, '{}', ARRAY[%s]), "
     "grove_settle_tools(%s::text::jsonb, '{}', ARRAY[%s])"  # runs/migrations/
 )
 Why = tuple[str, str]  # code and sentence

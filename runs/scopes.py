@@ -70,7 +70,7 @@ class Scope:
 
     def inputs_of(self, node: str) -> dict[str, Any]:
         """The values that a node declared it reads, and no others; nor what is before it by dead edges only."""
-        at_hand = self.at_hand
+        at_hand = {**self.outer, **self.given, **self.outputs}
         dead = dead_before(self.nodes.graph, self.nodes.kinds, node, self.states, self.judge)
         return {
             name: self.opened(at_hand[name])

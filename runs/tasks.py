@@ -2,7 +2,9 @@
 
 from celery import shared_task
 
-from runs import executor, sweep
+from runs import costs, executor, sweep
+from tenancy.context import tenant_context
+from tenancy.models import Tenant
 
 
 @shared_task(name="runs.tasks.execute_run")
@@ -14,3 +16,11 @@ def execute_run(run_id: str) -> None:
 @shared_task(name="runs.tasks.sweep_runs")
 def sweep_runs() -> None:
     sweep.sweep()
+
+
+@shared_task(name="runs.tasks.chore_add_up_costs")
+def chore_add_up_costs() -> None:
+    """Add up the costs of days that are over, tenant by tenant."""
+    for tenant in Tenant.objects.order_by("pk"):
+        with tenant_context(tenant):
+            costs.roll()

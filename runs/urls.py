@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from runs.views import lineage, run, runs, start, steer, waits
+from runs.views import egress, lineage, run, runs, start, steer, waits
 
 app_name = "runs"
 urlpatterns = [
@@ -11,6 +11,8 @@ urlpatterns = [
     path("waiting/", waits.list_waits, name="waiting"),
     path("waiting/<uuid:wait_id>/", waits.show_wait, name="wait"),
     path("waiting/<uuid:wait_id>/decide/", waits.decide_wait, name="decide"),
+    path("egress/", egress.show_egress, name="egress"),
+    path("egress/export/", egress.export_egress, name="export-egress"),
     path("<uuid:run_id>/", run.show_run, name="run"),
     path("<uuid:run_id>/events/", run.show_events, name="events"),
     path("<uuid:run_id>/decisions/", run.show_decisions, name="decisions"),

@@ -133,7 +133,9 @@ class WaveRows:
         """The calls of an attempt, its own events, and what it adds to the run's sums."""
         self.wave.calls.extend(self._settled_row(each) for each in outcome.settlements)
         self.wave.tools.extend(
-            to_row(each, self._live.run_id, self.wave) for each in outcome.tool_settlements
+            to_row(each, self._live.run_id, self.wave)
+            | {"stamp": self._live.intents.stamp_of(each.call_id)}
+            for each in outcome.tool_settlements
         )
         self.wave.events.extend(outcome.events)
         spent = used(outcome.settlements)
@@ -228,4 +230,5 @@ class WaveRows:
             "cost_micros": settled.cost_micros,
             "error_kind": settled.error_kind,
             "error_sentence": settled.error_sentence,
+            "stamp": self._live.intents.stamp_of(settled.call_id),
         }

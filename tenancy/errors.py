@@ -349,3 +349,10 @@ class NotSequenced(GroveError):
 
     code = "not_sequenced"
     status = 409
+
+
+class StatementInvalid(GroveError):
+    """This key did not sign this statement, or it was changed since."""
+
+    code = "statement_invalid"
+    status = 422

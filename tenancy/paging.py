@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from django.core import signing
 from django.db.models import Model, Q, QuerySet
@@ -65,6 +66,33 @@ def page(
         next_cursor=_write(found[-1], order, request, back=False) if has_next else None,
         previous_cursor=_write(found[0], order, request, back=True) if has_previous else None,
     )
+
+
+def key_of(request: HttpRequest) -> Sequence[Any] | None:
+    """The key that `?cursor=…` names, for what no queryset reads. Raises CursorInvalid."""
+    cursor = _read(request.GET.get("cursor", ""), request)
+    return None if cursor is None else list(cursor["key"])
+
+
+def to_id(key: Sequence[Any] | None) -> UUID | None:
+    """The id that a key of one column is. Raises CursorInvalid."""
+    if key is None:
+        return None
+    try:
+        return UUID(key[0])
+    except (IndexError, TypeError, ValueError) as error:
+        raise CursorInvalid from error
+
+
+def cursor_behind(key: Sequence[str], request: HttpRequest) -> str:
+    """The cursor of the page that begins behind this key."""
+    sent = {"key": list(key), "back": False, "filter": _filter_of(request)}
+    return signing.dumps(sent, salt=SALT)
+
+
+def limit_of(request: HttpRequest) -> int:
+    """How many rows `?limit=…` asks for. Raises LimitInvalid."""
+    return _limit_of(request)
 
 
 def _limit_of(request: HttpRequest) -> int:

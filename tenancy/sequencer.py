@@ -143,7 +143,7 @@ def mark(marking: bytes, index: int, root: bytes) -> bytes:
 
 
 def _sign_checkpoint(tenant: Tenant, frontier: merkle.Frontier, seen_before: int) -> None:
-    row, private_key = _get_signing_key(tenant)
+    row, private_key = get_signing_key(tenant)
     checkpoint = Checkpoint(row.name, frontier.size, frontier.root())
     LedgerCheckpoint.objects.create(
         size=checkpoint.size,
@@ -159,7 +159,7 @@ def origin_of(tenant: Tenant) -> str:
     return f"grove/{tenant.pk}/ledger"
 
 
-def _get_signing_key(tenant: Tenant) -> tuple[SigningKey, Ed25519PrivateKey]:
+def get_signing_key(tenant: Tenant) -> tuple[SigningKey, Ed25519PrivateKey]:
     """The newest signing key, made at first use."""
     row = SigningKey.objects.order_by("-id").first()
     if row is None:

@@ -13,7 +13,7 @@ from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
 from workflows import documentation, model_groups, pinned, source, validation
-from workflows.checks import reach
+from workflows.checks import reach, starts
 from workflows.checks.known import Known
 from workflows.definition import Definition, build, digest
 from workflows.errors import (
@@ -113,10 +113,13 @@ def read(text: str | bytes, *, media: Media = "yaml") -> Reading:
 
 
 def _definition_and_problems(found: Source) -> tuple[Definition | None, tuple[Problem, ...]]:
+    versions = pinned.find(validation.pinned_in(found))
+    startable = pinned.startable(versions)
     known = Known(
         model_groups=model_groups.names(),
         tools=registry.TOOLS.keys(),
-        versions=pinned.states(validation.pinned_in(found)),
+        versions=pinned.states(versions),
+        startable=startable,
         origins={destination.origin for destination in Destination.objects.filter(enabled=True)},
         stores=set(StorageProfile.objects.filter(enabled=True).values_list("name", flat=True)),
     )
@@ -125,7 +128,12 @@ def _definition_and_problems(found: Source) -> tuple[Definition | None, tuple[Pr
         definition = build(found)
         if has_errors(problems):
             return definition, problems
-        return definition, (*problems, *reach.problems(definition, _register()))
+        register = _register()
+        return definition, (
+            *problems,
+            *reach.problems(definition, register),
+            *starts.class_problems(definition, startable, register.answer_classes),
+        )
     except DefinitionInvalid as error:
         if has_errors(problems):
             return None, problems

@@ -1,9 +1,11 @@
 """Versions of other workflows that definitions name as “slug@3”: which of them there are."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 
 from django.db.models import Q
 
+from compliance.labels import DataClass
+from workflows.checks.starts import Startable
 from workflows.models import WorkflowVersion
 
 
@@ -13,9 +15,20 @@ def parts(name: str) -> tuple[str, int]:
     return slug, int(number)
 
 
-def states(names: Collection[str]) -> dict[str, str]:
-    """The state of each of these that exists."""
-    return {name: str(version.state) for name, version in find(names).items()}
+def states(versions: Mapping[str, WorkflowVersion]) -> dict[str, str]:
+    """The state of each of these."""
+    return {name: str(version.state) for name, version in versions.items()}
+
+
+def startable(versions: Mapping[str, WorkflowVersion]) -> dict[str, Startable]:
+    """What each of these says of the runs that it takes."""
+    return {
+        name: Startable(
+            input_schema=definition.input_schema, data_class=DataClass(definition.data_class)
+        )
+        for name, version in versions.items()
+        for definition in [version.revision.definition]
+    }
 
 
 def find(names: Iterable[str]) -> dict[str, WorkflowVersion]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workflows import shape, source
-from workflows.checks import failures, graph, known, references
+from workflows.checks import failures, graph, known, references, starts
 from workflows.checks.known import Known
 from workflows.checks.scopes import Scope
 from workflows.definition_schema import MAX_NODES
@@ -56,6 +56,7 @@ def check_source(read: Source, exists: Known) -> list[Problem]:
         problems += failures.problems(top)
         problems += _config_problems(top)
         problems += known.problems(top, exists)
+        problems += starts.problems(top, exists.startable or {})
     return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 

@@ -246,7 +246,8 @@ NAVIGATION = (
             ("overview", "home", "Overview", Permission.RUN_VIEW),
             ("runs:list", "play", "Runs", Permission.RUN_VIEW),
             ("runs:waiting", "hand", "Approvals", Permission.RUN_DECIDE),
-            ("alerts:list", "warn", "Alerts", Permission.DECISION_VIEW),
+            ("costs:show", "clock", "Costs", Permission.RUN_VIEW),
+            ("alerts:list", "bell", "Alerts", Permission.DECISION_VIEW),
         ),
     ),
     ("Build", (("workflows:list", "flow", "Workflows", Permission.WORKFLOW_VIEW),)),
@@ -265,6 +266,7 @@ NAVIGATION = (
         (
             ("compliance:policies", "shield", "Policies", Permission.POLICY_VIEW),
             ("tenancy:ledger", "log", "Ledger", Permission.LEDGER_VIEW),
+            ("runs:egress", "out", "Egress", Permission.DECISION_VIEW),
             ("compliance:disposals", "trash", "Disposal", Permission.DISPOSAL_VIEW),
         ),
     ),

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from runs.api import lineage, runs, tool_calls, waits
+from runs.api import costs, egress, lineage, runs, tool_calls, waits
 from tenancy.access import public
 
 app_name = "api-runs"
 urlpatterns = [
+    path("costs", costs.Costs.as_view(), name="costs"),
     path("runs", runs.Runs.as_view(), name="runs"),
     path("runs/<uuid:run_id>", runs.OneRun.as_view(), name="run"),
     path("runs/<uuid:run_id>/payloads", runs.RunPayloads.as_view(), name="payloads"),
@@ -34,6 +35,9 @@ urlpatterns = [
     path("runs/<uuid:run_id>/model-calls", runs.ModelCalls.as_view(), name="model-calls"),
     path("runs/<uuid:run_id>/events", runs.Events.as_view(), name="events"),
     path("runs/<uuid:run_id>/events/stream", runs.follow_events, name="stream"),
+    path("egress", egress.EgressRows.as_view(), name="egress"),
+    path("egress/answer", egress.EgressAnswer.as_view(), name="egress-answer"),
+    path("egress/reports", egress.EgressReports.as_view(), name="egress-reports"),
     path("waits", waits.Waits.as_view(), name="waits"),
     path("waits/<uuid:wait_id>", waits.OneWait.as_view(), name="wait"),
     path("waits/<uuid:wait_id>/decision", waits.DecideOnWait.as_view(), name="decide"),

@@ -7,7 +7,7 @@ from django.db import migrations
 FUNCTIONS = (
     "grove_emit(uuid, jsonb)",
     "grove_checkpoint(jsonb, bytea[])",
-    "grove_settle(jsonb, bytea[], uuid[])",
+    "grove_settle_calls(jsonb, bytea[], uuid[])",
     "grove_run_digest(uuid)",
 )
 

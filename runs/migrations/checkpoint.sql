@@ -100,7 +100,7 @@ BEGIN
     END IF;
 
     IF wave ? 'calls' THEN
-        PERFORM grove_settle(wave->'calls', payloads, alive);
+        PERFORM grove_settle_calls(wave->'calls', payloads, alive);
     END IF;
     IF wave ? 'tools' THEN
         PERFORM grove_settle_tools(wave->'tools', payloads, alive);  -- see tool_calls.sql
@@ -140,29 +140,44 @@ BEGIN
     RETURN alive;
 END $$;
 
--- Settle model calls: what the provider answered, and the budget that was reserved for it.
-CREATE OR REPLACE FUNCTION grove_settle(calls jsonb, payloads bytea[], alive uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Settle model calls: what the provider answered, and what was reserved for it. `stamp` is how whoever settles it here
+-- knows the facts afterwards, too; without one nobody does. Of a call that was interrupted nobody knows what it cost:
+-- what was reserved counts as spent, by its node and its run, too. (What was answered they learn from their own rows.)
+CREATE OR REPLACE FUNCTION grove_settle_calls(calls jsonb, payloads bytea[], alive uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    WITH settled AS (
+    WITH brought AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(calls) AS c(
+            id uuid, run uuid, status text, finished_at timestamptz, payload integer, model text,
+            tokens_in bigint, tokens_out bigint, cost_micros bigint, error_kind text, error_sentence text,
+            stamp bigint)
+    ), settled AS (
         UPDATE runs_modelcall m
             SET status = c.status, finished_at = c.finished_at, response_sealed = payloads[c.payload],
                 model_answered = coalesce(c.model, ''), tokens_in = coalesce(c.tokens_in, 0),
                 tokens_out = coalesce(c.tokens_out, 0), cost_micros = coalesce(c.cost_micros, 0),
                 error_kind = coalesce(c.error_kind, ''), error_sentence = coalesce(c.error_sentence, '')
-            FROM jsonb_to_recordset(calls) AS c(
-                id uuid, run uuid, status text, finished_at timestamptz, payload integer, model text,
-                tokens_in bigint, tokens_out bigint, cost_micros bigint, error_kind text, error_sentence text)
+            FROM brought c
             WHERE m.id = c.id AND m.status = 'intended' AND c.run = ANY (alive)
-            RETURNING m.run_id, m.reserved_micros, m.cost_micros
+            RETURNING m.run_id, m.node_id, m.attempt, m.status, m.reserved_micros, m.cost_micros,
+                      coalesce(c.stamp, (random() * 9e18)::bigint) AS stamp
     ), sums AS (
         SELECT coalesce(r.root_run_id, r.id) AS root, sum(s.reserved_micros) AS reserved,
-               sum(s.cost_micros) AS cost, count(*) AS settled
+               sum(s.cost_micros) AS cost, count(*) AS settled, bit_xor(s.stamp) AS stamps
             FROM settled s JOIN runs_run r ON r.id = s.run_id GROUP BY 1
+    ), known AS (
+        UPDATE runs_runfacts f
+            SET reserved_micros = f.reserved_micros - sums.reserved, spent_micros = f.spent_micros + sums.cost,
+                in_flight = f.in_flight - sums.settled, stamp = f.stamp # sums.stamps
+            FROM sums WHERE f.root_run_id = sums.root
+    ), unknown AS (
+        SELECT run_id, node_id, attempt, sum(cost_micros) AS cost FROM settled
+            WHERE status = 'interrupted' AND cost_micros > 0 GROUP BY 1, 2, 3
+    ), of_nodes AS (
+        UPDATE runs_nodeexecution n SET cost_micros = n.cost_micros + u.cost
+            FROM unknown u WHERE n.run_id = u.run_id AND n.node_id = u.node_id AND n.attempt = u.attempt
     )
-    UPDATE runs_runfacts f
-        SET reserved_micros = f.reserved_micros - sums.reserved, spent_micros = f.spent_micros + sums.cost,
-            in_flight = f.in_flight - sums.settled
-        FROM sums WHERE f.root_run_id = sums.root;
+    UPDATE runs_run r SET cost_micros = r.cost_micros + u.cost
+        FROM (SELECT run_id, sum(cost) AS cost FROM unknown GROUP BY 1) AS u WHERE r.id = u.run_id;
 END $$;
 
 -- What a finished run commits to: all its node executions, decisions and calls, in an order that anybody can repeat.

@@ -1,21 +1,24 @@
--- Settle tool calls: what came back, and that they are no longer in flight. Called by grove_checkpoint, like grove_settle.
+-- Settle tool calls: what came back, and that they are no longer in flight. Called by grove_checkpoint, like grove_settle_calls.
 CREATE OR REPLACE FUNCTION grove_settle_tools(tools jsonb, payloads bytea[], alive uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    WITH settled AS (
+    WITH brought AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(tools) AS c(
+            id uuid, run uuid, status text, finished_at timestamptz, payload integer, digest text,
+            labels jsonb, error_kind text, error_sentence text, stamp bigint)
+    ), settled AS (
         UPDATE runs_toolcall t
             SET status = c.status, finished_at = c.finished_at, response_sealed = payloads[c.payload],
                 result_digest = coalesce(c.digest, ''), labels = c.labels,
                 error_kind = coalesce(c.error_kind, ''), error_sentence = coalesce(c.error_sentence, '')
-            FROM jsonb_to_recordset(tools) AS c(
-                id uuid, run uuid, status text, finished_at timestamptz, payload integer, digest text,
-                labels jsonb, error_kind text, error_sentence text)
+            FROM brought c
             WHERE t.id = c.id AND t.status = 'intended' AND c.run = ANY (alive)
-            RETURNING t.run_id
+            RETURNING t.run_id, coalesce(c.stamp, (random() * 9e18)::bigint) AS stamp
     ), sums AS (
-        SELECT coalesce(r.root_run_id, r.id) AS root, count(*) AS settled
+        SELECT coalesce(r.root_run_id, r.id) AS root, count(*) AS settled, bit_xor(s.stamp) AS stamps
             FROM settled s JOIN runs_run r ON r.id = s.run_id GROUP BY 1
     )
-    UPDATE runs_runfacts f SET in_flight = f.in_flight - sums.settled FROM sums WHERE f.root_run_id = sums.root;
+    UPDATE runs_runfacts f SET in_flight = f.in_flight - sums.settled, stamp = f.stamp # sums.stamps
+        FROM sums WHERE f.root_run_id = sums.root;
 END $$;
 
 -- What a finished run commits to, now with its tool calls. A run without any has the digest that it always had.

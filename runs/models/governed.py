@@ -1,5 +1,6 @@
 """What the governed door wrote down: decisions, calls, and what a run has touched so far."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from runs.models.states import CallStatus
@@ -53,6 +54,15 @@ class ModelCall(TenantOwned):
     status = models.CharField(
         max_length=16, choices=CallStatus.choices, default=CallStatus.INTENDED
     )
+    provider = models.CharField(max_length=64, blank=True)
+    secret_name = models.CharField(max_length=100, blank=True)
+    region = models.CharField(max_length=32, blank=True)
+    egress = models.CharField(max_length=16, blank=True)
+    data_class = models.PositiveSmallIntegerField(default=0)  # of what was sent
+    tags = ArrayField(models.CharField(max_length=64), default=list)
+    redactions = ArrayField(
+        models.CharField(max_length=64), default=list
+    )  # carried out before it left
     model_requested = models.CharField(max_length=200)
     model_answered = models.CharField(max_length=200, blank=True)
     request_sealed = models.BinaryField(null=True)
@@ -60,6 +70,8 @@ class ModelCall(TenantOwned):
     tokens_in = models.BigIntegerField(default=0)
     tokens_out = models.BigIntegerField(default=0)
     reserved_micros = models.BigIntegerField(default=0)
+    reserved_tokens = models.BigIntegerField(default=0)
+    budgets = ArrayField(models.UUIDField(), default=list)  # in which both were reserved
     cost_micros = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3, default="EUR")
     error_kind = models.CharField(max_length=32, blank=True)
@@ -69,14 +81,20 @@ class ModelCall(TenantOwned):
 
     class Meta(TenantOwned.Meta):
         ordering = ("id",)
-        indexes = (models.Index(fields=["tenant", "run", "id"], name="call_by_run"),)
+        indexes = (
+            models.Index(fields=["tenant", "run", "id"], name="call_by_run"),
+            models.Index(fields=["tenant", "deployment", "started_at"], name="call_by_deployment"),
+        )
 
     def __str__(self) -> str:
         return f"{self.model_requested} for {self.node_id}"
 
 
 class RunFacts(TenantOwned):
-    """What a run and its children have touched so far. Locked from each decision to its record."""
+    """What a run and its children have touched so far.
+
+    `stamp` changes with the rest: whoever knows it knows all of this row (see runs/intents.py).
+    """
 
     root_run = TenantForeignKey("runs.Run", related_name="facts", db_index=False)
     max_class = models.PositiveSmallIntegerField(default=0)
@@ -89,6 +107,7 @@ class RunFacts(TenantOwned):
     spent_micros = models.BigIntegerField(default=0)
     reserved_micros = models.BigIntegerField(default=0)
     budget_micros = models.BigIntegerField(null=True)
+    stamp = models.BigIntegerField(default=0)
 
     class Meta(TenantOwned.Meta):
         constraints = (

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from runs.models.states import CallStatus
@@ -19,6 +20,13 @@ class ToolCall(TenantOwned):
     attempt = models.PositiveSmallIntegerField()
     tool = models.CharField(max_length=64)
     destination = models.CharField(max_length=64)  # the name of a destination or storage profile
+    region = models.CharField(max_length=32, blank=True)
+    egress = models.CharField(max_length=16, blank=True)
+    data_class = models.PositiveSmallIntegerField(default=0)  # of what was sent
+    tags = ArrayField(models.CharField(max_length=64), default=list)
+    redactions = ArrayField(
+        models.CharField(max_length=64), default=list
+    )  # carried out before it left
     effect = models.CharField(max_length=8)
     idempotent = models.BooleanField()
     idempotency_key = models.CharField(max_length=64)
@@ -44,6 +52,7 @@ class ToolCall(TenantOwned):
                 condition=models.Q(status=CallStatus.INTENDED),
                 name="tool_call_under_way",
             ),
+            models.Index(fields=["tenant", "started_at"], name="tool_call_by_time"),
         )
 
     def __str__(self) -> str:

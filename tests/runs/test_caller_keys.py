@@ -52,7 +52,7 @@ def test_what_was_given_is_found(in_acme: Tenant) -> None:
     assert KEY not in f"{value} {value!r}"
 
 
-def test_another_process_finds_it(in_acme: Tenant, databases) -> None:  # type: ignore[no-untyped-def]
+def test_another_process_finds_it(in_acme: Tenant, databases) -> None:
     """The web process is this one; the worker is a process of its own with nothing but the databases."""
     import os
 
@@ -117,7 +117,7 @@ def test_what_nobody_holds_is_gone_and_says_what_to_do(in_acme: Tenant) -> None:
             caller_keys.find(*wanted)
 
 
-def test_its_time_is_limited(in_acme: Tenant, settings) -> None:  # type: ignore[no-untyped-def]
+def test_its_time_is_limited(in_acme: Tenant, settings) -> None:
     settings.CALLER_KEY_SECONDS = 0.05
     run_id = new_id()
     caller_keys.keep(run_id, {"openai-eu": KEY})

@@ -8,7 +8,7 @@ import pytest
 from django.db import DataError, OperationalError
 from django.utils.timezone import now
 
-from runs import cancel, checkpoint, claims, payloads, recording, resume
+from runs import cancel, checkpoint, claims, intents, payloads, resume
 from runs.errors import RunNotCancellable, RunNotResumable
 from runs.models import Decision, ModelCall, NodeExecution, Run, RunClaim, RunEvent, RunFacts
 from tenancy import actors, keys
@@ -323,15 +323,15 @@ def test_a_node_that_takes_its_worker_along_is_given_up(in_acme: Tenant) -> None
 def test_a_node_does_not_fail_because_the_database_was_away(
     in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock_facts, broken = recording.lock_facts, []
+    ask, broken = intents.ask, []
 
-    def breaking(root_run_id: UUID) -> RunFacts:
+    def breaking(statement: str, values: Any) -> Any:
         if not broken:
-            broken.append(root_run_id)
+            broken.append(statement)
             raise OperationalError("the connection is lost")
-        return lock_facts(root_run_id)
+        return ask(statement, values)
 
-    monkeypatch.setattr(recording, "lock_facts", breaking)
+    monkeypatch.setattr(intents, "ask", breaking)
     with ScriptedModel(lambda prompt: "fine") as model:
         make_model_group(model.base_url)
         run = execute(make_run(make_version(definitions.TALK)))

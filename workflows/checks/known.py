@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from workflows.checks.scopes import Scope
@@ -11,18 +12,23 @@ from workflows.nodes import KINDS, tool
 from workflows.problems import Problem, Severity, meant
 from workflows.source import Path
 
+if TYPE_CHECKING:
+    from workflows.checks.starts import Startable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What there is; None leaves it unchecked.
 
-    `versions` gives the state of each version that is named and exists, as “slug@3”: draft, published, retired.
+    `versions` gives the state of each version that is named and exists, as “slug@3”: draft, published, retired;
+    `startable` what each of them takes.
     `origins` are those of the declared destinations, as “https://bank.example:443”; `stores` the storage profiles.
     """
 
     model_groups: Collection[str] | None = None
     tools: Collection[str] | None = None
     versions: Mapping[str, str] | None = None
+    startable: Mapping[str, Startable] | None = None
     origins: Collection[str] | None = None
     stores: Collection[str] | None = None
 

@@ -4,6 +4,7 @@ These notes are taken beside a call. One that cannot be written is logged and fo
 """
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
@@ -26,6 +27,7 @@ from workflows.providers.routing import open_sentence
 from workflows.providers.standing import TRIAL, Breaker, Standing, after_answer, after_failure
 
 logger = logging.getLogger(__name__)
+_mine = threading.local()
 
 COLUMNS = (
     "failures",
@@ -60,16 +62,24 @@ def note_answer(target: Target, response: ModelResponse) -> None:
 
 
 def take_trial(deployment_id: UUID) -> bool:
-    """Be the one who tries a deployment again whose breaker is half-open. One wins; what it holds ends by itself."""
+    """Be the one who tries a deployment again whose breaker is half-open. One wins; what it holds ends by itself.
+
+    Whoever holds it holds it also when it asks again: a call may be planned anew before it leaves.
+    """
     at = now()
+    if _held().get(deployment_id, at) > at:
+        return True
     free = Q(probe_until=None) | Q(probe_until__lte=at)
     rows = DeploymentStanding.objects.filter(free, deployment_id=deployment_id, open_until__lte=at)
     try:
         with transaction.atomic():
-            return rows.update(probe_until=at + TRIAL) == 1
+            won = rows.update(probe_until=at + TRIAL) == 1
     except DatabaseError:
         logger.exception("A trial could not be taken", extra={"action": "trial_not_taken"})
         return False
+    if won:
+        _held()[deployment_id] = at + TRIAL
+    return won
 
 
 def note_probe(deployment_id: UUID, *, error_kind: str, seconds: float) -> None:
@@ -80,7 +90,14 @@ def note_probe(deployment_id: UUID, *, error_kind: str, seconds: float) -> None:
     )
 
 
+def _held() -> dict[UUID, datetime]:
+    """The trials of this thread, each until when."""
+    held: dict[UUID, datetime] = _mine.__dict__.setdefault("held", {})
+    return held
+
+
 def _note(target: Target, change: Callable[[Standing], Standing]) -> None:
+    _held().pop(target.deployment_id, None)
     try:
         with transaction.atomic():
             _write(target, change, now())

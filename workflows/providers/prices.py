@@ -33,11 +33,19 @@ def cost_at(price: Price, *, tokens_in: int, tokens_out: int) -> Money:
 
 def estimate(price: Price, request: ModelRequest) -> Money:
     """The most that a request is likely to cost, known before it leaves."""
-    sent = sum(
+    return cost_at(price, tokens_in=_sent(request), tokens_out=request.max_tokens)
+
+
+def estimate_tokens(request: ModelRequest) -> int:
+    """The most tokens, in and out, that a request is likely to take."""
+    return _sent(request) + request.max_tokens
+
+
+def _sent(request: ModelRequest) -> int:
+    return sum(
         len(message["content"].encode()) // BYTES_PER_TOKEN + TOKENS_PER_MESSAGE
         for message in request.messages
     )
-    return cost_at(price, tokens_in=sent, tokens_out=request.max_tokens)
 
 
 def get_price(target: Target, at: datetime) -> Price:

@@ -1,0 +1,262 @@
+"""Intents: a decision, and the call that it allows, are on record before anything leaves.
+
+What a tree of runs has touched so far is one row with a stamp (RunFacts). This process knows it from its own calls: so
+a decision is made on what it knows, and written by one statement while the stamp still holds. Where somebody else
+moved on meanwhile, the statement writes nothing and tells the facts as they are, and it is decided again.
+
+Stamps are combined by exclusive or: whatever order calls are intended and settled in, who knows all of them has the
+stamp of the row, and who missed one has not.
+
+Nodes that ask at the same time are written by whoever comes first, together: one commit for all.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+import orjson
+from django.db import models
+
+from runs.errors import ClaimLost
+from runs.hot_path import ask
+from runs.models import Decision, ModelCall, RunFacts, ToolCall
+from runs.outcomes import Settlement
+from runs.tool_settlements import ToolSettlement
+
+INTEND = "SELECT grove_intend(%s, %s, %s::text::jsonb, %s::bytea[])::text"  # runs/migrations/intend.sql
+NOBODY_KNOWS = -1  # no stamp is negative
+STAMP_BITS = 62
+# What a call changes of the facts as soon as it is on its way.
+TOUCHED = (
+    *("max_class", "tags", "tools_used", "destinations"),
+    *("calls", "model_calls", "in_flight", "reserved_micros"),
+)
+
+COUNTED = ("calls", "model_calls", "in_flight", "reserved_micros")
+
+Call = ModelCall | ToolCall
+
+
+class RegisterMoved(Exception):
+    """Providers, groups or prices are no longer what the caller read: it has to look again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What is to be written: a decision and, where it allows, the call with the facts that follow from it.
+
+    `register` is the number of the register that it rests on; None where it rests on none.
+    """
+
+    run_id: UUID
+    token: int
+    register: int | None
+    decision: Decision
+    call: Call | None = None
+    facts: RunFacts | None = None
+
+
+Decide = Callable[
+    [RunFacts, "UUID | None"], Draft
+]  # the second one: a budget that does not allow it
+_Drafted = tuple[Draft, int]  # with its stamp
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """One node's wish. `budget` is the one in whose way its last draft was."""
+
+    decide: Decide
+    budget: UUID | None = None
+    draft: Draft | None = None
+    error: Exception | None = None
+    is_done: bool = False
+
+    def end(self, error: Exception | None = None) -> None:
+        self.error, self.is_done = error, True
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A call that is on its way, as its settlement will change the facts."""
+
+    reserved_micros: int
+    stamp: int
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class Intents:
+    """Of one tree of runs, in this process. Any thread may call it."""
+
+    root_run_id: UUID
+    _known: RunFacts | None = None
+    _open: dict[UUID, _Open] = field(default_factory=dict)
+    _waiting: deque[_Asked] = field(default_factory=deque)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+    _change: threading.Lock = field(default_factory=threading.Lock)
+
+    def record(self, decide: Decide) -> Draft:
+        """Have it decided on the facts as they are and write what comes of it. `decide` may be called several times.
+
+        Raises ClaimLost (the run was cancelled or taken up by another worker), RegisterMoved, and what `decide` raises.
+        """
+        asked = _Asked(decide)
+        self._waiting.append(asked)
+        with self._turn:
+            while not asked.is_done:
+                self._write_waiting()
+        if asked.error is not None:
+            raise asked.error
+        assert asked.draft is not None  # noqa: S101 - done without an error
+        return asked.draft
+
+    def stamp_of(self, call_id: UUID) -> int | None:
+        """What the settlement of this call adds to the stamp; None for a call that this process does not know."""
+        known = self._open.get(call_id)
+        return known.stamp if known else None
+
+    def note_settled(self, settled: Iterable[Settlement | ToolSettlement]) -> None:
+        """These settlements have been committed, with their stamps."""
+        with self._change:
+            for each in settled:
+                known = self._open.pop(each.call_id, None)
+                if known is None or self._known is None:
+                    continue
+                facts = copy(self._known)
+                facts.in_flight -= 1
+                facts.reserved_micros -= known.reserved_micros
+                facts.spent_micros += each.cost_micros if isinstance(each, Settlement) else 0
+                facts.stamp ^= known.stamp
+                self._known = facts
+
+    # -- with the turn in hand --------------------------------------------------------------------------------------
+
+    def _write_waiting(self) -> None:
+        """Decide and write what waits now, as far as it holds; what does not is decided again."""
+        batch: list[_Asked] = []
+        while self._waiting:
+            batch.append(self._waiting.popleft())
+        try:
+            while left := [asked for asked in batch if not asked.is_done]:
+                self._write(left)
+        except Exception as error:  # noqa: BLE001 - each of them is told
+            for asked in batch:
+                if not asked.is_done:
+                    asked.end(error)
+
+    def _write(self, batch: list[_Asked]) -> None:
+        with self._change:
+            facts = self._known
+        stamp = facts.stamp if facts is not None else NOBODY_KNOWS
+        drafted = self._drafted(batch, facts) if facts is not None else []
+        if facts is not None and not drafted:
+            return
+        rows = [_to_row(draft, stamp) for draft, stamp in drafted]
+        requests = [draft.call.request_sealed for draft, _ in drafted if draft.call is not None]
+        (told,) = ask(INTEND, [self.root_run_id, stamp, orjson.dumps(rows).decode(), requests])
+        answer: Mapping[str, Any] = orjson.loads(told)
+        written = drafted[: answer["written"]]
+        if facts is not None:
+            self._note_written(batch, written, facts)
+        if answer.get("stop") == "facts":
+            with self._change:
+                self._known = RunFacts(**answer["facts"])
+        elif answer.get("stop") is not None:
+            _refuse(batch[len(written)], answer)
+
+    def _drafted(self, batch: list[_Asked], facts: RunFacts) -> list[_Drafted]:
+        """A draft of each, every one on the facts that the one before it leaves."""
+        drafted = []
+        for asked in batch:
+            try:
+                asked.draft = asked.decide(copy(facts), asked.budget)
+            except Exception as error:  # noqa: BLE001 - it is its own caller's
+                asked.end(error)
+                continue
+            drafted.append((asked.draft, secrets.randbits(STAMP_BITS)))
+            facts = asked.draft.facts or facts
+        batch[:] = [asked for asked in batch if not asked.is_done]
+        return drafted
+
+    def _note_written(self, batch: list[_Asked], drafted: list[_Drafted], facts: RunFacts) -> None:
+        """These are on record: whoever asked may go on, and the facts are those of the last of them."""
+        for asked, (draft, _) in zip(batch, drafted, strict=False):
+            if draft.call is not None:
+                reserved = getattr(draft.call, "reserved_micros", 0)
+                self._open[draft.call.pk] = _Open(reserved, secrets.randbits(STAMP_BITS))
+            asked.end()
+        calls = [(draft.facts, stamp) for draft, stamp in drafted if draft.facts is not None]
+        if not calls:
+            return
+        with self._change:
+            known = copy(self._known or facts)  # calls may have been settled meanwhile
+            for name in TOUCHED:
+                before, after = getattr(facts, name), getattr(calls[-1][0], name)
+                if name in COUNTED:
+                    after += getattr(known, name) - before
+                setattr(known, name, after)
+            for _, stamp in calls:
+                known.stamp ^= stamp
+            self._known = known
+
+
+def of(root_run_id: UUID) -> Intents:
+    """Those of this tree: the same for all of its runs that this process holds."""
+    with _change:
+        found = _kept.get(root_run_id)
+        if found is None:
+            found = _kept[root_run_id] = Intents(root_run_id)
+        return found
+
+
+def _refuse(asked: _Asked, answer: Mapping[str, Any]) -> None:
+    """This one was not written, for a reason that is not the facts'."""
+    match answer["stop"]:
+        case "claim":
+            asked.end(ClaimLost())
+        case "register":
+            asked.end(RegisterMoved())
+        case "budget":
+            asked.budget = UUID(answer["budget"])
+
+
+def _to_row(draft: Draft, stamp: int) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "run": draft.run_id,
+        "token": draft.token,
+        "register": draft.register,
+        "decision": _columns(draft.decision),
+    }
+    if draft.call is not None and draft.facts is not None:
+        row["call" if isinstance(draft.call, ModelCall) else "tool"] = _columns(draft.call)
+        row["facts"] = {name: getattr(draft.facts, name) for name in TOUCHED}
+        row["stamp"] = stamp
+    return row
+
+
+def _columns(row: models.Model) -> dict[str, Any]:
+    """All but what is sealed: that travels beside it."""
+    return {column: getattr(row, name) for column, name in _names(type(row))}
+
+
+@lru_cache(maxsize=4)
+def _names(model: type[models.Model]) -> list[tuple[str, str]]:
+    fields = model._meta.concrete_fields
+    return [
+        (str(field.column), field.attname)
+        for field in fields
+        if not isinstance(field, models.BinaryField)
+    ]
+
+
+_kept: WeakValueDictionary[UUID, Intents] = WeakValueDictionary()
+_change = threading.Lock()

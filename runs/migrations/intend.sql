@@ -1,0 +1,110 @@
+-- An intent: a decision and, where it allows, the call that is about to leave. One statement, one commit, BEFORE the act.
+-- Security invoker: row-level security holds in here as anywhere else.
+
+-- Write what was decided on the facts whose stamp is `expected`, in order, as far as it holds. Each of `asked` is
+--   {run, token, register, decision, stamp, facts}, and one of call and tool: the row, without its sealed request
+-- where `facts` is what the tree of runs has touched once this call is on its way; without a call it is left out.
+-- `requests` are the sealed requests of those that call, in order. Answers {written, stop, facts, register}: how many
+-- were written, why no more of them (claim, register, budget, facts), and how the facts are now, where they differ.
+CREATE FUNCTION grove_intend(root uuid, expected bigint, asked jsonb, requests bytea[]) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    known runs_runfacts;
+    epoch bigint;
+    item jsonb;
+    model_call runs_modelcall;
+    tool_call runs_toolcall;
+    budget uuid;
+    written integer := 0;
+    sent integer := 0;
+    last jsonb;
+    stamps bigint := 0;
+    stop text;
+BEGIN
+    SELECT * INTO known FROM runs_runfacts WHERE root_run_id = root FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN jsonb_build_object('written', 0, 'stop', 'claim');  -- the run was disposed of
+    END IF;
+    IF known.stamp IS DISTINCT FROM expected THEN
+        RETURN jsonb_build_object('written', 0, 'stop', 'facts', 'facts', to_jsonb(known));
+    END IF;
+    SELECT number INTO epoch FROM workflows_registerepoch;
+    PERFORM grove_fold_budgets(wanted) FROM (  -- locked in their order, whatever the order of the calls
+        SELECT array_agg(DISTINCT b::uuid) AS wanted FROM jsonb_array_elements(asked) AS t(v),
+            jsonb_array_elements_text(coalesce(v->'call'->'budgets', '[]')) AS b
+    ) AS named WHERE wanted IS NOT NULL;
+    FOR item IN SELECT v FROM jsonb_array_elements(asked) AS t(v) LOOP
+        IF NOT EXISTS (SELECT FROM runs_runclaim WHERE run_id = (item->>'run')::uuid
+                       AND token = (item->>'token')::integer AND worker_id IS NOT NULL) THEN
+            stop := 'claim';
+        ELSIF (item->>'register')::bigint <> coalesce(epoch, 0) THEN
+            stop := 'register';
+        ELSIF item->'call'->'budgets' <> '[]' THEN
+            budget := grove_reserve(
+                ARRAY(SELECT jsonb_array_elements_text(item->'call'->'budgets')::uuid),
+                (item->'call'->>'reserved_micros')::bigint, (item->'call'->>'reserved_tokens')::bigint);
+            IF budget IS NOT NULL THEN
+                stop := 'budget';
+            END IF;
+        END IF;
+        EXIT WHEN stop IS NOT NULL;
+
+        INSERT INTO runs_decision SELECT * FROM jsonb_populate_record(NULL::runs_decision, item->'decision');
+        IF item ? 'call' THEN
+            sent := sent + 1;
+            model_call := jsonb_populate_record(NULL::runs_modelcall, item->'call');
+            model_call.request_sealed := requests[sent];
+            INSERT INTO runs_modelcall SELECT model_call.*;
+        ELSIF item ? 'tool' THEN
+            sent := sent + 1;
+            tool_call := jsonb_populate_record(NULL::runs_toolcall, item->'tool');
+            tool_call.request_sealed := requests[sent];
+            INSERT INTO runs_toolcall SELECT tool_call.*;
+        END IF;
+        IF item ? 'facts' THEN
+            last := item->'facts';
+            stamps := stamps # (item->>'stamp')::bigint;
+        END IF;
+        written := written + 1;
+    END LOOP;
+    IF last IS NOT NULL THEN
+        UPDATE runs_runfacts f
+            SET max_class = (last->>'max_class')::smallint, tags = last->'tags', tools_used = last->'tools_used',
+                destinations = last->'destinations', calls = (last->>'calls')::integer,
+                model_calls = (last->>'model_calls')::integer, in_flight = (last->>'in_flight')::integer,
+                reserved_micros = (last->>'reserved_micros')::bigint, stamp = f.stamp # stamps
+            WHERE f.id = known.id;
+    END IF;
+    RETURN jsonb_build_object('written', written, 'stop', stop, 'budget', budget);
+END $$;
+
+-- Whoever changes facts without knowing of stamps gives them a new one, so that nobody goes on with what he knew.
+CREATE FUNCTION grove_restamp() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.stamp := (random() * 9e18)::bigint;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER restamp BEFORE UPDATE ON runs_runfacts FOR EACH ROW
+    WHEN (NEW.stamp = OLD.stamp) EXECUTE FUNCTION grove_restamp();
+
+-- However a call is settled, so are the budgets that it was reserved in. It locks no counter (see budgets.sql).
+CREATE FUNCTION grove_settle_budgets() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM grove_settle(
+        NEW.budgets,
+        CASE OLD.status WHEN 'intended' THEN OLD.reserved_micros ELSE 0 END,
+        NEW.cost_micros - OLD.cost_micros,
+        CASE OLD.status WHEN 'intended' THEN OLD.reserved_tokens ELSE 0 END,
+        grove_tokens_of(NEW) - grove_tokens_of(OLD));
+    RETURN NULL;
+END $$;
+
+-- Of an interrupted call nobody knows: as with money, what was reserved counts.
+CREATE FUNCTION grove_tokens_of(call runs_modelcall) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE call.status WHEN 'intended' THEN 0 WHEN 'interrupted' THEN call.reserved_tokens
+        ELSE call.tokens_in + call.tokens_out END
+$$;
+
+CREATE TRIGGER settle_budgets AFTER UPDATE ON runs_modelcall FOR EACH ROW
+    WHEN (OLD.status <> NEW.status AND NEW.budgets <> '{}') EXECUTE FUNCTION grove_settle_budgets();
