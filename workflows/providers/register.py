@@ -45,7 +45,7 @@ DEPLOYMENT_FACTS = ("model", "clearance", "timeout_seconds", "enabled")
 def create_provider(*, name: str, base_url: str, by: Actor, **facts: Any) -> Provider:
     """A new provider. What is not said about its papers is taken at its worst. Raises ProviderInvalid, NameTaken."""
     _check_known(facts, PROVIDER_FACTS)
-    provider = Provider(name=name, base_url=_trimmed(base_url), **facts)
+    provider = Provider(name=name, base_url=trimmed(base_url), **facts)
     faults.check(faults.find_in_provider(provider))
     _insert(provider, name)
     _record_provider(provider, EventType.PROVIDER_CREATED, by)
@@ -58,7 +58,7 @@ def change_provider(*, provider: Provider, by: Actor, **facts: Any) -> None:
     _check_known(facts, PROVIDER_FACTS)
     provider = Provider.objects.select_for_update().get(pk=provider.pk)
     if "base_url" in facts:
-        facts["base_url"] = _trimmed(facts["base_url"])
+        facts["base_url"] = trimmed(facts["base_url"])
     if not _set(provider, facts):
         return
     faults.check(faults.find_in_provider(provider))
@@ -146,6 +146,11 @@ def find_facts(kind: RegisterKind, name: str, as_of: datetime) -> dict[str, Any]
     return entry.facts if entry else None
 
 
+def trimmed(address: str) -> str:
+    """An address as it is kept: paths are put behind it."""
+    return address.strip().rstrip("/")
+
+
 def _record_provider(provider: Provider, event: EventType, by: Actor) -> None:
     facts = _facts(provider, PROVIDER_FACTS)
     write_entry(
@@ -180,10 +185,6 @@ def _set(row: Provider | Deployment, facts: dict[str, Any]) -> bool:
 def _check_known(facts: dict[str, Any], known: Sequence[str]) -> None:
     if unknown := sorted(set(facts).difference(known)):
         raise ProviderInvalid(f"There is no such fact: {', '.join(unknown)}.")
-
-
-def _trimmed(address: str) -> str:
-    return address.strip().rstrip("/")
 
 
 def _insert(row: Provider | Deployment, name: str) -> None:

@@ -45,6 +45,17 @@ class Trial:
     tokens_out: int = 0
     cost: Money | None = None
 
+    @property
+    def in_words(self) -> str:
+        """All of it for a person: what came of it, and what it took."""
+        if not self.passed:
+            return f"Test failed: {self.sentence}"
+        cost = f"{self.cost.micros / 1_000_000:f} {self.cost.currency}" if self.cost else "unknown"
+        return (
+            f"Test passed: {self.sentence} {self.tokens_in} tokens went in and {self.tokens_out} came out; "
+            f"cost: {cost}."
+        )
+
 
 def run(*, deployment: Deployment, by: Actor, credentials: str | None = None) -> Trial:
     """Make one minimal call, also to what is switched off. Never raises for what the provider does.
