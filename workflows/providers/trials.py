@@ -22,7 +22,7 @@ from workflows.permits import Permit
 from workflows.providers import gateway, prices, routes
 from workflows.providers.clients import Deadline
 from workflows.providers.contract import ModelRequest, ModelResponse
-from workflows.providers.errors import ProviderError
+from workflows.providers.errors import PriceUnknown, ProviderError
 from workflows.providers.prices import Money
 
 SECONDS = 20.0
@@ -121,7 +121,10 @@ def of_provider(*, provider: Provider, by: Actor) -> Trial:
 def _cost(price: Price | None, response: ModelResponse) -> Money | None:
     if price is None:
         return None
-    return prices.cost_at(price, tokens_in=response.tokens_in, tokens_out=response.tokens_out)
+    try:
+        return prices.cost_at(price, tokens_in=response.tokens_in, tokens_out=response.tokens_out)
+    except PriceUnknown:  # it ended
+        return None
 
 
 def _told(response: ModelResponse, seconds: float) -> str:
