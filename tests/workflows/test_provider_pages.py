@@ -309,7 +309,7 @@ def test_test_makes_one_call_and_tells_what_came_of_it(
     assert "Test passed" not in text_of(again)
     assert calls == len(model.prompts) == 1
     with tenant_context(acme):
-        assert LedgerEntry.objects.filter(event_type="provider.tested").count() == 1
+        assert LedgerEntry.objects.filter(event="provider.tested").count() == 1
 
 
 def test_test_that_fails_tells_why_and_never_the_key(

@@ -23,7 +23,7 @@ from workflows.providers import gateway, prices, routes
 from workflows.providers.clients import Deadline
 from workflows.providers.contract import ModelRequest, ModelResponse
 from workflows.providers.errors import PriceUnknown, ProviderError
-from workflows.providers.prices import Money
+from workflows.providers.prices import MILLION, Money
 
 SECONDS = 20.0
 MOST_TOKENS = 16  # some models refuse to be given fewer
@@ -50,7 +50,7 @@ class Trial:
         """All of it for a person: what came of it, and what it took."""
         if not self.passed:
             return f"Test failed: {self.sentence}"
-        cost = f"{self.cost.micros / 1_000_000:f} {self.cost.currency}" if self.cost else "unknown"
+        cost = _in_words(self.cost) if self.cost else "unknown"
         return (
             f"Test passed: {self.sentence} {self.tokens_in} tokens went in and {self.tokens_out} came out; "
             f"cost: {cost}."
@@ -116,6 +116,11 @@ def of_provider(*, provider: Provider, by: Actor) -> Trial:
     if deployment is None:
         raise ProviderInvalid(f"“{provider.name}” has no deployment to test. Add one first.")
     return run(deployment=deployment, by=by)
+
+
+def _in_words(money: Money) -> str:
+    amount = f"{money.micros / MILLION:.6f}".rstrip("0").rstrip(".")
+    return f"{amount} {money.currency}"
 
 
 def _cost(price: Price | None, response: ModelResponse) -> Money | None:
