@@ -27,7 +27,7 @@ class CostsForm(forms.Form):
     workflow = forms.ModelChoiceField(
         required=False,
         label="Workflow",
-        queryset=Workflow.objects.none(),
+        queryset=None,  # no tenant is set where this is read
         to_field_name="slug",
         empty_label="All workflows",
         widget=forms.Select(attrs=FIELD),
