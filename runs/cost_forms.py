@@ -24,7 +24,7 @@ class CostsForm(forms.Form):
         choices=list(costs.GROUPS.items()),
         widget=forms.Select(attrs=FIELD),
     )
-    workflow = forms.ModelChoiceField(
+    workflow: "forms.ModelChoiceField[Workflow]" = forms.ModelChoiceField(
         required=False,
         label="Workflow",
         queryset=None,  # no tenant is set where this is read

@@ -112,6 +112,7 @@ class NodePool:
                 if at - job.given_up_at >= GIVE_BACK_AFTER_SECONDS and self._may_replace():
                     self._replace(thread)
             hanging = [job for job in self._given_up() if not job.is_told and _hangs(job, at)]
+            self._lock.notify_all()  # a stop does not wait for what was given up
         for job in hanging:
             job.is_told = True
         return Look(overlong=overlong, hanging=hanging)
@@ -164,7 +165,7 @@ class NodePool:
                     return
                 del self._busy[me]
                 self._idle += self._queue.empty()
-                self._lock.notify_all()  # a stop waits for this
+                self._lock.notify_all()
 
 
 def _hangs(job: Job, at: float) -> bool:

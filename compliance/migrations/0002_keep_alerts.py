@@ -105,6 +105,7 @@ class Migration(migrations.Migration):
                                     "secret_expiry",
                                     "papers_expiry",
                                     "deployment_ill",
+                                    "node_hangs",
                                 ],
                             )
                         ),

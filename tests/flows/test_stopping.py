@@ -1,4 +1,4 @@
-"""A worker that is asked to stop: what runs comes to its end, what has not begun is handed back, no attempt is spent."""
+"""A worker that is asked to stop: what runs comes to its end, what has not begun is handed back."""
 
 import signal
 from typing import TYPE_CHECKING
@@ -60,10 +60,9 @@ def test_a_stop_spends_no_attempt(
     rows = NodeExecution.objects.filter(run=run)
     assert set(rows.values_list("attempt", "status")) == {(1, "completed")}
     told = RunEvent.objects.filter(run=run, node_id=waiting).order_by("seq")
-    assert list(told.values_list("name", flat=True)) == [
+    assert [name for name in told.values_list("name", flat=True) if name.startswith("node.")] == [
         "node.started",
         "node.waiting",
         "node.started",
         "node.completed",
     ]
-
