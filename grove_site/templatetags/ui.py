@@ -254,7 +254,7 @@ NAVIGATION = (
     (
         "Connect",
         (
-            ("workflows:providers", "plug", "Providers", Permission.PROVIDER_VIEW),
+            ("places:providers", "plug", "Providers", Permission.PROVIDER_VIEW),
             ("places:model-groups", "layers", "Model groups", Permission.PROVIDER_VIEW),
             ("places:destinations", "tool", "Destinations", Permission.PROVIDER_VIEW),
             ("places:storage", "layers", "Storage", Permission.PROVIDER_VIEW),

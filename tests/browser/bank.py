@@ -17,7 +17,7 @@ from tests.runs import rich_definitions as definitions_of_runs
 from tests.runs.making import make_model_group, make_run, make_version, wait_until
 from tests.runs.scripted_model import Answer, ScriptedModel
 from workflows import definitions, destinations, storage_profiles, versions
-from workflows.models import WorkflowVersion
+from workflows.models import Provider, WorkflowVersion
 
 PASSWORD = "a long word for the tests"
 COMPLAINTS = """\
@@ -123,6 +123,7 @@ def script(prompt: str) -> Answer:
 @dataclass(frozen=True, kw_only=True)
 class Bank:
     tenant: Tenant
+    provider: str  # its name
     people: dict[Role, Any]
     version: WorkflowVersion
     completed: Run
@@ -146,6 +147,7 @@ def open_bank(model: ScriptedModel) -> Bank:
     )
     with tenant_context(tenant):
         make_model_group(model.base_url)
+        provider = Provider.objects.get().name
         _declare_places()
         version = _publish()
         runs = [_start(version, text) for text in (LETTER, LETTER + " Please break down.")]
@@ -170,6 +172,7 @@ def open_bank(model: ScriptedModel) -> Bank:
     }
     return Bank(
         tenant=tenant,
+        provider=provider,
         people=people,
         version=version,
         completed=runs[0],
