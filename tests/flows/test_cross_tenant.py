@@ -67,6 +67,8 @@ KEPT = {"kind", "number", "old"}  # they narrow what another parameter names
 CREATES = {("put", "api-tenancy:secret")}  # names a thing of one's own, whatever others have
 BODIES: dict[str, dict[str, Any]] = {
     "api-compliance:acknowledge-alert": {"reason": "Probe."},
+    "api-tenancy:confirm-secret": {"number": 1},
+    "api-tenancy:discard-secret": {"number": 1},
     "api-tenancy:member": {"role": "author"},
     "api-workflows:model-group": {"deployments": ["no-such-thing"]},
     "api-workflows:prices": {"input_micros_per_million": 1, "output_micros_per_million": 1},
