@@ -24,10 +24,10 @@ class CostsForm(forms.Form):
         choices=list(costs.GROUPS.items()),
         widget=forms.Select(attrs=FIELD),
     )
-    workflow = forms.ModelChoiceField(
+    workflow: "forms.ModelChoiceField[Workflow]" = forms.ModelChoiceField(
         required=False,
         label="Workflow",
-        queryset=Workflow.objects.none(),
+        queryset=None,  # that of the tenant, see below
         to_field_name="slug",
         empty_label="All workflows",
         widget=forms.Select(attrs=FIELD),
