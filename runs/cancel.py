@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils.timezone import now
 
-from runs import checkpoint, children, claims, interrupted
+from runs import caller_keys, checkpoint, children, claims, interrupted
 from runs.errors import RunNotCancellable
 from runs.models import (
     TERMINAL,
@@ -44,6 +44,8 @@ def cancel(*, run: Run, by: Actor) -> None:
         raise RunNotCancellable(f"This run is {run.get_status_display().lower()} already.")
     if run.parent_run_id:
         children.tell_parent(run.parent_run_id)
+    else:
+        caller_keys.forget(run.pk)
     run.status = RunStatus.CANCELLED
 
 

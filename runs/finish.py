@@ -6,9 +6,9 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.timezone import now
 
-from runs import cancel, children, interrupted
+from runs import caller_keys, cancel, children, interrupted
 from runs.live_run import LiveRun
-from runs.models import CallStatus, ModelCall, Run, RunFacts, RunStatus
+from runs.models import CallStatus, ModelCall, NodeExecution, Run, RunFacts, RunStatus
 from runs.outcomes import Outcome, Settlement
 from runs.records import run_digest
 from tenancy import actors, ledger
@@ -50,6 +50,8 @@ def record_end(ended: Sequence[LiveRun]) -> None:
             cancel.cancel_what_is_left(live.run_id, by=actors.SYSTEM)
         if live.parent_run_id:
             children.tell_parent(live.parent_run_id)
+        else:
+            caller_keys.forget(live.run_id)
 
 
 def settle_late(live: LiveRun, outcomes: Sequence[Outcome]) -> None:
@@ -62,7 +64,7 @@ def settle_late(live: LiveRun, outcomes: Sequence[Outcome]) -> None:
     if not settlements and not tools:
         return
     with tenant_context(live.tenant), transaction.atomic():
-        late = sum(1 for settled in settlements if _settle_call(live, settled))
+        late = sum(1 for settled in settlements if _settle_call(settled))
         late += interrupted.settle_late(live.root_run_id, tools)
         if late and Run.objects.get(pk=live.run_id).is_terminal:
             ledger.append(
@@ -74,17 +76,24 @@ def settle_late(live: LiveRun, outcomes: Sequence[Outcome]) -> None:
             )
 
 
-def _settle_call(live: LiveRun, settled: Settlement) -> bool:
+def _settle_call(settled: Settlement) -> bool:
     """False when it was settled already. An interrupted call had counted its reservation as spent.
 
     Rows are locked in the order in which a wave locks them: node, call, facts, run.
     """
-    node = NodeExecution.objects.select_for_update().filter(pk=execution_id)
-    list(node.values_list("pk"))
-    open_calls = ModelCall.objects.select_for_update().filter(
-        pk=settled.call_id, status__in=(CallStatus.INTENDED, CallStatus.INTERRUPTED)
+    known = (
+        ModelCall.objects.only("run_id", "node_id", "attempt").filter(pk=settled.call_id).first()
     )
-    call = open_calls.first()
+    if known is None:
+        return False
+    attempts = NodeExecution.objects.select_for_update().filter(
+        run_id=known.run_id, node_id=known.node_id, attempt=known.attempt
+    )
+    nodes = list(attempts.values_list("pk", flat=True))
+    open_calls = ModelCall.objects.select_for_update(of=("self",)).filter(
+        pk=known.pk, status__in=(CallStatus.INTENDED, CallStatus.INTERRUPTED)
+    )
+    call = open_calls.select_related("run").first()
     if call is None:
         return False
     in_flight = call.status == CallStatus.INTENDED
@@ -96,20 +105,17 @@ def _settle_call(live: LiveRun, settled: Settlement) -> bool:
         tokens_out=settled.tokens_out,
         cost_micros=settled.cost_micros,
     )
-    RunFacts.objects.filter(root_run_id=live.root_run_id).update(
+    more = settled.cost_micros - (0 if in_flight else call.cost_micros)
+    RunFacts.objects.filter(root_run_id=call.run.root_run_id or call.run_id).update(
         in_flight=F("in_flight") - int(in_flight),
         reserved_micros=F("reserved_micros") - (call.reserved_micros if in_flight else 0),
-        spent_micros=F("spent_micros")
-        + settled.cost_micros
-        - (0 if in_flight else call.cost_micros),
+        spent_micros=F("spent_micros") + more,
     )
     counted = {
         "tokens_in": F("tokens_in") + settled.tokens_in,
         "tokens_out": F("tokens_out") + settled.tokens_out,
-        "cost_micros": F("cost_micros")
-        + settled.cost_micros
-        - (0 if in_flight else call.cost_micros),
+        "cost_micros": F("cost_micros") + more,
     }
-    node.update(**counted)
-    Run.objects.filter(pk=live.run_id).update(**counted)
+    NodeExecution.objects.filter(pk__in=nodes).update(**counted)
+    Run.objects.filter(pk=call.run_id).update(**counted)
     return True

@@ -24,7 +24,7 @@ from django.utils.timezone import now
 from compliance.detectors import tags_in
 from compliance.labels import Integrity, Labels, join
 from compliance.policy.verdicts import ObligationKind, Verdict, VerdictKind
-from runs import facts_of_runs, governed_calls, interrupted, payloads
+from runs import caller_keys, facts_of_runs, governed_calls, interrupted, payloads
 from runs.checkpoint import Row, event
 from runs.errors import ClaimLost
 from runs.governed_calls import Act, Caller, ModelAct, ToolAct, Wish
@@ -35,6 +35,8 @@ from runs.outcomes import Settlement
 from runs.tool_settlements import ToolSettlement
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError
+from tenancy.secret_store import SecretValue
+from tenancy.secret_uses import Purpose, SecretUse, used_for
 from workflows import budgets
 from workflows.errors import ModelGroupUnknown
 from workflows.nodes import ModelAnswer, NodeFailed, ToolAnswer
@@ -49,6 +51,7 @@ LONGEST_THROTTLE_SECONDS = 30.0
 TELLING = frozenset({PriceUnknown.code, budgets.CODE})  # denials that a node's failure names
 
 A = TypeVar("A", ModelAct, ToolAct)
+Failed = tuple[str, ProviderError]  # a deployment, and what became of the call to it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,6 @@ class GovernedDoor:
         self._settlements: list[Settlement] = []
         self._tool_settlements: list[ToolSettlement] = []
         self._tool_calls = 0
-        self._failed_at = ""  # the deployment that the last failover left
         self._events: list[Row] = []
         self.node_id = node_id
         self.attempt = live.attempts[node_id]
@@ -118,41 +120,38 @@ class GovernedDoor:
 
     def _first_answer(self, group: str, request: ModelRequest, labels: Labels) -> ModelAnswer:
         """Down the group, until one answers. Each is planned for anew, with the register as it is by then."""
-        frozen = self._live.model_groups.get(group)
-        failed: dict[UUID, ProviderError] = {}
+        failed: dict[UUID, Failed] = {}
         known = routes.kept()
         while True:
             try:
-                plan = gateway.plan(group, labels, exclude=failed, frozen=frozen, routes=known)
-                if not plan.targets:
-                    break
-                if failed:
-                    self._note_failover(group, plan.targets[0], list(failed.values())[-1])
-                elif plan.left_out:
-                    left_out = [each.to_json() for each in plan.left_out]
-                    self._note_once("provider.left_out", group=group, left_out=left_out)
-                return self._ask(self._act_of(plan.targets[0], group, request, known), labels)
-            except RegisterMoved:
-                known = routes.read()
-            except (ModelGroupUnknown, ModelUnavailable):
-                found = routes.current()
-                if found.number != known.number:
-                    known = found
-                elif failed:
-                    break
-                else:
-                    raise
+                target = self._next_target(group, labels, failed, known)
+                return self._ask(self._act_of(target, group, request, known), labels)
+            except (RegisterMoved, ModelGroupUnknown, ModelUnavailable) as why:
+                known = _look_again(known, why, failed)
             except ProviderError as error:
-                target = plan.targets[0]
-                failed[target.deployment_id], self._failed_at = error, target.name
                 if not error.retryable:
-                    break
-        if not failed:
+                    raise _to_failure(error) from error
+                failed[target.deployment_id] = target.name, error
+
+    def _next_target(
+        self, group: str, labels: Labels, failed: Mapping[UUID, Failed], known: Routes
+    ) -> Target:
+        """Raises NodeFailed when none is left, ModelGroupUnknown, ModelUnavailable."""
+        frozen = self._live.model_groups.get(group)
+        plan = gateway.plan(group, labels, exclude=failed, frozen=frozen, routes=known)
+        if not plan.targets:
+            if failed:
+                raise _last(failed)
             raise NodeFailed(
                 "no_deployment", f"No deployment of model group “{group}” may take this call."
             )
-        last = list(failed.values())[-1]
-        raise NodeFailed(f"model_{last.kind}", last.sentence)
+        target = plan.targets[0]
+        if failed:
+            self._note_failover(group, target, *list(failed.values())[-1])
+        elif plan.left_out:
+            left_out = [each.to_json() for each in plan.left_out]
+            self._note_once("provider.left_out", group=group, left_out=left_out)
+        return target
 
     def _act_of(self, target: Target, group: str, request: ModelRequest, known: Routes) -> ModelAct:
         return ModelAct(
@@ -164,11 +163,11 @@ class GovernedDoor:
             budgets=known.budgets_of(target, group, self._live.workflow_id),
         )
 
-    def _note_failover(self, group: str, target: Target, error: ProviderError) -> None:
+    def _note_failover(self, group: str, target: Target, left: str, error: ProviderError) -> None:
         """The call that failed was the last one that this attempt made."""
         self._note_once(
             "provider.failover",
-            **{"from": self._failed_at},
+            **{"from": left},
             to=target.name,
             after=str(error.kind),
             sentence=error.sentence,
@@ -177,11 +176,19 @@ class GovernedDoor:
         )
 
     def _ask(self, act: ModelAct, labels: Labels) -> ModelAnswer:
+        own_key = self._key_of_caller(act.target)
         permitted = self._permitted(act, labels)
         act, call_id = permitted.act, permitted.permit.call_id
+        use = self._use(Purpose.MODEL_CALL, labels, provider=act.target.provider)
         connection.close()  # none is held while the provider thinks
         try:
-            response = gateway.complete(act.target, act.request, permit=permitted.permit)
+            with used_for(use):
+                response = gateway.complete(
+                    act.target,
+                    act.request,
+                    permit=permitted.permit,
+                    credentials=own_key.expose() if own_key else None,
+                )
         except ProviderError as error:
             self._settle_failed(call_id, error.kind, error.sentence)
             raise
@@ -212,6 +219,23 @@ class GovernedDoor:
             tokens_out=response.tokens_out,
             cost_micros=cost,
             labels=_labels_of_answer(response.text, labels),
+        )
+
+    def _key_of_caller(self, target: Target) -> SecretValue | None:
+        """Where this provider is called with the key of whoever started the run. Raises CallerKeyGone."""
+        if target.auth != caller_keys.AUTH:
+            return None
+        return caller_keys.find(self._live.root_run_id, target.provider)
+
+    def _use(self, purpose: Purpose, labels: Labels, **place: str) -> SecretUse:
+        """What a secret is revealed for during this call."""
+        return SecretUse(
+            purpose=purpose,
+            workflow=self._live.workflow_slug,
+            data_class=labels.data_class.word,
+            run_id=self._live.run_id,
+            node_id=self.node_id,
+            **place,
         )
 
     def _settle_failed(self, call_id: UUID, kind: str, sentence: str) -> None:
@@ -290,9 +314,11 @@ class GovernedDoor:
         act, call_id = permitted.act, permitted.permit.call_id
         about = {"call": str(call_id), "tool": act.tool, "destination": act.target.name}
         self._note("tool.requested", effect=str(act.target.effect), **about)
+        use = self._use(Purpose.TOOL_CALL, labels, destination=act.target.name)
         connection.close()  # none is held while the other side thinks
         try:
-            response = registry.call(act.target, act.request, permit=permitted.permit)
+            with used_for(use):
+                response = registry.call(act.target, act.request, permit=permitted.permit)
         except Exception as error:
             kind = error.kind if isinstance(error, ToolError) else "internal_error"
             told = error.sentence if isinstance(error, ToolError) else _broke_here(error)
@@ -386,6 +412,24 @@ class GovernedDoor:
     def _note_once(self, name: str, **body: Any) -> None:
         if all(told["name"] != name or told["body"] != body for told in self._events):
             self._note(name, **body)
+
+
+def _look_again(known: Routes, why: Exception, failed: Mapping[UUID, Failed]) -> Routes:
+    """The register as it stands now, where it is another one than was known. Raises NodeFailed, or `why` again."""
+    if isinstance(why, RegisterMoved):
+        return routes.read()
+    found = routes.current()
+    if found.number == known.number:
+        raise _last(failed) if failed else why
+    return found
+
+
+def _last(failed: Mapping[UUID, Failed]) -> NodeFailed:
+    return _to_failure(list(failed.values())[-1][1])
+
+
+def _to_failure(error: ProviderError) -> NodeFailed:
+    return NodeFailed(f"model_{error.kind}", error.sentence)
 
 
 def _broke_here(error: Exception) -> str:

@@ -32,7 +32,9 @@ from runs.models import Decision, ModelCall, RunFacts, ToolCall
 from runs.outcomes import Settlement
 from runs.tool_settlements import ToolSettlement
 
-INTEND = "SELECT grove_intend(%s, %s, %s::text::jsonb, %s::bytea[])::text"  # runs/migrations/intend.sql
+INTEND = (
+    "SELECT grove_intend(%s, %s, %s::text::jsonb, %s::bytea[])::text"  # runs/migrations/intend.sql
+)
 NOBODY_KNOWS = -1  # no stamp is negative
 STAMP_BITS = 62
 # What a call changes of the facts as soon as it is on its way.

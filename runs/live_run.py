@@ -122,6 +122,10 @@ class LiveRun:
         return Turn(self, at, work, answered).go_on(outcomes)
 
     @property
+    def workflow_slug(self) -> str:
+        return self.path.partition("@")[0]
+
+    @property
     def is_over(self) -> bool:
         return self.status not in (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING)
 

@@ -334,6 +334,7 @@ class Rehearsal:
             token=0,
             worker="",
             path=f"{run.manifest['workflow']}@{run.manifest['version']}",
+            workflow_id=run.workflow_id,
             nodes=self.nodes,
             model_groups={},
             key=DataKeyRef(id=new_id(), secret=os.urandom(32)),  # nothing is sealed with it

@@ -159,7 +159,7 @@ class ResumeRun(APIView):
         """Resume a failed run from its checkpoint. Of many at once one succeeds, the others get 409."""
         run = get_object_or_404(_runs(), pk=run_id)
         given = caller_keys.read_header(request.headers.get(caller_keys.HEADER, ""))
-        caller_keys.keep(run.root_run_id, given)
+        caller_keys.keep(run.root_run_id or run.pk, given)
         resume.resume(run=run, by=request._request.actor)  # type: ignore[attr-defined]
         return _accepted(get_object_or_404(_runs(), pk=run_id))
 

@@ -145,5 +145,8 @@ def test_no_other_door_is_built() -> None:
 
 
 def test_what_the_gateway_is_taken_for_is_known() -> None:
-    """Looking deployments up is harmless; `complete` is called at the governed door (test_governed_door)."""
-    assert importers_of("workflows.providers.gateway") == {"runs/governed.py"}
+    """`complete` is called at the governed door, and for a person's own trial (test_governed_door)."""
+    assert importers_of("workflows.providers.gateway") == {
+        "runs/governed.py",
+        "workflows/providers/trials.py",
+    }

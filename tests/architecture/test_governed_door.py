@@ -1,4 +1,7 @@
-"""There is one door to the world: permits are made in runs/governed.py; only it calls the gateway and the tools."""
+"""There is one door to the world: permits are made in runs/governed.py; only it calls the gateway and the tools.
+
+Beside it a person may try a deployment: one fixed sentence, on the ledger before it leaves (see TRIALS).
+"""
 
 import ast
 from pathlib import Path
@@ -11,11 +14,19 @@ from workflows.tools import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 DOOR = "runs/governed.py"
+TRIALS = "workflows/providers/trials.py"
 FLOORS = ("tenancy", "compliance", "workflows", "runs", "grove_site")
 # Who may import what can reach a model, a host or a store.
 REACHES_THE_WORLD = {
-    "workflows.providers.openai": {"workflows/providers/gateway.py"},
-    "workflows.providers.clients": {"workflows/providers/openai.py"},
+    "workflows.providers.adapters": {"workflows/providers/gateway.py"},
+    "workflows.providers.auth": {"workflows/providers/adapters.py"},
+    "workflows.providers.clients": {  # those below adapters.py and auth send nothing; they name its types
+        "workflows/providers/adapters.py",
+        "workflows/providers/auth/access.py",
+        "workflows/providers/auth/tokens.py",
+        "workflows/providers/gathering.py",
+        "workflows/providers/trials.py",  # its clock
+    },
     "workflows.tools.connections": {
         "workflows/tools/http_request.py",
         "workflows/destinations.py",  # reads addresses; sends nothing, see below
@@ -60,13 +71,13 @@ def test_permits_are_made_at_the_door_only() -> None:
         if any(name.split(".")[-1] == "Permit" for name in _calls(tree))
     }
 
-    assert makers == {DOOR}
+    assert makers == {DOOR, TRIALS}
 
 
 def test_the_gateway_is_asked_at_the_door_only() -> None:
     callers = {path for path, tree in _sources().items() if "gateway.complete" in _calls(tree)}
 
-    assert callers == {DOOR}
+    assert callers == {DOOR, TRIALS}
 
 
 def test_tools_are_called_at_the_door_only() -> None:

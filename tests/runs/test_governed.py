@@ -1,10 +1,12 @@
 """The governed door, with a real policy, real commits and a model server that counts what reaches it."""
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connections
+from django.utils.timezone import now
 
 from compliance import policies
 from compliance.labels import DataClass
@@ -97,11 +99,12 @@ def test_a_class_above_the_clearance_is_denied_on_record_and_nothing_leaves(
     text = definitions.TALK.replace("data_class: internal", "data_class: restricted")
     with ScriptedModel() as model:
         deployment = make_deployment(model.base_url)
-        register.change_deployment(
+        put(deployment)
+        version = make_version(text)
+        register.change_deployment(  # after the check at publishing
             deployment=deployment, clearance=int(DataClass.INTERNAL), by=actors.SYSTEM
         )
-        put(deployment)
-        run = execute(make_run(make_version(text)))
+        run = execute(make_run(version))
 
     decision = Decision.objects.get(run=run)
     assert (decision.verdict, decision.code) == ("deny", "data_class_too_high")
@@ -117,11 +120,9 @@ def test_an_unknown_price_denies(in_acme: Tenant) -> None:
     with ScriptedModel() as model:
         deployment = make_deployment(model.base_url)
         put(deployment)
-        version = make_version(definitions.TALK)
-        run = make_run(version)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Price.objects, "filter", lambda **known: Price.objects.none())
-            run = execute(run)
+        run = make_run(make_version(definitions.TALK))
+        Price.objects.update(valid_from=now() + timedelta(days=1))
+        run = execute(run)
 
     assert (run.status, run.error_code) == ("failed", "price_unknown")
     assert deployment.name in run.error_sentence
@@ -261,10 +262,11 @@ def test_failover_to_the_outside_masks_what_the_inside_was_shown(in_acme: Tenant
 
 def test_failover_to_what_the_policy_forbids_is_denied(in_acme: Tenant) -> None:
     with ScriptedModel(lambda prompt: (500, "{}")) as broken, ScriptedModel() as model:
-        first = make_deployment(broken.base_url)
-        second = make_deployment(model.base_url, trains_on_data=True)
+        first, second = make_deployment(broken.base_url), make_deployment(model.base_url)
         put(first, second)
-        run = execute(make_run(make_version(READ), n=1, text="hello"))
+        version = make_version(READ)
+        Provider.objects.filter(pk=second.provider_id).update(trains_on_data=True)
+        run = execute(make_run(version, n=1, text="hello"))
 
     assert decisions_of(run)[-1] == ("deny", "provider_trains_on_data")
     assert (run.status, run.error_code) == ("failed", "denied")
@@ -366,6 +368,6 @@ def test_a_call_that_breaks_on_our_side_is_settled(in_acme: Tenant) -> None:
     assert run.status == "failed"
     assert model.seen == ""
     call = ModelCall.objects.get(run=run)
-    assert (call.status, call.error_kind) == ("failed", "internal_error")
+    assert (call.status, call.error_kind) == ("failed", "auth")
     facts = RunFacts.objects.get(root_run=run)
     assert (facts.in_flight, facts.reserved_micros) == (0, 0)

@@ -141,7 +141,8 @@ def test_a_child_must_be_declared_for_all_that_can_reach_it(in_acme: Tenant) -> 
             "child_class_too_low",
             (
                 "Node “child” can send restricted data to “inner@1”, which is declared for internal data at most. "
-                "It comes by start → asked → child. Start a version that is declared for it, or let less reach the node."
+                "It comes by start → asked → child. "
+                "Start a version that is declared for it, or let less reach the node."
             ),
             12,
         )
