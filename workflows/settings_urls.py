@@ -2,10 +2,14 @@
 
 from django.urls import path
 
-from workflows.views import connecting, deployments, model_groups, places, providers
+from workflows.views import connecting, deployments, model_groups, places, prices, providers
 
 app_name = "places"
 urlpatterns = [
+    path("prices/", prices.list_prices, name="prices"),
+    path("prices/add/", prices.add_price, name="add-price"),
+    path("prices/end/", prices.end_price, name="end-price"),
+    path("prices/import/", prices.import_prices, name="import-prices"),
     path("destinations/", places.list_destinations, name="destinations"),
     path("destinations/add/", places.add_destination, name="add-destination"),
     path("destinations/<slug:name>/switch/", places.switch_destination, name="switch-destination"),

@@ -5,7 +5,7 @@ What is in the register's entries is facts for documents; never a secret, only t
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +16,13 @@ from compliance.labels import DataClass
 from tenancy import ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
-from workflows.errors import NameTaken, ProviderInvalid
+from workflows.errors import NameTaken, PriceInvalid, ProviderInvalid
 from workflows.models import Deployment, Price, Provider, RegisterEntry, RegisterKind
 from workflows.providers import faults
 
+MOST_MICROS_PER_MILLION = 10**15
+FARTHEST = timedelta(days=3653)
+CURRENCY = re.compile(r"[A-Z]{3}")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 PROVIDER_FACTS = (
     "title",
@@ -103,25 +106,72 @@ def set_price(
     currency: str = "EUR",
     valid_from: datetime | None = None,
 ) -> Price:
-    """The price from a moment on (now, when not said). Earlier prices stay as they were."""
-    if min(input_micros_per_million, output_micros_per_million) < 0:
-        raise ProviderInvalid("A price is not negative.")
+    """The price from a moment on (now, when not said). Earlier prices stay as they were. Raises PriceInvalid.
+
+    What was asked for before that moment was paid at the price of then: so it is never in the past.
+    """
+    amounts = (input_micros_per_million, output_micros_per_million)
+    if not all(0 <= amount <= MOST_MICROS_PER_MILLION for amount in amounts):
+        raise PriceInvalid("A price is from 0 to 1,000,000,000 for a million tokens.")
+    if not CURRENCY.fullmatch(currency):
+        raise PriceInvalid("A currency is three capital letters, such as EUR.")
+    return _insert_price(deployment, amounts, currency, valid_from, by)
+
+
+@transaction.atomic
+def end_price(*, deployment: Deployment, by: Actor, valid_from: datetime | None = None) -> Price:
+    """From a moment on (now, when not said) nobody knows what it costs, so nothing may be spent on it.
+
+    Raises PriceInvalid where it has no price by then.
+    """
+    last = get_price_to_end(deployment=deployment, valid_from=valid_from)
+    return _insert_price(deployment, (None, None), last.currency, valid_from, by)
+
+
+def get_price_to_end(*, deployment: Deployment, valid_from: datetime | None = None) -> Price:
+    """The price that would end at that moment (now, when not said). Raises PriceInvalid without one."""
+    last: Price | None = deployment.prices.filter(valid_from__lte=valid_from or now()).first()
+    if last is None or last.is_end:
+        raise PriceInvalid(f"“{deployment.name}” has no price then: there is nothing to end.")
+    return last
+
+
+def check_moment(valid_from: datetime) -> None:
+    """Raises PriceInvalid for what is over, and for what is too far away to be meant."""
+    if valid_from < now():
+        raise PriceInvalid(
+            f"A price in the past cannot be changed, only followed: {valid_from:%Y-%m-%d %H:%M} is over. "
+            "Name a moment to come, or none for now."
+        )
+    if valid_from > now() + FARTHEST:
+        raise PriceInvalid("A price begins within ten years.")
+
+
+def _insert_price(
+    deployment: Deployment,
+    amounts: tuple[int | None, int | None],
+    currency: str,
+    valid_from: datetime | None,
+    by: Actor,
+) -> Price:
+    if valid_from is not None:
+        check_moment(valid_from)
     price = Price.objects.create(
         deployment=deployment,
         valid_from=valid_from or now(),
-        input_micros_per_million=input_micros_per_million,
-        output_micros_per_million=output_micros_per_million,
+        input_micros_per_million=amounts[0],
+        output_micros_per_million=amounts[1],
         currency=currency,
         **Price.authorship(by),
     )
     ledger.append(
-        EventType.PRICE_SET,
+        EventType.PRICE_SET if not price.is_end else EventType.PRICE_ENDED,
         subject=price,
         by=by,
         deployment=deployment.name,
         valid_from=price.valid_from.isoformat(),
-        input_micros_per_million=input_micros_per_million,
-        output_micros_per_million=output_micros_per_million,
+        input_micros_per_million=amounts[0],
+        output_micros_per_million=amounts[1],
         currency=currency,
     )
     return price
