@@ -57,7 +57,7 @@ PAGES = {
     "egress of nothing": ("/runs/egress/?tag=PHI", Role.AUDITOR),
     "egress asked wrongly": ("/runs/egress/?since=soon", Role.AUDITOR),
     "model groups": ("/settings/model-groups/", Role.ADMIN),
-    "model group": ("/settings/model-groups/default/", Role.ADMIN),
+    "model group": ("/settings/model-groups/of/default/", Role.ADMIN),
     "members": ("/settings/members/", Role.ADMIN),
     "tokens": ("/settings/tokens/", Role.OPERATOR),
     "quotas": ("/settings/quotas/", Role.ADMIN),
