@@ -27,7 +27,7 @@ class CostsForm(forms.Form):
     workflow: "forms.ModelChoiceField[Workflow]" = forms.ModelChoiceField(
         required=False,
         label="Workflow",
-        queryset=None,  # that of the tenant, see below
+        queryset=None,  # asked for in a tenant only: see __init__
         to_field_name="slug",
         empty_label="All workflows",
         widget=forms.Select(attrs=FIELD),

@@ -29,6 +29,7 @@ from runs.models import (
 )
 from runs.payloads import salt_of, unseal
 from runs.restoring import STARTS_OVER
+from runs.scopes import TO_BEGIN
 from tenancy import commitments, keys
 from tenancy.errors import KeyDestroyed
 from tenancy.events import EventType
@@ -339,7 +340,7 @@ def _act(decisions: list[Decision], calls: dict[UUID, Call]) -> Act:
 def _moments(events: Iterable[RunEvent], name: str) -> dict[Place, list[datetime]]:
     moments: dict[Place, list[datetime]] = defaultdict(list)
     for each in events:
-        if each.name == name and each.body.get("kind") != "retry":
+        if each.name == name and each.body.get("kind") not in TO_BEGIN:
             moments[(each.node_id, each.body["attempt"])].append(each.at)
     return dict(moments)
 

@@ -4,9 +4,10 @@
     claim      PostgreSQL gives each waiting run to one worker, with a fencing token
     drive      one thread per worker: takes what nodes brought back, plans, and writes ONE wave for all its runs;
                what is pure and small it runs on the spot, within the wave
-    start      the other nodes that are ready, on the node pool, only after that commit
+    start      the other nodes that are ready, on the node pool (runs/node_pool.py), only after that commit
     park       a run of which everything left waits is given back, until something comes or is due
-    tend       another thread: entry and heartbeat, and a sweep for runs of lost workers
+    tend       another thread: entry and heartbeat, a sweep for runs of lost workers, an eye on nodes that hang
+    stop       begin nothing more, let end what runs, hand back what has not begun: no attempt is spent
 
 PostgreSQL is the memory. Whatever is in this process may vanish at any instant.
 """
@@ -14,9 +15,9 @@ PostgreSQL is the memory. Whatever is in this process may vanish at any instant.
 import heapq
 import itertools
 import logging
+import signal
 import threading
-from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import Enum
 from queue import Empty, SimpleQueue
@@ -28,13 +29,14 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 from django.utils.timezone import now
 
-from runs import claims, taking_up, waits, writing
+from runs import claims, hanging, taking_up, waits, writing
 from runs.door import NodeDoor
 from runs.errors import ClaimLost
 from runs.finish import settle_late
 from runs.kinds import KINDS
 from runs.live_run import LiveRun, Start
 from runs.models import Worker
+from runs.node_pool import Job, NodePool
 from runs.outcomes import Outcome
 from runs.writing import Step
 from tenancy.context import tenant_context
@@ -60,18 +62,29 @@ News = tuple[LiveRun, Outcome | Call]
 
 
 class Executor:
-    """Moves runs forward. One per worker process; `start` it, `wake` it, `stop` it."""
+    """Moves runs forward. One per worker process; `start` it, `wake` it, `stop` it.
 
-    def __init__(self, *, node_threads: int = 0, run_slots: int = 0) -> None:
+    `step_down` is called when so many threads hang that only a new process helps; it leads to `stop`.
+    """
+
+    def __init__(
+        self,
+        *,
+        node_threads: int = 0,
+        run_slots: int = 0,
+        step_down: Callable[[], None] = lambda: None,
+    ) -> None:
         self._slots = run_slots or settings.RUN_SLOTS
-        self._pool = ThreadPoolExecutor(node_threads or settings.NODE_THREADS, "node")
+        self._pool = NodePool(size=node_threads or settings.NODE_THREADS, work=self._run_node)
+        self._step_down = step_down
+        self._is_stepping_down = False
         self._inbox: SimpleQueue[News | None] = SimpleQueue()
         self._alarms: list[tuple[datetime, int, LiveRun]] = []
         self._counter = itertools.count()
         self._held: dict[UUID, LiveRun] = {}
-        self._running: set[Future[None]] = set()
         self._claiming = threading.Lock()
         self._stopping = threading.Event()
+        self._stopped = threading.Event()
         self._driver = threading.Thread(target=self._drive, name="driver", daemon=True)
         self._tender = threading.Thread(target=self._tend, name="tender", daemon=True)
         self.worker: Worker | None = None  # None: not entered yet, the database may be away
@@ -87,13 +100,14 @@ class Executor:
     def stop(self) -> None:
         """Let running nodes come to their end for a while, write what they made, and give everything back."""
         self._stopping.set()
-        wait(list(self._running), STOP_WITHIN_SECONDS)
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._tender.join(STOP_WITHIN_SECONDS)
+        self._pool.stop(within_seconds=STOP_WITHIN_SECONDS)
         self._inbox.put(None)
         self._driver.join(STOP_WITHIN_SECONDS)
-        if self.worker:
-            claims.release_all(worker=self.worker)
+        self._stopped.set()
+        self._tender.join(STOP_WITHIN_SECONDS)
+        with self._claiming:
+            if self.worker:
+                claims.release_all(worker=self.worker)
         if self._lifeline:
             self._lifeline.close()
 
@@ -138,6 +152,7 @@ class Executor:
                 except Exception:
                     logger.exception("A wave could not be written; its runs are let go")
                     self._let_go(items[0][0] for items in runs.values())
+        self._hand_back()
         connections.close_all()
 
     def _take_news(self) -> tuple[list[News], bool]:
@@ -199,7 +214,7 @@ class Executor:
         outcomes = [each for each in brought if holds and live.is_current(each)]
         if len(outcomes) < len(brought):
             settle_late(live, [each for each in brought if not (holds and live.is_current(each))])
-        if not holds or live.is_over:
+        if not holds or live.is_over or (self._stopping.is_set() and not outcomes):
             return None
         at = now()
         answered: set[str] = set()
@@ -224,12 +239,10 @@ class Executor:
             self._tell_parent(live)
             if not live.is_over and waits.find_answered(live):
                 claims.signal(live.run_id)  # it came before this wave, which did not know
-        elif not self._stopping.is_set():
+        else:
             live.put_away()
             for start in step.starting:
-                running = self._pool.submit(self._run_node, live, start)
-                self._running.add(running)
-                running.add_done_callback(self._running.discard)
+                self._pool.submit(Job(live=live, start=start))
             self._set_alarm(live)
             if any(outcome.pause for outcome in step.outcomes):
                 # The answer may have been there before the wait.
@@ -247,12 +260,34 @@ class Executor:
         if parent is not None:
             self._inbox.put((parent, Call.SIGNAL))
 
+    def _hand_back(self) -> None:
+        """The last wave: what is on record as started and never began waits for the next worker."""
+        by_tenant: dict[UUID, dict[LiveRun, list[Start]]] = {}
+        for job in self._pool.take_not_begun():
+            if self._is_wanted(job):
+                runs = by_tenant.setdefault(job.live.tenant.pk, {})
+                runs.setdefault(job.live, []).append(job.start)
+        for runs in by_tenant.values():
+            steps = [
+                Step(
+                    live=live,
+                    outcomes=[],
+                    wave=live.hand_back(starts, now(), self._work),
+                    starting=[],
+                )
+                for live, starts in runs.items()
+            ]
+            try:
+                with tenant_context(steps[0].live.tenant):
+                    writing.write(steps, self._stopping)
+            except Exception:
+                logger.exception("Nodes could not be handed back; their attempts count as lost")
+
     # -- start: on a thread of the node pool, outside any transaction -------------------------------------------------
 
-    def _run_node(self, live: LiveRun, start: Start) -> None:
-        if not self._holds(live) or self._stopping.is_set():
-            return
-        if not live.is_at_work(start.path, start.execution_id):  # given up before it began
+    def _run_node(self, job: Job) -> None:
+        live, start = job.live, job.start
+        if not self._is_wanted(job):  # given up before it began
             return
         try:
             with tenant_context(live.tenant):
@@ -293,8 +328,9 @@ class Executor:
 
     def _tend(self) -> None:
         """Beat, sweep, claim. Whatever fails here is tried again a moment later."""
-        while not self._stopping.is_set():
+        while not self._stopped.is_set():
             try:
+                self._look_after_nodes()
                 worker = self._worker_on_record()
                 claims.free_lost()
                 with self._claiming:
@@ -305,8 +341,21 @@ class Executor:
             except Exception:
                 logger.exception("Tending failed; trying again")
                 connections.close_all()
-            self._stopping.wait(TEND_EVERY_SECONDS)
+            self._stopped.wait(TEND_EVERY_SECONDS)
         connections.close_all()
+
+    def _look_after_nodes(self) -> None:
+        """Give up what takes far too long, tell of what hangs, and step down when too much does."""
+        found = self._pool.look(self._is_wanted)
+        for job in found.overlong:
+            job.live.gave_up = True
+            self._inbox.put((job.live, hanging.give_up(job, now())))
+        for job in found.hanging:
+            hanging.tell(job)
+        if self._pool.is_worn_out and not self._is_stepping_down:
+            self._is_stepping_down = True
+            logger.critical("Too many nodes hang; this worker steps down for a new one")
+            self._step_down()
 
     def _worker_on_record(self) -> Worker:
         """Beat. A worker that is new enters; so does one that was taken for dead (it hung, or its lock's connection
@@ -335,6 +384,11 @@ class Executor:
             if self._holds(live):
                 self._held.pop(live.run_id, None)
 
+    def _is_wanted(self, job: Job) -> bool:
+        """False for an attempt that was given up, and for all those of a run that is no longer held."""
+        at_work = job.live.is_at_work(job.start.path, job.start.execution_id)
+        return at_work and self._holds(job.live)
+
     def _holds(self, live: LiveRun) -> bool:
         """This very claim: the same run may have been taken up again since, with another token."""
         return self._held.get(live.run_id) is live
@@ -349,9 +403,14 @@ def start_here() -> Executor:
     """Start this process's executor (once)."""
     global _current  # noqa: PLW0603 - one per process is the point
     if _current is None:
-        _current = Executor()
+        _current = Executor(step_down=_end_process)
         _current.start()
     return _current
+
+
+def _end_process() -> None:
+    """As a service manager ends it: Celery stops in good order, and whoever watches over it starts it again."""
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 def stop_here() -> None:

@@ -121,6 +121,12 @@ class LiveRun:
 
         return Turn(self, at, work, answered).go_on(outcomes)
 
+    def hand_back(self, starts: Iterable[Start], at: datetime, work: Work) -> RunWave:
+        """The last wave of a worker that stops: these nodes are on record as started, and never began."""
+        from runs.turn import Turn  # noqa: PLC0415
+
+        return Turn(self, at, work, ()).hand_back(starts)
+
     @property
     def workflow_slug(self) -> str:
         return self.path.partition("@")[0]

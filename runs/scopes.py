@@ -19,6 +19,7 @@ from workflows.nodes import Ends, Pause
 from workflows.nodes.comparing import Judgement, judge
 
 Failure = tuple[str, str, str]  # code, sentence, path of the node
+TO_BEGIN = frozenset({"retry", "worker"})  # what an attempt waits for that has not begun
 CHILD = "run"  # the node, and the kind of it, that stands for a body which runs as a child
 
 
@@ -178,19 +179,20 @@ class Running:
 
 @dataclass(slots=True, kw_only=True)
 class Waiting:
-    """An attempt that waits: to be tried again, or with a pause of the node's own, until its deadline at most."""
+    """An attempt that waits: to begin, or with a pause of the node's own, until its deadline at most."""
 
     scope: Scope
     node: str
     execution_id: UUID
     due_at: datetime | None
-    pause: Pause | None = None  # None: to be tried again
+    pause: Pause | None = None  # None: it has not begun
     deadline: datetime | None = None
+    is_handed_back: bool = False  # by a worker that stopped, not after a failure
 
     @property
     def waits_for(self) -> dict[str, Any]:
         if self.pause is None:
-            return {"kind": "retry"}
+            return {"kind": "worker" if self.is_handed_back else "retry"}
         return {"kind": self.pause.kind, **self.pause.about}
 
 

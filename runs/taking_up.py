@@ -17,7 +17,7 @@ from runs.claims import Claim, give_back, let_rest
 from runs.live_run import LiveRun
 from runs.models import NodeExecution, NodeStatus, Run, RunStatus
 from runs.recorded import Recorded
-from runs.scopes import Shelved
+from runs.scopes import TO_BEGIN, Shelved
 from tenancy import keys
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError, KeyDestroyed
@@ -171,10 +171,10 @@ def _fetch(key: DataKeyRef, shelved: Shelved) -> Any:
 
 
 def _pause(row: NodeExecution) -> Pause | None:
-    """What a waiting node waits for; None where it waits to be tried again."""
+    """What a waiting node waits for; None where it waits to begin."""
     told = dict(row.waits_for or {})
     kind = told.pop("kind", "retry")
-    return None if kind == "retry" else Pause(kind=kind, until=row.due_at, about=told)
+    return None if kind in TO_BEGIN else Pause(kind=kind, until=row.due_at, about=told)
 
 
 def _find_lost_calls(live: LiveRun) -> None:

@@ -69,6 +69,19 @@ class Turn:
                 self.absorb(outcome)
         return self._move_on()
 
+    def hand_back(self, starts: Iterable[Start]) -> RunWave:
+        """These never began: they wait for the next worker, with the attempt that they have. What went on after a
+        pause waits on record as it is."""
+        live = self.live
+        for start in starts:
+            live.leave(start.path)
+            if start.pause is None:
+                waiting = self.wait_to_retry(start.scope, start.node, start.execution_id, self.at)
+                waiting.is_handed_back = True
+                self.rows.hand_back(waiting)
+        live.status = RunStatus.RUNNING if live.running or live.failure else RunStatus.WAITING
+        return self._wave()
+
     def mark(self, scope: Scope, changed: list[str] | None) -> None:
         """Something changed in a scope, so what follows there is to be planned. None: everything may have."""
         self._changed.append((scope, changed))
@@ -257,10 +270,13 @@ class Turn:
                 self.absorb(self._work(each, self.live))
             self._follow()
         self._see_where_it_stands()
+        return self._wave(), self._ready
+
+    def _wave(self) -> RunWave:
         live, wave = self.live, self.rows.wave
         wave.run["status"] = str(live.status)
         wave.run["done"] = sum(1 for state in live.top.states.values() if state.is_settled)
-        return wave, self._ready
+        return wave
 
     def _runs_here(self, start: Start) -> bool:
         """Pure and small: running it again after a crash costs nothing, so it needs no commit of its own."""

@@ -54,20 +54,31 @@ class WaveRows:
 
     def wait(self, waiting: Waiting, at: datetime, outcome: Outcome | None = None) -> None:
         """An attempt begins to wait: one that paused, or, without an outcome, a new one that is due later."""
-        path = waiting.scope.path_of(waiting.node)
-        told: Row = {
-            "status": NodeStatus.WAITING.value,
-            "waits_for": waiting.waits_for,
-            "due_at": waiting.due_at,
-            "worker": self._live.worker,
-            "token": self._live.token,
-        }
+        told = self._told(waiting)
         if outcome is None:
             self._new_row(
                 waiting.scope, waiting.node, NodeStatus.WAITING, execution_id=waiting.execution_id
             ).update(told)
         else:
             self._change(waiting.execution_id, told | used(outcome.settlements), self.wave.moved)
+        self._tell_waiting(waiting, at)
+
+    def hand_back(self, waiting: Waiting) -> None:
+        """An attempt that was started on record and never began waits for another worker."""
+        self._change(waiting.execution_id, self._told(waiting), self.wave.moved)
+        self._tell_waiting(waiting, self._at)
+
+    def _told(self, waiting: Waiting) -> Row:
+        return {
+            "status": NodeStatus.WAITING.value,
+            "waits_for": waiting.waits_for,
+            "due_at": waiting.due_at,
+            "worker": self._live.worker,
+            "token": self._live.token,
+        }
+
+    def _tell_waiting(self, waiting: Waiting, at: datetime) -> None:
+        path = waiting.scope.path_of(waiting.node)
         until = {"until": waiting.due_at} if waiting.due_at else {}
         attempt, kind = self._live.attempts[path], waiting.waits_for["kind"]
         self.tell("node.waiting", path, at, attempt=attempt, kind=kind, **until)

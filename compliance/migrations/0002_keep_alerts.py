@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
                             ("secret_expiry", "Secret expires"),
                             ("papers_expiry", "Papers expire"),
                             ("deployment_ill", "Deployment is ill"),
+                            ("node_hangs", "Node hangs"),
                         ],
                         max_length=32,
                     ),
@@ -104,6 +105,7 @@ class Migration(migrations.Migration):
                                     "secret_expiry",
                                     "papers_expiry",
                                     "deployment_ill",
+                                    "node_hangs",
                                 ],
                             )
                         ),

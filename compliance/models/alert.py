@@ -14,6 +14,7 @@ class AlertKind(models.TextChoices):
     SECRET_EXPIRY = "secret_expiry", "Secret expires"
     PAPERS_EXPIRY = "papers_expiry", "Papers expire"
     DEPLOYMENT_ILL = "deployment_ill", "Deployment is ill"
+    NODE_HANGS = "node_hangs", "Node hangs"
 
 
 class Severity(models.TextChoices):

@@ -63,6 +63,12 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "deleted": ("", "trash", "Deleted"),
     "revoked": ("", "stop", "Revoked"),
     "expired": ("", "clock", "Expired"),
+    "expires_soon": ("warn", "clock", "Expires soon"),
+    "in_use": ("ok", "check", "In use"),
+    "waits": ("wait", "pause", "New version waits"),
+    "kept": ("", "copy", "Kept until confirmed"),
+    "emptied": ("", "trash", "Emptied"),
+    "passed": ("ok", "check", "Passed"),
     "healthy": ("ok", "check", "Healthy"),
     "failing": ("bad", "x", "Failing"),
     "resting": ("warn", "pause", "Resting"),
@@ -263,7 +269,7 @@ NAVIGATION = (
     (
         "Connect",
         (
-            ("workflows:providers", "plug", "Providers", Permission.PROVIDER_VIEW),
+            ("places:providers", "plug", "Providers", Permission.PROVIDER_VIEW),
             ("places:model-groups", "layers", "Model groups", Permission.PROVIDER_VIEW),
             ("places:prices", "sort", "Prices", Permission.PROVIDER_VIEW),
             ("places:destinations", "tool", "Destinations", Permission.PROVIDER_VIEW),

@@ -1,4 +1,4 @@
-"""What the parked nodes of a run wait for: a moment, a callback, a person, a child run, another attempt."""
+"""What the parked nodes of a run wait for: a moment, a callback, a person, a child run, another attempt, a worker."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Waiting:
     name: str
     href: str
     attempt: int
-    kind: str  # delay, callback, approval, child, retry
+    kind: str  # delay, callback, approval, child, retry, worker
     until: datetime | None
     wait: Wait | None
     child: Run | None

@@ -3,21 +3,25 @@
 import json
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+
+from django.utils.timezone import now
 
 from compliance.labels import DataClass
 from runs import cancel, start
 from runs.models import Run
-from tenancy import actors, tenants
+from tenancy import actors, secret_store, tenants
 from tenancy.context import tenant_context
 from tenancy.models import Tenant
 from tenancy.permissions import Role
+from tenancy.secret_uses import Bindings
 from tests import factories
 from tests.runs import rich_definitions as definitions_of_runs
 from tests.runs.making import make_model_group, make_run, make_version, wait_until
 from tests.runs.scripted_model import Answer, ScriptedModel
 from workflows import budget_use, budgets, definitions, destinations, storage_profiles, versions
-from workflows.models import WorkflowVersion
+from workflows.models import Provider, WorkflowVersion
 
 PASSWORD = "a long word for the tests"
 COMPLAINTS = """\
@@ -123,6 +127,7 @@ def script(prompt: str) -> Answer:
 @dataclass(frozen=True, kw_only=True)
 class Bank:
     tenant: Tenant
+    provider: str  # its name
     people: dict[Role, Any]
     version: WorkflowVersion
     completed: Run
@@ -146,6 +151,7 @@ def open_bank(model: ScriptedModel) -> Bank:
     )
     with tenant_context(tenant):
         make_model_group(model.base_url)
+        provider = Provider.objects.get().name
         _declare_places()
         _keep_budgets()
         version = _publish()
@@ -171,6 +177,7 @@ def open_bank(model: ScriptedModel) -> Bank:
     }
     return Bank(
         tenant=tenant,
+        provider=provider,
         people=people,
         version=version,
         completed=runs[0],
@@ -184,6 +191,14 @@ def open_bank(model: ScriptedModel) -> Bank:
 
 
 def _declare_places() -> None:
+    secret_store.put(name="crm-key", value="of the test bank", by=actors.SYSTEM)
+    secret_store.change(
+        name="crm-key",
+        expires_on=now().date() + timedelta(days=12),
+        bindings=Bindings(destinations=("crm",), classes=("internal", "confidential")),
+        by=actors.SYSTEM,
+    )
+    secret_store.put(name="crm-key", value="and its next one", by=actors.SYSTEM, waits=True)
     destinations.create(
         name="crm",
         title="Customers",

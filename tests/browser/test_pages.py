@@ -24,7 +24,13 @@ PAGES = {
     "overview": ("/", Role.OPERATOR),
     "workflows": ("/workflows/", Role.AUTHOR),
     "new workflow": ("/workflows/-/import/", Role.AUTHOR),
-    "providers": ("/workflows/-/providers/", Role.ADMIN),
+    "providers": ("/settings/providers/", Role.ADMIN),
+    "provider": ("/settings/providers/of/{provider}/", Role.ADMIN),
+    "provider to look at": ("/settings/providers/of/{provider}/", Role.OPERATOR),
+    "kinds of providers": ("/settings/providers/new/", Role.ADMIN),
+    "new provider": ("/settings/providers/new/?kind=azure_openai&auth=azure_client", Role.ADMIN),
+    "change of a provider": ("/settings/providers/of/{provider}/edit/", Role.ADMIN),
+    "new deployment": ("/settings/providers/of/{provider}/deployments/", Role.ADMIN),
     "version": ("/workflows/complaint-handling/", Role.REVIEWER),
     "definition": ("/workflows/complaint-handling/versions/1/definition/", Role.AUTHOR),
     "documentation": (
@@ -61,6 +67,12 @@ PAGES = {
     "costs by run": ("/costs/?by=run", Role.AUDITOR),
     "alerts": ("/alerts/", Role.OPERATOR),
     "ledger": ("/settings/ledger/", Role.AUDITOR),
+    "secrets": ("/settings/secrets/", Role.ADMIN),
+    "secrets to look at": ("/settings/secrets/", Role.AUDITOR),
+    "where secrets are kept": ("/settings/secrets/-/backend/", Role.ADMIN),
+    "secret": ("/settings/secrets/crm-key/", Role.ADMIN),
+    "secret to look at": ("/settings/secrets/crm-key/", Role.AUDITOR),
+    "revoke secret": ("/settings/secrets/crm-key/revoke/", Role.ADMIN),
     "members": ("/settings/members/", Role.ADMIN),
     "tokens": ("/settings/tokens/", Role.OPERATOR),
     "quotas": ("/settings/quotas/", Role.ADMIN),
@@ -79,6 +91,7 @@ def test_page_is_sound(name: str, visit: "Visit", bank: "Bank") -> None:
         "completed": bank.completed.pk,
         "failed": bank.failed.pk,
         "cancelled": bank.cancelled.pk,
+        "provider": bank.provider,
     }
 
     soundness.check(visit(path.format(**runs), role, reduced_motion="reduce"))

@@ -19,7 +19,7 @@ def starting(*names: str, own: str) -> str:
     """A definition that starts runs of these one after the other."""
     nodes = ["  - {id: n0, kind: input, schema: {}}"]
     nodes += [
-        f"  - {{id: n{place}, kind: sub_workflow, after: [n{place - 1}], workflow: {name}, input: {{text: abc}}}}}}"
+        f"  - {{id: n{place}, kind: sub_workflow, after: [n{place - 1}], workflow: {name}, input: {{text: abc}}}}"
         for place, name in enumerate(names, start=1)
     ]
     nodes.append(f"  - {{id: end, kind: output, after: [n{len(names)}], value: 1}}")

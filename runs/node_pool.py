@@ -1,0 +1,172 @@
+"""The threads on which nodes run. One that hangs is left to itself, and another takes its place.
+
+Nobody can end a thread from outside. So an attempt that was given up and still runs keeps its thread, not its place.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from runs.live_run import LiveRun, Start
+
+logger = logging.getLogger(__name__)
+
+GIVE_BACK_AFTER_SECONDS = 2.0  # what was given up mostly ends by itself before that
+HANGS_AFTER_SECONDS = 60.0
+CALLS_AT_MOST = 20  # of one attempt of a kind that bounds its calls and not itself: tried again, elsewhere, repaired
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Job:
+    """An attempt to put to work. Moments are those of the monotonic clock, in seconds."""
+
+    live: LiveRun
+    start: Start
+    began_at: float = 0.0
+    given_up_at: float | None = None
+    is_told: bool = False  # somebody was told that it hangs
+
+    @property
+    def overlong_after(self) -> float | None:
+        """Seconds after which an attempt hangs whose deadline the run does not watch; None where it does."""
+        if self.start.spec.timeout_seconds is not None:
+            return None
+        own = getattr(self.start.spec.config, "timeout_seconds", None)
+        return None if own is None else own * CALLS_AT_MOST + HANGS_AFTER_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is wrong with attempts at work, each of them told once."""
+
+    overlong: Sequence[Job] = ()  # to be given up
+    hanging: Sequence[Job] = ()  # given up long ago, and their threads still run
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class NodePool:
+    """Runs jobs on up to `size` threads; `work` is called on one of them and does not raise.
+
+    As many threads again may hang beside them. When they all do, the pool is worn out: only a new process helps.
+    """
+
+    size: int
+    work: Callable[[Job], None]
+    _queue: SimpleQueue[Job | None] = field(default_factory=SimpleQueue)
+    _lock: threading.Condition = field(default_factory=threading.Condition)
+    _busy: dict[threading.Thread, Job] = field(default_factory=dict)
+    _replaced: dict[threading.Thread, Job] = field(default_factory=dict)
+    _not_begun: list[Job] = field(default_factory=list)
+    _threads: int = 0
+    _idle: int = 0
+    _stopped: bool = False
+
+    def submit(self, job: Job) -> None:
+        """Let a thread run this. After the stop it is kept with what has not begun."""
+        with self._lock:
+            if self._stopped:
+                self._not_begun.append(job)
+                return
+            self._queue.put(job)
+            if self._idle:
+                self._idle -= 1
+            elif self._threads < self.size:
+                self._add_thread()
+
+    def stop(self, *, within_seconds: float) -> None:
+        """Begin nothing more, and wait for what runs, but for what was given up."""
+        with self._lock:
+            self._stopped = True
+            try:
+                while True:
+                    if job := self._queue.get_nowait():
+                        self._not_begun.append(job)
+            except Empty:
+                pass
+            for _ in range(self._threads):
+                self._queue.put(None)
+            self._lock.wait_for(self._is_quiet, within_seconds)
+
+    def take_not_begun(self) -> list[Job]:
+        """What was left when the pool stopped, and came after that."""
+        with self._lock:
+            taken, self._not_begun = self._not_begun, []
+        return taken
+
+    def look(self, is_wanted: Callable[[Job], bool]) -> Look:
+        """Give back the places of attempts that were given up; say which take too long, and which hang."""
+        at = time.monotonic()
+        overlong: list[Job] = []
+        with self._lock:
+            for thread, job in list(self._busy.items()):
+                if is_wanted(job):
+                    limit = job.overlong_after
+                    if limit is not None and at - job.began_at >= limit:
+                        overlong.append(job)
+                    continue
+                if job.given_up_at is None:
+                    job.given_up_at = at
+                if at - job.given_up_at >= GIVE_BACK_AFTER_SECONDS and self._may_replace():
+                    self._replace(thread)
+            hanging = [job for job in self._given_up() if not job.is_told and _hangs(job, at)]
+            self._lock.notify_all()  # a stop does not wait for what was given up
+        for job in hanging:
+            job.is_told = True
+        return Look(overlong=overlong, hanging=hanging)
+
+    @property
+    def is_worn_out(self) -> bool:
+        """As many threads hang as there may be at all."""
+        at = time.monotonic()
+        with self._lock:
+            return sum(_hangs(job, at) for job in self._replaced.values()) >= self.size
+
+    def _may_replace(self) -> bool:
+        return not self._stopped and len(self._replaced) < self.size
+
+    def _replace(self, thread: threading.Thread) -> None:
+        self._replaced[thread] = self._busy.pop(thread)
+        self._threads -= 1
+        self._idle += self._queue.empty()
+        self._add_thread()
+
+    def _given_up(self) -> list[Job]:
+        return [
+            *self._replaced.values(),
+            *(job for job in self._busy.values() if job.given_up_at is not None),
+        ]
+
+    def _is_quiet(self) -> bool:
+        return all(job.given_up_at is not None for job in self._busy.values())
+
+    def _add_thread(self) -> None:
+        self._threads += 1
+        # A daemon: a thread that hangs must not hold the end of the process up.
+        threading.Thread(target=self._serve, name="node", daemon=True).start()
+
+    def _serve(self) -> None:
+        me = threading.current_thread()
+        while job := self._queue.get():
+            with self._lock:
+                if self._stopped:
+                    self._not_begun.append(job)
+                    continue
+                job.began_at = time.monotonic()
+                self._busy[me] = job
+            try:
+                self.work(job)
+            except Exception:
+                logger.exception("A node's work raised where nothing may")
+            with self._lock:
+                if self._replaced.pop(me, None):
+                    return
+                del self._busy[me]
+                self._idle += self._queue.empty()
+                self._lock.notify_all()
+
+
+def _hangs(job: Job, at: float) -> bool:
+    return job.given_up_at is not None and at - job.given_up_at >= HANGS_AFTER_SECONDS
