@@ -119,7 +119,8 @@ def test_of_a_hundred_calls_at_once_those_leave_that_there_is_money_for(
     denied = denials()
     assert len(denied) == 90
     assert {each.code for each in denied} == {"budget_exceeded"}
-    assert all("“ten-calls”" in each.reason for each in denied)
+    told = f"allows {reserved * 10 / 1_000_000:.2f} EUR in all: "
+    assert all(f"“ten-calls” {told}" in each.reason for each in denied)
     assert ModelCall.objects.count() == 10
     assert Run.objects.filter(status="completed").count() == 10
     assert {statuses(run)["ask"] for run in runs} == {"completed", "failed"}
