@@ -174,7 +174,9 @@ class Counter:
 
 
 def _writes(query: str) -> bool:
-    return query.startswith(("INSERT", "UPDATE", "DELETE", "SELECT grove_checkpoint"))
+    return query.startswith(
+        ("INSERT", "UPDATE", "DELETE", "SELECT grove_checkpoint", "SELECT grove_intend")
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ urlpatterns = [
     path("workflows/", include("workflows.urls")),
     path("runs/", include("runs.urls")),
     path("alerts/", include("compliance.alert_urls")),
+    path("budgets/", include("workflows.budget_urls")),
     path("costs/", include("runs.cost_urls")),
     path("assure/", include("compliance.urls")),
     path("settings/", include("tenancy.urls")),

@@ -140,7 +140,7 @@ def _is_anything_held() -> bool:
 def _answer(listening: psycopg.Connection[Any], payload: str) -> None:
     try:
         asked = orjson.loads(payload)
-        run_id = UUID(asked["run"])
+        run_id = UUID(str(asked["run"]))
         if asked.get("forget"):
             with _change:
                 _held.pop(run_id, None)
@@ -149,7 +149,7 @@ def _answer(listening: psycopg.Connection[Any], payload: str) -> None:
         key = held.by_provider.get(asked["provider"]) if held else None
         if held is None or key is None or held.until < time.monotonic():
             return
-        ask, theirs = UUID(asked["ask"]), _decoded(asked["key"])
+        ask, theirs = UUID(str(asked["ask"])), _decoded(asked["key"])
         answer = _seal(key, held.shared, theirs, _context(run_id, asked["provider"], ask))
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         return  # not one of ours

@@ -24,10 +24,10 @@ class CostsForm(forms.Form):
         choices=list(costs.GROUPS.items()),
         widget=forms.Select(attrs=FIELD),
     )
-    workflow: "forms.ModelChoiceField[Workflow]" = forms.ModelChoiceField(
+    workflow: forms.ModelChoiceField[Workflow] = forms.ModelChoiceField(
         required=False,
         label="Workflow",
-        queryset=None,  # no tenant is set where this is read
+        queryset=None,  # asked for in a tenant only: see __init__
         to_field_name="slug",
         empty_label="All workflows",
         widget=forms.Select(attrs=FIELD),

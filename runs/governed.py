@@ -9,7 +9,7 @@
 7 filter      detectors on what came back: they add labels, never remove any
 8 settle      usage and answer go with the wave's commit
 
-What a call is and which rows it leaves is in runs/governed_calls.py.
+What a call is and which rows it leaves is in runs/governed_calls.py; its road down a group in runs/failover.py.
 """
 
 import time
@@ -27,6 +27,7 @@ from compliance.policy.verdicts import ObligationKind, Verdict, VerdictKind
 from runs import caller_keys, facts_of_runs, governed_calls, interrupted, payloads
 from runs.checkpoint import Row, event
 from runs.errors import ClaimLost
+from runs.failover import Road
 from runs.governed_calls import Act, Caller, ModelAct, ToolAct, Wish
 from runs.intents import RegisterMoved
 from runs.live_run import LiveRun
@@ -40,10 +41,9 @@ from tenancy.secret_uses import Purpose, SecretUse, used_for
 from workflows import budgets
 from workflows.errors import ModelGroupUnknown
 from workflows.nodes import ModelAnswer, NodeFailed, ToolAnswer
-from workflows.providers import gateway, routes
+from workflows.providers import gateway
 from workflows.providers.contract import ModelRequest, Permit, ProviderError, Target
 from workflows.providers.errors import ModelUnavailable, PriceUnknown
-from workflows.providers.routes import Routes
 from workflows.tools import registry
 from workflows.tools.contract import Effect, ToolError, ToolResponse
 
@@ -51,7 +51,6 @@ LONGEST_THROTTLE_SECONDS = 30.0
 TELLING = frozenset({PriceUnknown.code, budgets.CODE})  # denials that a node's failure names
 
 A = TypeVar("A", ModelAct, ToolAct)
-Failed = tuple[str, ProviderError]  # a deployment, and what became of the call to it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,61 +118,18 @@ class GovernedDoor:
                 raise NodeFailed(error.code, error.sentence) from error
 
     def _first_answer(self, group: str, request: ModelRequest, labels: Labels) -> ModelAnswer:
-        """Down the group, until one answers. Each is planned for anew, with the register as it is by then."""
-        failed: dict[UUID, Failed] = {}
-        known = routes.kept()
+        """Down the group, until one answers."""
+        road = Road(self._live, group, labels)
         while True:
             try:
-                target = self._next_target(group, labels, failed, known)
-                return self._ask(self._act_of(target, group, request, known), labels)
+                act, told = road.next_act(request)
+                if told:
+                    self._note_once(told[0], **told[1])
+                return self._ask(act, labels)
             except (RegisterMoved, ModelGroupUnknown, ModelUnavailable) as why:
-                known = _look_again(known, why, failed)
+                road.look_again(why)
             except ProviderError as error:
-                if not error.retryable:
-                    raise _to_failure(error) from error
-                failed[target.deployment_id] = target.name, error
-
-    def _next_target(
-        self, group: str, labels: Labels, failed: Mapping[UUID, Failed], known: Routes
-    ) -> Target:
-        """Raises NodeFailed when none is left, ModelGroupUnknown, ModelUnavailable."""
-        frozen = self._live.model_groups.get(group)
-        plan = gateway.plan(group, labels, exclude=failed, frozen=frozen, routes=known)
-        if not plan.targets:
-            if failed:
-                raise _last(failed)
-            raise NodeFailed(
-                "no_deployment", f"No deployment of model group “{group}” may take this call."
-            )
-        target = plan.targets[0]
-        if failed:
-            self._note_failover(group, target, *list(failed.values())[-1])
-        elif plan.left_out:
-            left_out = [each.to_json() for each in plan.left_out]
-            self._note_once("provider.left_out", group=group, left_out=left_out)
-        return target
-
-    def _act_of(self, target: Target, group: str, request: ModelRequest, known: Routes) -> ModelAct:
-        return ModelAct(
-            group=group,
-            target=target,
-            request=request,
-            price=known.price_of(target, now()),
-            register=known.number,
-            budgets=known.budgets_of(target, group, self._live.workflow_id),
-        )
-
-    def _note_failover(self, group: str, target: Target, left: str, error: ProviderError) -> None:
-        """The call that failed was the last one that this attempt made."""
-        self._note_once(
-            "provider.failover",
-            **{"from": left},
-            to=target.name,
-            after=str(error.kind),
-            sentence=error.sentence,
-            call=str(self._settlements[-1].call_id),
-            group=group,
-        )
+                road.leave(error, self._settlements[-1].call_id if self._settlements else None)
 
     def _ask(self, act: ModelAct, labels: Labels) -> ModelAnswer:
         own_key = self._key_of_caller(act.target)
@@ -412,24 +368,6 @@ class GovernedDoor:
     def _note_once(self, name: str, **body: Any) -> None:
         if all(told["name"] != name or told["body"] != body for told in self._events):
             self._note(name, **body)
-
-
-def _look_again(known: Routes, why: Exception, failed: Mapping[UUID, Failed]) -> Routes:
-    """The register as it stands now, where it is another one than was known. Raises NodeFailed, or `why` again."""
-    if isinstance(why, RegisterMoved):
-        return routes.read()
-    found = routes.current()
-    if found.number == known.number:
-        raise _last(failed) if failed else why
-    return found
-
-
-def _last(failed: Mapping[UUID, Failed]) -> NodeFailed:
-    return _to_failure(list(failed.values())[-1][1])
-
-
-def _to_failure(error: ProviderError) -> NodeFailed:
-    return NodeFailed(f"model_{error.kind}", error.sentence)
 
 
 def _broke_here(error: Exception) -> str:

@@ -15,18 +15,18 @@ from compliance.labels import Labels
 from compliance.policy.actions import Action, ActionKind, Resource
 from compliance.policy.facts import Facts
 from compliance.policy.verdicts import Verdict, VerdictKind
-from runs import facts_of_runs, payloads
+from runs import facts_of_runs, limits, payloads
 from runs.intents import Draft
 from runs.live_run import LiveRun
 from runs.models import Decision, ModelCall, Run, RunFacts, ToolCall
 from tenancy.errors import GroveError
 from tenancy.models import new_id
-from workflows import budgets
 from workflows.budgets import BudgetRef
 from workflows.models import Price
 from workflows.providers import prices
 from workflows.providers.contract import ModelRequest, Target
 from workflows.providers.errors import PriceUnknown
+from workflows.providers.fitness import Fault
 from workflows.tools import registry
 from workflows.tools.contract import Refusal, ToolRequest, ToolTarget
 
@@ -112,6 +112,20 @@ class ModelAct:
             raise prices.unknown(self.target)
         return prices.estimate(self.price, self.request).micros
 
+    @property
+    def tokens(self) -> int:
+        """How many it may need at most, in and out."""
+        return prices.estimate_tokens(self.request)
+
+    @property
+    def currency(self) -> str:
+        return self.price.currency if self.price else ""
+
+    @property
+    def fault(self) -> Fault | None:
+        """Why no deployment of the group may take this."""
+        return self.target.fault
+
     def cost(self, *, tokens_in: int, tokens_out: int) -> int:
         """Micro-units of money, at the price of the moment when it was allowed."""
         assert self.price is not None  # noqa: S101 - without one it is not allowed
@@ -146,9 +160,9 @@ class ModelAct:
             redactions=sorted(wish.carried_out),
             model_requested=target.model,
             reserved_micros=wish.micros,
-            reserved_tokens=prices.estimate_tokens(self.request),
+            reserved_tokens=self.tokens,
             budgets=[budget.id for budget in self.budgets],
-            currency=self.price.currency,
+            currency=self.currency,
             started_at=now(),
         )
 
@@ -160,7 +174,10 @@ class ToolAct:
     kind: ClassVar[ActionKind] = ActionKind.TOOL_CALL
     table: ClassVar[str] = "runs_toolcall"
     register: ClassVar[int | None] = None  # where it leads is looked up each time
-    budgets: ClassVar[tuple[BudgetRef, ...]] = ()
+    budgets: ClassVar[tuple[BudgetRef, ...]] = ()  # tools cost nothing that Grove knows of
+    tokens: ClassVar[int] = 0
+    currency: ClassVar[str] = ""
+    fault: ClassVar[Fault | None] = None
 
     target: ToolTarget
     request: ToolRequest
@@ -178,7 +195,7 @@ class ToolAct:
         return self.target.resource(tenant=tenant)
 
     def estimate(self) -> int:
-        """Tools cost nothing that Grove knows of."""
+        """Micro-units of money."""
         return 0
 
     def transformed(self, owed: Sequence[str]) -> "ToolAct":
@@ -243,10 +260,10 @@ class Wish:
             carried_out=self.carried_out,
             declared=act.refusal is None,
         )
-        verdict = without_leave(act, self._denial or self._engine.decide(self._action, facts))
-        verdict = within_class(act, verdict)
-        verdict = within_budget(facts, verdict)
-        self.verdict = verdict = within_budgets(act, verdict, budget_in_the_way)
+        verdict = self._denial or self._engine.decide(self._action, facts)
+        self.verdict = verdict = limits.hold(
+            act, facts, verdict, budget_in_the_way=budget_in_the_way
+        )
         decision = to_decision(caller, act, self._action, facts, verdict)
         draft = Draft(
             run_id=live.run_id, token=live.token, register=act.register, decision=decision
@@ -320,61 +337,6 @@ def estimate(act: Act) -> tuple[int, Verdict | None]:
     except PriceUnknown as error:
         denial = Verdict(kind=VerdictKind.DENY, code=error.code, reason=error.sentence)
         return facts_of_runs.MORE_THAN_ANYTHING_MICROS, denial
-
-
-def without_leave(act: Act, verdict: Verdict) -> Verdict:
-    """What leads to no declared place is denied, whatever a tenant's own policies permit."""
-    if act.refusal is None or verdict.kind is VerdictKind.DENY:
-        return verdict
-    return Verdict(
-        kind=VerdictKind.DENY,
-        code=act.refusal.code,
-        reason="This call leads to no place that is declared for it, so nothing is sent.",
-        engine_us=verdict.engine_us,
-    )
-
-
-def within_budget(facts: Facts, verdict: Verdict) -> Verdict:
-    """What may cost more than the run has left is denied, whatever a tenant's own policies permit."""
-    if verdict.kind is VerdictKind.DENY or facts.est_cost_micros <= facts.budget_left_micros:
-        return verdict
-    return Verdict(
-        kind=VerdictKind.DENY,
-        code="budget_exceeded",
-        reason=(
-            f"The budget left is {facts.budget_left_micros} micro-units; "
-            f"this may cost {facts.est_cost_micros}."
-        ),
-        engine_us=verdict.engine_us,
-    )
-
-
-def within_class(act: Act, verdict: Verdict) -> Verdict:
-    """Where no deployment may see this, it is denied on record; nothing goes anywhere else."""
-    fault = act.target.fault if isinstance(act, ModelAct) else None
-    if fault is None or verdict.kind is VerdictKind.DENY:
-        return verdict
-    return Verdict(
-        kind=VerdictKind.DENY,
-        code=fault.code,
-        reason=fault.sentence,
-        engine_us=verdict.engine_us,
-    )
-
-
-def within_budgets(act: Act, verdict: Verdict, in_the_way: UUID | None) -> Verdict:
-    """A budget with a hard stop that this would pass, or that cannot count it, denies it."""
-    if verdict.kind is VerdictKind.DENY or not isinstance(act, ModelAct) or act.price is None:
-        return verdict
-    why = budgets.find_incomparable(act.budgets, currency=act.price.currency)
-    if in_the_way is not None:
-        name = next(budget.name for budget in act.budgets if budget.id == in_the_way)
-        why = f"The budget “{name}” has no room for this call."
-    if not why:
-        return verdict
-    return Verdict(
-        kind=VerdictKind.DENY, code=budgets.CODE, reason=why, engine_us=verdict.engine_us
-    )
 
 
 def to_decision(

@@ -60,6 +60,7 @@ class EventType(StrEnum):
     MODEL_DRIFTED = "model.drifted"  # a pinned model answered as another version
     EGRESS_EXPORTED = "egress.exported"
     PRICE_SET = "price.set"
+    PRICE_ENDED = "price.ended"
     BUDGET_CREATED = "budget.created"
     BUDGET_CHANGED = "budget.changed"
     DESTINATION_CREATED = "destination.created"

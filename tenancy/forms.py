@@ -1,4 +1,4 @@
-"""What people may send about members, tokens, secrets and quotas. Forms check and shape; the verbs decide."""
+"""What people may send about members, tokens, hosts and quotas. Forms check and shape; the verbs decide."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Self
@@ -68,21 +68,6 @@ class TokenForm(forms.Form):
         values = sorted(permission.value for permission in permissions)
         self.fields["scopes"].choices = [(value, value) for value in values]  # type: ignore[attr-defined]
         self.fields["expires_at"].initial = (now() + timedelta(days=90)).date()
-
-
-class SecretForm(forms.Form):
-    """What was typed is never shown again, not even when the form comes back with errors."""
-
-    name = forms.RegexField(
-        r"^[a-z0-9][a-z0-9._-]{0,63}$",
-        widget=forms.TextInput(attrs=FIELD),
-        help_text="As a provider names it: small letters, digits, dots and hyphens.",
-    )
-    value = forms.CharField(
-        strip=False,
-        widget=forms.PasswordInput(attrs={**FIELD, "autocomplete": "off"}),
-        help_text="Replaces the value kept under this name.",
-    )
 
 
 HOST = forms.RegexField(

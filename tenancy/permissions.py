@@ -30,6 +30,7 @@ class Permission(StrEnum):
     PROVIDER_EDIT = "provider.edit"
     SECRET_VIEW = "secret.view"  # noqa: S105 - a permission's name, not a secret
     SECRET_EDIT = "secret.edit"  # noqa: S105
+    BUDGET_EDIT = "budget.edit"
     ALERT_ACKNOWLEDGE = "alert.acknowledge"
     DISPOSAL_VIEW = "disposal.view"
     DISPOSAL_EXECUTE = "disposal.execute"
@@ -139,6 +140,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
         Permission.RUN_DECIDE,
         Permission.ALERT_ACKNOWLEDGE,
         Permission.PROVIDER_EDIT,
+        Permission.BUDGET_EDIT,
         Permission.SECRET_VIEW,
         Permission.SECRET_EDIT,
         Permission.DISPOSAL_VIEW,

@@ -1,6 +1,6 @@
 """What may be shown of secrets: names, fingerprints, ages, versions, bindings, and who names them. Never a value."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,6 +12,8 @@ from django.utils.timezone import now
 from tenancy import secret_uses
 from tenancy.models import Secret, SecretVersion
 from tenancy.secret_uses import Bindings, Usage
+
+SOON_DAYS = 30  # as the first reminder of compliance/secret_reminders.py
 
 
 class VersionState(StrEnum):
@@ -52,6 +54,23 @@ class SecretFacts:
     bindings: Bindings
     used_by: tuple[Usage, ...]
     versions: tuple[VersionFacts, ...]
+
+    @property
+    def state(self) -> str:
+        """One word for lists: revoked, expired, expires_soon, waits (a newer version does) or active."""
+        if self.revoked_at is not None:
+            return "revoked"
+        left = self.days_left
+        if left is not None and left < 0:
+            return "expired"
+        if left is not None and left <= SOON_DAYS:
+            return "expires_soon"
+        return "waits" if self.waits else "active"
+
+    @property
+    def backend(self) -> str:
+        """Where the newest version is kept."""
+        return self.versions[0].backend
 
     @property
     def in_use(self) -> int | None:
@@ -147,3 +166,11 @@ def hit_by_revoking(name: str) -> Mapping[str, Sequence[str]]:
         hit[usage.kind].append(usage.name)
     workflows = sorted({slug for usage in used for slug in usage.workflows})
     return {**hit, **({"workflow": workflows} if workflows else {})}
+
+
+def count_by_backend() -> Mapping[str, int]:
+    """How many values of the tenant are kept where; an empty backend is left out."""
+    counted: Counter[str] = Counter(
+        SecretVersion.objects.readable().values_list("backend", flat=True)
+    )
+    return dict(sorted(counted.items()))

@@ -157,13 +157,18 @@ def confirm(*, name: str, by: Actor, number: int | None = None) -> None:
 
 
 @transaction.atomic
-def discard(*, name: str, by: Actor) -> None:
-    """Empty the newest version and go on with the one before it. Raises SecretNotFound, NoVersionWaits."""
+def discard(*, name: str, by: Actor, number: int | None = None) -> None:
+    """Empty the newest version and go on with the one before it; `number` says which that should be.
+
+    Raises SecretNotFound, NoVersionWaits, SecretConflict where a newer one has come.
+    """
     secret = _locked(name)
     living = list(secret.versions.readable().order_by("-number")[:2])
     if len(living) < 2:
         raise NoVersionWaits
     newest = living[0]
+    if number is not None and newest.number != number:
+        raise SecretConflict
     Secret.objects.filter(pk=secret.pk).update(in_use=None)
     _empty(secret.versions.filter(pk=newest.pk))
     ledger.append(
@@ -360,6 +365,11 @@ def _check(bindings: Bindings) -> None:
             raise SecretInvalid(
                 "A secret is bound to at most 200 names of small letters, digits, dots, hyphens and underscores."
             )
+    known = secret_uses.names_to_bind()["classes"]
+    if unknown := sorted(set(bindings.classes) - set(known)):
+        raise SecretInvalid(
+            f"There is no data class “{unknown[0]}”. The classes are {', '.join(known)}."
+        )
 
 
 def _record_refusal(secret: Secret, use: SecretUse) -> None:

@@ -1,6 +1,7 @@
 """What secrets are for: a use at the moment when it happens, the bindings that allow it, and who names a secret at all.
 
-The floors above register what they know: finders of what names a secret, and testers of a new version.
+The floors above register what they know: finders of what names a secret, testers of a new version, and the names
+that a secret can be bound to.
 """
 
 from collections import defaultdict
@@ -103,9 +104,11 @@ class Tried:
 
 Finder = Callable[[], Iterable[Usage]]
 Tester = Callable[[str, Actor], Iterable[Tried]]
+Namer = Callable[[], Mapping[str, Iterable[str]]]
 
 _finders: list[Finder] = []
 _testers: list[Tester] = []
+_namers: list[Namer] = []
 _use: ContextVar[SecretUse | None] = ContextVar("use of secrets", default=None)
 _trying: ContextVar[Mapping[str, int] | None] = ContextVar("versions tried", default=None)
 
@@ -118,6 +121,20 @@ def register_finder(finder: Finder) -> None:
 def register_tester(tester: Tester) -> None:
     """Say how whatever names a secret is tried: called in a tenant with the secret's name and who tries it."""
     _testers.append(tester)
+
+
+def register_namer(namer: Namer) -> None:
+    """Say what there is to bind secrets to: called in a tenant, gives names by the fields of `Bindings`."""
+    _namers.append(namer)
+
+
+def names_to_bind() -> Mapping[str, Sequence[str]]:
+    """What a secret of the current tenant can be bound to now, by the fields of `Bindings`."""
+    found: dict[str, list[str]] = {field.name: [] for field in fields(Bindings)}
+    for namer in _namers:
+        for kind, names in namer().items():
+            found[kind].extend(names)
+    return found
 
 
 def usages() -> Mapping[str, Sequence[Usage]]:

@@ -16,6 +16,7 @@ class WorkflowsConfig(AppConfig):
         from workflows.models.definition import open_for_export
 
         secret_uses.register_finder(secret_usage.find)
+        secret_uses.register_namer(secret_usage.names_to_bind)
         secret_uses.register_tester(secret_usage.try_out)
         disposables.register(WorkflowDisposable())
         disposables.register(StoredObjectDisposable())

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -25,6 +26,15 @@ from workflows.models import (
 THRESHOLDS: Final = {50: Severity.NOTICE, 80: Severity.WARNING, 100: Severity.CRITICAL}
 
 
+class UseState(StrEnum):
+    """How a budget stands. Whoever was refused has met its end, whatever was given back since."""
+
+    OPEN = "open"
+    NEAR = "near"
+    USED_UP = "used_up"
+    ENDED = "ended"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
     """A budget as it stands. `used`, `reserved` and the budget's amount have one unit: micro-units, or tokens."""
@@ -42,10 +52,17 @@ class Use:
 
     @property
     def percent(self) -> int:
-        """How much of it is used, at most 100."""
-        if self.used >= self.budget.amount:
-            return 100
-        return max(0, 100 * self.used // self.budget.amount)
+        """How much of it is used; more than 100 where nothing stops it. Of nothing, all is used."""
+        amount = self.budget.amount
+        return max(0, 100 * self.used // amount) if amount else 100
+
+    @property
+    def state(self) -> UseState:
+        if not self.budget.enabled:
+            return UseState.ENDED
+        if self.percent >= 100 or self.refused:
+            return UseState.USED_UP
+        return UseState.NEAR if self.percent >= 80 else UseState.OPEN
 
 
 def uses(found: Sequence[Budget]) -> list[Use]:
@@ -94,6 +111,11 @@ def tell() -> int:
                 raised += _raise(use, threshold)
         BudgetCounter.objects.filter(budget_id=budget_id).update(alerted=reached)
     return raised
+
+
+def to_text(budget: Budget, amount: int) -> str:
+    """As people write it: 12.50, or 12500."""
+    return str(amount) if budget.unit == BudgetUnit.TOKENS else to_amount(amount)
 
 
 def in_words(budget: Budget, amount: int) -> str:

@@ -17,6 +17,7 @@ from django.utils.timezone import now
 from tenancy import ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
+from tenancy.money import to_micros
 from workflows.errors import BudgetInvalid, BudgetNotFound, NameTaken
 from workflows.models import (
     Budget,
@@ -32,6 +33,7 @@ from workflows.models import (
 MOST: Final = 10**15  # micro-units or tokens
 CODE: Final = "budget_exceeded"  # of the denial
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+WHOLE = re.compile(r"[0-9]{1,16}")
 CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -228,6 +230,27 @@ def change(
     return changed
 
 
+def to_units(amount: str, unit: str) -> int:
+    """What people write, as a budget counts it: 12.50 in micro-units, or whole tokens. Raises BudgetInvalid."""
+    text = amount.strip()
+    if unit == BudgetUnit.TOKENS:
+        if not WHOLE.fullmatch(text):
+            raise BudgetInvalid("Write tokens as a whole number, such as 200000.")
+        return int(text)
+    try:
+        return to_micros(text)
+    except ValueError:
+        raise BudgetInvalid(
+            "Write money like 12.50, with a point and at most six places."
+        ) from None
+
+
+def check_amount(amount: int) -> None:
+    """In micro-units or tokens. Raises BudgetInvalid."""
+    if not 0 <= amount <= MOST:
+        raise BudgetInvalid("A budget is from 0 to 1,000,000,000 of money, or to 10^15 tokens.")
+
+
 def get_budget(name: str) -> Budget:
     """Raises BudgetNotFound."""
     budget: Budget | None = Budget.objects.with_scopes().filter(name=name).first()
@@ -256,8 +279,7 @@ def _check(budget: Budget) -> None:
         raise BudgetInvalid("A budget limits money or tokens.")
     if budget.period not in BudgetPeriod.values:
         raise BudgetInvalid("A budget is for a day, for a month, or in all.")
-    if not 0 <= budget.amount <= MOST:
-        raise BudgetInvalid("A budget is from 0 to 1,000,000,000 of money, or to 10^15 tokens.")
+    check_amount(budget.amount)
     if budget.unit == BudgetUnit.MONEY and not CURRENCY.fullmatch(budget.currency):
         raise BudgetInvalid("A currency is three capital letters, such as EUR.")
     if budget.unit == BudgetUnit.TOKENS and budget.currency:

@@ -14,7 +14,7 @@ from tenancy.errors import GroveError
 from tenancy.events import EventType
 from workflows.errors import DestinationInvalid, NameTaken
 from workflows.models import Destination, Egress, RegisterKind, Scheme
-from workflows.providers import register
+from workflows.providers import faults, register
 from workflows.tools import connections
 from workflows.tools.declarations import METHODS
 
@@ -96,7 +96,7 @@ def _check(destination: Destination) -> None:
         raise DestinationInvalid("What leaves the house leaves encrypted: use https.")
     if not inside and connections.is_literal(destination.host):
         raise DestinationInvalid("A destination outside is called by its name, not by an address.")
-    if destination.region and not register.REGION.fullmatch(destination.region):
+    if destination.region and not faults.REGION.fullmatch(destination.region):
         raise DestinationInvalid(
             "A region is a word of small letters, digits and hyphens, such as eu."
         )

@@ -127,6 +127,20 @@ class ProviderInvalid(GroveError):
     status = 422
 
 
+class PriceInvalid(GroveError):
+    """This price cannot be set as described."""
+
+    code = "price_invalid"
+    status = 422
+
+
+class PriceSheetInvalid(GroveError):
+    """These prices were not taken over."""
+
+    code = "price_sheet_invalid"
+    status = 422
+
+
 class DestinationInvalid(GroveError):
     """This destination cannot be used as described."""
 

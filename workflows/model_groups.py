@@ -152,6 +152,7 @@ def _prices_of(deployment_ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
             "currency": price.currency,
         }
         for price in newest
+        if not price.is_end
     }
 
 

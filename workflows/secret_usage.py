@@ -16,6 +16,7 @@ from workflows.models import (
     ModelGroupMember,
     Provider,
     VersionState,
+    Workflow,
     WorkflowVersion,
 )
 from workflows.nodes import KINDS
@@ -62,6 +63,16 @@ def find() -> Iterator[Usage]:
             title=place.title,
             workflows=tuple(workflows),
         )
+
+
+def names_to_bind() -> Mapping[str, list[str]]:
+    """Workflows, providers and destinations, by name."""
+    workflows = Workflow.objects.filter(disposed_at__isnull=True).order_by("slug")
+    return {
+        "workflows": list(workflows.values_list("slug", flat=True)),
+        "providers": list(Provider.objects.order_by("name").values_list("name", flat=True)),
+        "destinations": list(Destination.objects.order_by("name").values_list("name", flat=True)),
+    }
 
 
 def try_out(secret_name: str, by: Actor) -> Iterator[Tried]:

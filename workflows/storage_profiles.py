@@ -11,7 +11,7 @@ from tenancy.actors import Actor
 from tenancy.events import EventType
 from workflows.errors import NameTaken, StorageProfileInvalid
 from workflows.models import RegisterKind, StorageProfile
-from workflows.providers import register
+from workflows.providers import faults, register
 
 FACTS: Final = ("title", "kind", "region", "clearance", "enabled")
 
@@ -63,7 +63,7 @@ def _check(profile: StorageProfile) -> None:
         raise StorageProfileInvalid(
             "A name begins with a small letter; small letters, digits, - and _ follow."
         )
-    if profile.region and not register.REGION.fullmatch(profile.region):
+    if profile.region and not faults.REGION.fullmatch(profile.region):
         raise StorageProfileInvalid(
             "A region is a word of small letters, digits and hyphens, such as eu."
         )

@@ -2,13 +2,12 @@
 
 from django.urls import path
 
-from workflows.views import definition, lifecycle, providers, workflow, workflows
+from workflows.views import definition, lifecycle, workflow, workflows
 
 app_name = "workflows"
 urlpatterns = [
     path("", workflows.list_workflows, name="list"),
     path("-/import/", definition.import_definition, name="import"),
-    path("-/providers/", providers.list_providers, name="providers"),
     path("<slug:slug>/", workflow.show_graph, name="detail"),
     path("<slug:slug>/edit/", definition.edit_definition, name="edit"),
     path("<slug:slug>/versions/", workflow.show_versions, name="versions"),

@@ -147,6 +147,7 @@ def test_no_other_door_is_built() -> None:
 def test_what_the_gateway_is_taken_for_is_known() -> None:
     """`complete` is called at the governed door, and for a person's own trial (test_governed_door)."""
     assert importers_of("workflows.providers.gateway") == {
+        "runs/failover.py",  # plans
         "runs/governed.py",
         "workflows/providers/trials.py",
     }

@@ -3,21 +3,25 @@
 import json
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+
+from django.utils.timezone import now
 
 from compliance.labels import DataClass
 from runs import cancel, start
 from runs.models import Run
-from tenancy import actors, tenants
+from tenancy import actors, secret_store, tenants
 from tenancy.context import tenant_context
 from tenancy.models import Tenant
 from tenancy.permissions import Role
+from tenancy.secret_uses import Bindings
 from tests import factories
 from tests.runs import rich_definitions as definitions_of_runs
 from tests.runs.making import make_model_group, make_run, make_version, wait_until
 from tests.runs.scripted_model import Answer, ScriptedModel
-from workflows import definitions, destinations, storage_profiles, versions
-from workflows.models import WorkflowVersion
+from workflows import budget_use, budgets, definitions, destinations, storage_profiles, versions
+from workflows.models import Provider, WorkflowVersion
 
 PASSWORD = "a long word for the tests"
 COMPLAINTS = """\
@@ -123,6 +127,7 @@ def script(prompt: str) -> Answer:
 @dataclass(frozen=True, kw_only=True)
 class Bank:
     tenant: Tenant
+    provider: str  # its name
     people: dict[Role, Any]
     version: WorkflowVersion
     completed: Run
@@ -146,7 +151,9 @@ def open_bank(model: ScriptedModel) -> Bank:
     )
     with tenant_context(tenant):
         make_model_group(model.base_url)
+        provider = Provider.objects.get().name
         _declare_places()
+        _keep_budgets()
         version = _publish()
         runs = [_start(version, text) for text in (LETTER, LETTER + " Please break down.")]
         cancelled = _start(version, "take your time " * 3)
@@ -170,6 +177,7 @@ def open_bank(model: ScriptedModel) -> Bank:
     }
     return Bank(
         tenant=tenant,
+        provider=provider,
         people=people,
         version=version,
         completed=runs[0],
@@ -183,6 +191,14 @@ def open_bank(model: ScriptedModel) -> Bank:
 
 
 def _declare_places() -> None:
+    secret_store.put(name="crm-key", value="of the test bank", by=actors.SYSTEM)
+    secret_store.change(
+        name="crm-key",
+        expires_on=now().date() + timedelta(days=12),
+        bindings=Bindings(destinations=("crm",), classes=("internal", "confidential")),
+        by=actors.SYSTEM,
+    )
+    secret_store.put(name="crm-key", value="and its next one", by=actors.SYSTEM, waits=True)
     destinations.create(
         name="crm",
         title="Customers",
@@ -193,6 +209,23 @@ def _declare_places() -> None:
         by=actors.SYSTEM,
     )
     storage_profiles.create(name="files", clearance=DataClass.CONFIDENTIAL, by=actors.SYSTEM)
+
+
+def _keep_budgets() -> None:
+    """One that is nearly used up, with alerts, and one of tokens."""
+    budget = budgets.create(
+        name="everything", amount=100_000_000, currency="EUR", hard_stop=False, by=actors.SYSTEM
+    )
+    budgets.reserve([budget.pk], micros=98_000_000, tokens=1)
+    budgets.settle(
+        [budget.pk],
+        reserved_micros=86_000_000,
+        spent_micros=85_000_000,
+        reserved_tokens=1,
+        spent_tokens=1,
+    )
+    budget_use.tell()
+    budgets.create(name="tokens", amount=10**9, unit="tokens", period="day", by=actors.SYSTEM)
 
 
 def _publish() -> WorkflowVersion:

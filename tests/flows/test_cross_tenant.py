@@ -32,7 +32,7 @@ from tests import factories
 from tests.architecture.routes import Route, all_routes, guarded_routes
 from tests.runs import making
 from tests.runs.definitions import CHAIN
-from workflows import destinations, storage_profiles
+from workflows import budgets, destinations, storage_profiles
 from workflows.models import Deployment
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -46,10 +46,29 @@ OF_THE_PLATFORM = {  # tests/tenancy/test_tenant_pages.py finds them where they 
     "compliance:tenant-confirm",
     "compliance:tenant-disposal",
 }
+OF_PROVIDERS = (
+    "api-workflows:provider-test",
+    "places:provider",
+    "places:edit-provider",
+    "places:change-provider",
+    "places:switch-provider",
+    "places:test-provider",
+    "places:new-deployment",
+    "places:add-deployment",
+)
+OF_DEPLOYMENTS = (
+    "api-workflows:deployment-test",
+    "places:edit-deployment",
+    "places:change-deployment",
+    "places:switch-deployment",
+    "places:test-deployment",
+)
 KEPT = {"kind", "number", "old"}  # they narrow what another parameter names
 CREATES = {("put", "api-tenancy:secret")}  # names a thing of one's own, whatever others have
 BODIES: dict[str, dict[str, Any]] = {
     "api-compliance:acknowledge-alert": {"reason": "Probe."},
+    "api-tenancy:confirm-secret": {"number": 1},
+    "api-tenancy:discard-secret": {"number": 1},
     "api-tenancy:member": {"role": "author"},
     "api-workflows:model-group": {"deployments": ["no-such-thing"]},
     "api-workflows:prices": {"input_micros_per_million": 1, "output_micros_per_million": 1},
@@ -164,8 +183,19 @@ def _fill_runs(world: World) -> None:
         "api-workflows:provider.name": deployment.provider.name,
         "api-workflows:deployment.name": deployment.name,
         "api-workflows:prices.name": deployment.name,
+        "api-workflows:health.name": deployment.name,
+        **{f"{deed}.name": deployment.provider.name for deed in OF_PROVIDERS},
+        **{f"{deed}.name": deployment.name for deed in OF_DEPLOYMENTS},
+        "api-workflows:end-price.name": deployment.name,
     }
     _fill_places(world, run)
+    budget = f"budget-of-{world.tenant.slug}"
+    budgets.create(name=budget, amount=1, currency="EUR", by=SYSTEM)
+    world.traces.append(budget)
+    world.ids |= {
+        f"{each}.name": budget
+        for each in ("api-workflows:budget", "budgets:show", "budgets:change", "budgets:switch")
+    }
     world.ids["alert_id"] = _make_alert(world.tenant.slug).pk
     world.traces += [
         f"alert-of-{world.tenant.slug}",

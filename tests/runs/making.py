@@ -45,8 +45,8 @@ def make_model_group(base_url: str, *more: str, name: str = "default") -> None:
     model_groups.create(name=name, deployments=deployments, by=actors.SYSTEM)
 
 
-def make_deployment(base_url: str, **facts: Any) -> Deployment:
-    """A server inside the walls that may see everything, at a price of zero."""
+def make_deployment(base_url: str, *, price: int | None = 0, **facts: Any) -> Deployment:
+    """A server inside the walls that may see everything; its price in micro-units per million tokens."""
     name = f"server-{next(_numbers)}"
     provider = register.create_provider(
         name=name, base_url=base_url, by=actors.SYSTEM, **(INSIDE | facts)
@@ -58,12 +58,13 @@ def make_deployment(base_url: str, **facts: Any) -> Deployment:
         clearance=DataClass.RESTRICTED,
         by=actors.SYSTEM,
     )
-    register.set_price(
-        deployment=deployment,
-        input_micros_per_million=0,
-        output_micros_per_million=0,
-        by=actors.SYSTEM,
-    )
+    if price is not None:
+        register.set_price(
+            deployment=deployment,
+            input_micros_per_million=price,
+            output_micros_per_million=price,
+            by=actors.SYSTEM,
+        )
     return deployment
 
 

@@ -1,12 +1,10 @@
 """The governed door, with a real policy, real commits and a model server that counts what reaches it."""
 
 import threading
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connections
-from django.utils.timezone import now
 
 from compliance import policies
 from compliance.labels import DataClass
@@ -31,7 +29,7 @@ from tests.runs.making import (
 )
 from tests.runs.scripted_model import ScriptedModel
 from workflows import model_groups
-from workflows.models import Deployment, Price, Provider
+from workflows.models import Deployment, Provider
 from workflows.providers import register
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -118,11 +116,9 @@ def test_a_class_above_the_clearance_is_denied_on_record_and_nothing_leaves(
 
 def test_an_unknown_price_denies(in_acme: Tenant) -> None:
     with ScriptedModel() as model:
-        deployment = make_deployment(model.base_url)
+        deployment = make_deployment(model.base_url, price=None)
         put(deployment)
-        run = make_run(make_version(definitions.TALK))
-        Price.objects.update(valid_from=now() + timedelta(days=1))
-        run = execute(run)
+        run = execute(make_run(make_version(definitions.TALK)))
 
     assert (run.status, run.error_code) == ("failed", "price_unknown")
     assert deployment.name in run.error_sentence

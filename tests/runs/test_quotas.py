@@ -302,7 +302,7 @@ def test_of_forty_calls_at_once_exactly_those_leave_that_the_budget_pays(in_acme
     refused = run.node_executions.filter(status="failed")
     assert refused.count() == FAN - 10
     assert set(refused.values_list("error_code", "error_sentence")) == {
-        ("denied", "The budget left is 0 micro-units; this may cost 5.")
+        ("budget_exceeded", "The budget left is 0 micro-units; this may cost 5.")
     }
     assert QuotaUse.objects.get(unit="EUR").used == 50
 

@@ -169,11 +169,12 @@ def test_what_fails_says_why(in_acme: Tenant, kind: str) -> None:
 def test_what_is_denied_says_why(in_acme: Tenant) -> None:
     text = definitions.TALK.replace("data_class: internal", "data_class: restricted")
     deployment = make_deployment("http://127.0.0.1:9/v1")
+    model_groups.create(name="default", deployments=[deployment], by=actors.SYSTEM)
+    version = make_version(text)
     register.change_deployment(
         deployment=deployment, clearance=int(DataClass.PUBLIC), by=actors.SYSTEM
     )
-    model_groups.create(name="default", deployments=[deployment], by=actors.SYSTEM)
-    run = execute(make_run(make_version(text)))
+    run = execute(make_run(version))
 
     row = record_of(run, "ask")
     assert_says_why(row, "failed", "denied")

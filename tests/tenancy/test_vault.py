@@ -52,6 +52,12 @@ def own_server() -> Iterator[VaultServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def secured() -> Iterator[VaultServer]:
+    with VaultServer(tls=True) as server:
+        yield server
+
+
 def put(value: str = "one", name: str = "key") -> SecretVersion:
     return secret_store.put(name=name, value=value, by=SYSTEM)
 
@@ -285,11 +291,6 @@ class TestAppRole:
 
 
 class TestTls:
-    @pytest.fixture(scope="class")
-    def secured(self) -> Iterator[VaultServer]:
-        with VaultServer(tls=True) as server:
-            yield server
-
     def test_with_its_ca(self, in_vault: VaultServer, secured: VaultServer, settings) -> None:
         settings.VAULT = secured.settings()
 

@@ -25,14 +25,11 @@ from workflows.api.shapes import (
     ModelGroupInput,
     ModelGroupShape,
     NewModelGroupInput,
-    PriceInput,
-    PriceShape,
     ProviderChange,
     ProviderInput,
     ProviderShape,
     deployment_to_json,
     group_to_json,
-    price_to_json,
     provider_to_json,
 )
 from workflows.errors import ModelGroupInvalid, ProviderInvalid
@@ -111,22 +108,6 @@ class DeploymentResource(APIView):
         facts = _with_class(_checked(DeploymentChange, request))
         register.change_deployment(deployment=_deployment(name), by=actor_of(request), **facts)
         return self.get(request, name)
-
-
-class PriceList(APIView):
-    required_permissions = {"get": Permission.PROVIDER_VIEW, "post": Permission.PROVIDER_EDIT}
-
-    @extend_schema(operation_id="prices_list", responses=page_shape(PriceShape))
-    def get(self, request: Request, name: str) -> Response:
-        return page_of(_deployment(name).prices.all(), request, to_json=price_to_json)
-
-    @extend_schema(operation_id="prices_set", request=PriceInput, responses={201: PriceShape})
-    @idempotent()
-    def post(self, request: Request, name: str) -> Response:
-        """The price from a moment on (now, when not said). Earlier prices stay as they were."""
-        facts = _checked(PriceInput, request)
-        price = register.set_price(deployment=_deployment(name), by=actor_of(request), **facts)
-        return Response(price_to_json(price), status=status.HTTP_201_CREATED)
 
 
 class ModelGroupList(APIView):

@@ -213,9 +213,12 @@ class PriceInput(serializers.Serializer[Any]):
 
 
 class PriceShape(serializers.Serializer[Any]):
+    """Null amounts end a price: from then on nothing is spent on the deployment."""
+
     id = serializers.UUIDField()
-    input_micros_per_million = serializers.IntegerField()
-    output_micros_per_million = serializers.IntegerField()
+    deployment = serializers.CharField()
+    input_micros_per_million = serializers.IntegerField(allow_null=True)
+    output_micros_per_million = serializers.IntegerField(allow_null=True)
     currency = serializers.CharField()
     valid_from = serializers.CharField()
 
@@ -306,6 +309,7 @@ def deployment_to_json(deployment: Deployment) -> Json:
 def price_to_json(price: Price) -> Json:
     return {
         "id": str(price.pk),
+        "deployment": price.deployment.name,
         "input_micros_per_million": price.input_micros_per_million,
         "output_micros_per_million": price.output_micros_per_million,
         "currency": price.currency,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workflows.api import destinations, models, routing, workflows
+from workflows.api import budgets, destinations, models, prices, routing, trials, workflows
 
 app_name = "api-workflows"
 urlpatterns = [
@@ -39,9 +39,17 @@ urlpatterns = [
     ),
     path("providers", models.ProviderList.as_view(), name="providers"),
     path("providers/<slug:name>", models.ProviderResource.as_view(), name="provider"),
+    path("providers/<slug:name>/test", trials.ProviderTrial.as_view(), name="provider-test"),
+    path("provider-kinds", trials.ProviderKinds.as_view(), name="provider-kinds"),
     path("deployments", models.DeploymentList.as_view(), name="deployments"),
     path("deployments/<slug:name>", models.DeploymentResource.as_view(), name="deployment"),
-    path("deployments/<slug:name>/prices", models.PriceList.as_view(), name="prices"),
+    path("deployments/<slug:name>/test", trials.DeploymentTrial.as_view(), name="deployment-test"),
+    path("deployments/<slug:name>/prices", prices.PriceList.as_view(), name="prices"),
+    path("deployments/<slug:name>/prices/end", prices.PriceEnd.as_view(), name="end-price"),
+    path("prices", prices.PriceTable.as_view(), name="price-table"),
+    path("prices/import", prices.PriceImport.as_view(), name="import-prices"),
+    path("budgets", budgets.BudgetList.as_view(), name="budgets"),
+    path("budgets/<slug:name>", budgets.BudgetResource.as_view(), name="budget"),
     path("destinations", destinations.DestinationList.as_view(), name="destinations"),
     path(
         "destinations/<slug:name>", destinations.DestinationResource.as_view(), name="destination"

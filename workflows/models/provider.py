@@ -143,25 +143,35 @@ class Deployment(TenantOwned):
         return DataClass(self.clearance)
 
 
+# Comparing with nothing gives neither true nor false, and a check holds then: so both are asked for.
+BOTH_AMOUNTS = models.Q(
+    input_micros_per_million__isnull=False,
+    input_micros_per_million__gte=0,
+    output_micros_per_million__isnull=False,
+    output_micros_per_million__gte=0,
+)
+NO_AMOUNTS = models.Q(input_micros_per_million=None, output_micros_per_million=None)
+
+
 class Price(Authored):
-    """What a million tokens cost from a moment on, in micro-units of the currency."""
+    """What a million tokens cost from a moment on, in micro-units of the currency. None: nobody knows from then on."""
 
     deployment = TenantForeignKey("workflows.Deployment", related_name="prices")
     valid_from = models.DateTimeField()
-    input_micros_per_million = models.BigIntegerField(validators=[MinValueValidator(0)])
-    output_micros_per_million = models.BigIntegerField(validators=[MinValueValidator(0)])
+    input_micros_per_million = models.BigIntegerField(null=True, validators=[MinValueValidator(0)])
+    output_micros_per_million = models.BigIntegerField(null=True, validators=[MinValueValidator(0)])
     currency = models.CharField(max_length=3, default="EUR")
 
     class Meta(Authored.Meta):
         ordering = ("-valid_from", "-id")
         constraints = (
-            models.CheckConstraint(
-                condition=models.Q(
-                    input_micros_per_million__gte=0, output_micros_per_million__gte=0
-                ),
-                name="price_is_not_negative",
-            ),
+            models.CheckConstraint(condition=BOTH_AMOUNTS | NO_AMOUNTS, name="price_is_whole"),
         )
 
     def __str__(self) -> str:
         return f"price from {self.valid_from:%Y-%m-%d}"
+
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing may be spent on the deployment from this moment on."""
+        return self.input_micros_per_million is None or self.output_micros_per_million is None

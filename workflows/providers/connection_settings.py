@@ -3,16 +3,11 @@
 One table for the register's checks (connection.py), the form, and docs/providers.md. No value here is secret.
 """
 
-import re
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
-WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,199}")
-HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
-REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+from workflows.providers import setting_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,48 +35,6 @@ class SecretRole:
     required: bool = False
 
 
-def _word(value: str) -> str:
-    return "" if WORD.fullmatch(value) else "may hold letters, digits and . _ : @ / - only"
-
-
-def _address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "must begin with http:// or https:// and name a host"
-    if parts.username or parts.password or parts.query or parts.fragment:
-        return "may hold neither a password nor a query"
-    return ""
-
-
-def _secret_address(value: str) -> str:
-    """An address that a secret is sent to: encrypted, unless it stays on this machine."""
-    parts = urlsplit(value)
-    local = parts.hostname in ("127.0.0.1", "::1", "localhost")
-    if not _address(value) and parts.scheme != "https" and not local:
-        return "must begin with https://: a secret is sent there"
-    return _address(value)
-
-
-def _scope(value: str) -> str:
-    return "" if value.isascii() and value.isprintable() else "must be printable ASCII"
-
-
-def _header(value: str) -> str:
-    return "" if HEADER.fullmatch(value) else "must be the name of a header, such as X-Api-Key"
-
-
-def _region(value: str) -> str:
-    return "" if REGION.fullmatch(value) else "must be a region of AWS, such as eu-central-1"
-
-
-def _authorities(value: str) -> str:
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=value)
-    except (ssl.SSLError, ValueError):
-        return "must be certificates in PEM, such as -----BEGIN CERTIFICATE-----"
-    return ""
-
-
 _STREAMING = Setting(
     name="streaming",
     label="Read answers as they come",
@@ -101,20 +54,20 @@ _AUTHORITIES = Setting(
     label="Our own certificate authorities",
     hint="PEM. Only these are trusted at its address, in place of the public ones.",
     is_long=True,
-    fault=_authorities,
+    fault=setting_values.authorities,
 )
 _TOKEN_AUTHORITIES = Setting(
     name="token_authorities",
     label="Certificate authorities of the sign-in service",
     hint="PEM. Only these are trusted there.",
     is_long=True,
-    fault=_authorities,
+    fault=setting_values.authorities,
 )
 _KEY_HEADER = Setting(
     name="key_header",
     label="Header of the key",
     hint="Where the key goes when it is not the usual header; it then stands alone, without Bearer.",
-    fault=_header,
+    fault=setting_values.header,
 )
 _OPENAI = (
     Setting(
@@ -140,12 +93,17 @@ OF_KIND: Final[Mapping[str, tuple[Setting, ...]]] = {
             label="API version",
             hint="Such as 2024-10-21.",
             required=True,
-            fault=_word,
+            fault=setting_values.word,
         ),
         *_OPENAI,
     ),
     "anthropic": (
-        Setting(name="anthropic_version", label="API version", default="2023-06-01", fault=_word),
+        Setting(
+            name="anthropic_version",
+            label="API version",
+            default="2023-06-01",
+            fault=setting_values.word,
+        ),
         Setting(
             name="schema_by",
             label="JSON Schema goes out as",
@@ -156,13 +114,13 @@ OF_KIND: Final[Mapping[str, tuple[Setting, ...]]] = {
     ),
     "gemini": (),
     "vertex": (
-        Setting(name="project", label="Project", required=True, fault=_word),
+        Setting(name="project", label="Project", required=True, fault=setting_values.word),
         Setting(
             name="location",
             label="Location",
             hint="Such as europe-west4.",
             required=True,
-            fault=_word,
+            fault=setting_values.word,
         ),
     ),
     "bedrock": (),
@@ -172,26 +130,41 @@ OF_AUTH: Final[Mapping[str, tuple[Setting, ...]]] = {
     "api_key": (_KEY_HEADER,),
     "bearer": (),
     "oauth2": (
-        Setting(name="token_url", label="Token endpoint", required=True, fault=_secret_address),
-        Setting(name="client_id", label="Client id", required=True, fault=_scope),
-        Setting(name="scope", label="Scope", fault=_scope),
-        Setting(name="audience", label="Audience", fault=_scope),
+        Setting(
+            name="token_url",
+            label="Token endpoint",
+            required=True,
+            fault=setting_values.secret_address,
+        ),
+        Setting(name="client_id", label="Client id", required=True, fault=setting_values.scope),
+        Setting(name="scope", label="Scope", fault=setting_values.scope),
+        Setting(name="audience", label="Audience", fault=setting_values.scope),
         _TOKEN_AUTHORITIES,
     ),
     "azure_client": (
-        Setting(name="directory", label="Directory (tenant) id", required=True, fault=_word),
-        Setting(name="client_id", label="Application (client) id", required=True, fault=_word),
+        Setting(
+            name="directory",
+            label="Directory (tenant) id",
+            required=True,
+            fault=setting_values.word,
+        ),
+        Setting(
+            name="client_id",
+            label="Application (client) id",
+            required=True,
+            fault=setting_values.word,
+        ),
         Setting(
             name="scope",
             label="Scope",
             default="https://cognitiveservices.azure.com/.default",
-            fault=_scope,
+            fault=setting_values.scope,
         ),
         Setting(
             name="token_url",
             label="Token endpoint",
             hint="Microsoft's public one where empty.",
-            fault=_secret_address,
+            fault=setting_values.secret_address,
         ),
         _TOKEN_AUTHORITIES,
     ),
@@ -200,19 +173,19 @@ OF_AUTH: Final[Mapping[str, tuple[Setting, ...]]] = {
             name="client_id",
             label="Client id",
             hint="Of a user-assigned identity; empty for the machine's own.",
-            fault=_word,
+            fault=setting_values.word,
         ),
         Setting(
             name="resource",
             label="Resource",
             default="https://cognitiveservices.azure.com",
-            fault=_scope,
+            fault=setting_values.scope,
         ),
         Setting(
             name="token_url",
             label="Identity endpoint",
             hint="That of Azure's virtual machines where empty.",
-            fault=_address,
+            fault=setting_values.address,
         ),
     ),
     "google_account": (
@@ -220,13 +193,13 @@ OF_AUTH: Final[Mapping[str, tuple[Setting, ...]]] = {
             name="scope",
             label="Scope",
             default="https://www.googleapis.com/auth/cloud-platform",
-            fault=_scope,
+            fault=setting_values.scope,
         ),
         Setting(
             name="token_url",
             label="Token endpoint",
             hint="Google's public one where empty.",
-            fault=_secret_address,
+            fault=setting_values.secret_address,
         ),
         _TOKEN_AUTHORITIES,
     ),
@@ -235,25 +208,32 @@ OF_AUTH: Final[Mapping[str, tuple[Setting, ...]]] = {
             name="scope",
             label="Scope",
             default="https://www.googleapis.com/auth/cloud-platform",
-            fault=_scope,
+            fault=setting_values.scope,
         ),
         Setting(
             name="token_url",
             label="Metadata server",
             hint="Google's own where empty.",
-            fault=_address,
+            fault=setting_values.address,
         ),
     ),
     "aws_sigv4": (
-        Setting(name="access_key_id", label="Access key id", required=True, fault=_word),
+        Setting(
+            name="access_key_id", label="Access key id", required=True, fault=setting_values.word
+        ),
         Setting(
             name="region",
             label="AWS region",
             hint="Such as eu-central-1.",
             required=True,
-            fault=_region,
+            fault=setting_values.region,
         ),
-        Setting(name="service", label="Service to sign for", default="bedrock", fault=_word),
+        Setting(
+            name="service",
+            label="Service to sign for",
+            default="bedrock",
+            fault=setting_values.word,
+        ),
     ),
     "mtls": (_KEY_HEADER,),
     "caller_key": (_KEY_HEADER,),

@@ -3,7 +3,7 @@
 Calls are rows of the floor above: it registers who reads them (`register_reader`).
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -91,10 +91,7 @@ class Health:
     @property
     def in_words(self) -> str:
         """The strip for those who do not see it."""
-        bad = sum(1 for hour in self.hours if hour.errors)
-        if not self.calls:
-            return "No calls in 24 hours"
-        return f"{self.calls:,} calls in 24 hours, {self.errors:,} failed, in {bad} of the hours"
+        return strip_in_words(self.hours)
 
 
 _reader: list[Reader] = []
@@ -127,6 +124,21 @@ def of_groups(names: Collection[str]) -> Mapping[str, Group]:
     """Calls and failovers of these model groups in 24 hours. One query."""
     found = _reader[0].of_groups(names, now() - timedelta(hours=HOURS)) if _reader and names else {}
     return {name: found.get(name, Group()) for name in names}
+
+
+def empty_hours() -> Sequence[Hour]:
+    """The strip of what is not called at all."""
+    first = _first_hour(now())
+    return tuple(Hour(begins=first + timedelta(hours=each)) for each in range(HOURS))
+
+
+def strip_in_words(hours: Sequence[Hour]) -> str:
+    """24 hours for those who do not see the strip."""
+    calls, errors = sum(hour.calls for hour in hours), sum(hour.errors for hour in hours)
+    bad = sum(1 for hour in hours if hour.errors)
+    if not calls:
+        return "No calls in 24 hours"
+    return f"{calls:,} calls in 24 hours, {errors:,} failed, in {bad} of the hours"
 
 
 def standing_of(row: DeploymentStanding | None) -> Standing:

@@ -1,9 +1,13 @@
 """What calls cost. Money is whole micro-units and a currency; an unknown price is an error, never zero."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from workflows.models import Price
+from django.utils.timezone import now
+
+from workflows.models import Deployment, Price
 from workflows.providers.contract import ModelRequest, Target
 from workflows.providers.errors import PriceUnknown
 
@@ -24,10 +28,11 @@ def cost(target: Target, *, tokens_in: int, tokens_out: int, at: datetime) -> Mo
 
 
 def cost_at(price: Price, *, tokens_in: int, tokens_out: int) -> Money:
-    """What these tokens cost at this price, rounded up."""
-    parts = (
-        tokens_in * price.input_micros_per_million + tokens_out * price.output_micros_per_million
-    )
+    """What these tokens cost at this price, rounded up. Raises PriceUnknown where it is the end of one."""
+    a_million_in, a_million_out = price.input_micros_per_million, price.output_micros_per_million
+    if a_million_in is None or a_million_out is None:
+        raise _unknown(price.deployment.name)
+    parts = tokens_in * a_million_in + tokens_out * a_million_out
     return Money(micros=-(-parts // MILLION), currency=price.currency)
 
 
@@ -58,10 +63,25 @@ def get_price(target: Target, at: datetime) -> Price:
 
 def find_price(target: Target, at: datetime) -> Price | None:
     """The price in force at that moment."""
-    return Price.objects.filter(deployment_id=target.deployment_id, valid_from__lte=at).first()
+    price = Price.objects.filter(deployment_id=target.deployment_id, valid_from__lte=at).first()
+    return None if price is None or price.is_end else price
+
+
+def in_force(deployments: Iterable[Deployment], at: datetime | None = None) -> Mapping[UUID, Price]:
+    """The price of each deployment at that moment (now, when not said), in one query; without those that have none."""
+    newest = (
+        Price.objects.filter(deployment__in=deployments, valid_from__lte=at or now())
+        .order_by("deployment_id", "-valid_from", "-id")
+        .distinct("deployment_id")
+    )
+    return {price.deployment_id: price for price in newest if not price.is_end}
 
 
 def unknown(target: Target) -> PriceUnknown:
+    return _unknown(target.name)
+
+
+def _unknown(name: str) -> PriceUnknown:
     return PriceUnknown(
-        f"The price of “{target.name}” is not known, so nothing may be spent on it."
+        f"The price of “{name}” is not known, so nothing may be spent on it. An admin can add one under Prices."
     )

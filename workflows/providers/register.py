@@ -5,29 +5,25 @@ What is in the register's entries is facts for documents; never a secret, only t
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from compliance.labels import DataClass
 from tenancy import ledger
 from tenancy.actors import Actor
-from tenancy.context import current_tenant
 from tenancy.events import EventType
-from workflows.errors import NameTaken, ProviderInvalid
-from workflows.models import Auth, Deployment, Egress, Price, Provider, RegisterEntry, RegisterKind
-from workflows.models.provider import WITH_SECRET
-from workflows.providers import connection
+from workflows.errors import NameTaken, PriceInvalid, ProviderInvalid
+from workflows.models import Deployment, Price, Provider, RegisterEntry, RegisterKind
+from workflows.providers import faults
 
+MOST_MICROS_PER_MILLION = 10**15
+FARTHEST = timedelta(days=3653)
+CURRENCY = re.compile(r"[A-Z]{3}")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-AS_MACHINE = (Auth.AZURE_IDENTITY, Auth.GOOGLE_METADATA)
-REGION = re.compile(r"[a-z][a-z0-9-]{0,30}")  # as input labels name it
 PROVIDER_FACTS = (
     "title",
     "kind",
@@ -52,8 +48,8 @@ DEPLOYMENT_FACTS = ("model", "clearance", "timeout_seconds", "enabled")
 def create_provider(*, name: str, base_url: str, by: Actor, **facts: Any) -> Provider:
     """A new provider. What is not said about its papers is taken at its worst. Raises ProviderInvalid, NameTaken."""
     _check_known(facts, PROVIDER_FACTS)
-    provider = Provider(name=name, base_url=_trimmed(base_url), **facts)
-    _check_provider(provider)
+    provider = Provider(name=name, base_url=trimmed(base_url), **facts)
+    faults.check(faults.find_in_provider(provider))
     _insert(provider, name)
     _record_provider(provider, EventType.PROVIDER_CREATED, by)
     return provider
@@ -65,10 +61,10 @@ def change_provider(*, provider: Provider, by: Actor, **facts: Any) -> None:
     _check_known(facts, PROVIDER_FACTS)
     provider = Provider.objects.select_for_update().get(pk=provider.pk)
     if "base_url" in facts:
-        facts["base_url"] = _trimmed(facts["base_url"])
+        facts["base_url"] = trimmed(facts["base_url"])
     if not _set(provider, facts):
         return
-    _check_provider(provider)
+    faults.check(faults.find_in_provider(provider))
     provider.save(update_fields=list(facts))
     _record_provider(provider, EventType.PROVIDER_CHANGED, by)
 
@@ -82,7 +78,7 @@ def create_deployment(
     deployment = Deployment(
         provider=provider, name=name, model=model, clearance=int(clearance), **facts
     )
-    _check_fields(deployment)
+    faults.check(faults.find_in_deployment(deployment))
     _insert(deployment, name)
     _record_deployment(deployment, EventType.DEPLOYMENT_CREATED, by)
     return deployment
@@ -95,7 +91,7 @@ def change_deployment(*, deployment: Deployment, by: Actor, **facts: Any) -> Non
     deployment = Deployment.objects.select_for_update().get(pk=deployment.pk)
     if not _set(deployment, facts):
         return
-    _check_fields(deployment)
+    faults.check(faults.find_in_deployment(deployment))
     deployment.save(update_fields=list(facts))
     _record_deployment(deployment, EventType.DEPLOYMENT_CHANGED, by)
 
@@ -110,25 +106,72 @@ def set_price(
     currency: str = "EUR",
     valid_from: datetime | None = None,
 ) -> Price:
-    """The price from a moment on (now, when not said). Earlier prices stay as they were."""
-    if min(input_micros_per_million, output_micros_per_million) < 0:
-        raise ProviderInvalid("A price is not negative.")
+    """The price from a moment on (now, when not said). Earlier prices stay as they were. Raises PriceInvalid.
+
+    What was asked for before that moment was paid at the price of then: so it is never in the past.
+    """
+    amounts = (input_micros_per_million, output_micros_per_million)
+    if not all(0 <= amount <= MOST_MICROS_PER_MILLION for amount in amounts):
+        raise PriceInvalid("A price is from 0 to 1,000,000,000 for a million tokens.")
+    if not CURRENCY.fullmatch(currency):
+        raise PriceInvalid("A currency is three capital letters, such as EUR.")
+    return _insert_price(deployment, amounts, currency, valid_from, by)
+
+
+@transaction.atomic
+def end_price(*, deployment: Deployment, by: Actor, valid_from: datetime | None = None) -> Price:
+    """From a moment on (now, when not said) nobody knows what it costs, so nothing may be spent on it.
+
+    Raises PriceInvalid where it has no price by then.
+    """
+    last = get_price_to_end(deployment=deployment, valid_from=valid_from)
+    return _insert_price(deployment, (None, None), last.currency, valid_from, by)
+
+
+def get_price_to_end(*, deployment: Deployment, valid_from: datetime | None = None) -> Price:
+    """The price that would end at that moment (now, when not said). Raises PriceInvalid without one."""
+    last: Price | None = deployment.prices.filter(valid_from__lte=valid_from or now()).first()
+    if last is None or last.is_end:
+        raise PriceInvalid(f"“{deployment.name}” has no price then: there is nothing to end.")
+    return last
+
+
+def check_moment(valid_from: datetime) -> None:
+    """Raises PriceInvalid for what is over, and for what is too far away to be meant."""
+    if valid_from < now():
+        raise PriceInvalid(
+            f"A price in the past cannot be changed, only followed: {valid_from:%Y-%m-%d %H:%M} is over. "
+            "Name a moment to come, or none for now."
+        )
+    if valid_from > now() + FARTHEST:
+        raise PriceInvalid("A price begins within ten years.")
+
+
+def _insert_price(
+    deployment: Deployment,
+    amounts: tuple[int | None, int | None],
+    currency: str,
+    valid_from: datetime | None,
+    by: Actor,
+) -> Price:
+    if valid_from is not None:
+        check_moment(valid_from)
     price = Price.objects.create(
         deployment=deployment,
         valid_from=valid_from or now(),
-        input_micros_per_million=input_micros_per_million,
-        output_micros_per_million=output_micros_per_million,
+        input_micros_per_million=amounts[0],
+        output_micros_per_million=amounts[1],
         currency=currency,
         **Price.authorship(by),
     )
     ledger.append(
-        EventType.PRICE_SET,
+        EventType.PRICE_SET if not price.is_end else EventType.PRICE_ENDED,
         subject=price,
         by=by,
         deployment=deployment.name,
         valid_from=price.valid_from.isoformat(),
-        input_micros_per_million=input_micros_per_million,
-        output_micros_per_million=output_micros_per_million,
+        input_micros_per_million=amounts[0],
+        output_micros_per_million=amounts[1],
         currency=currency,
     )
     return price
@@ -151,6 +194,11 @@ def find_facts(kind: RegisterKind, name: str, as_of: datetime) -> dict[str, Any]
         .first()
     )
     return entry.facts if entry else None
+
+
+def trimmed(address: str) -> str:
+    """An address as it is kept: paths are put behind it."""
+    return address.strip().rstrip("/")
 
 
 def _record_provider(provider: Provider, event: EventType, by: Actor) -> None:
@@ -187,66 +235,6 @@ def _set(row: Provider | Deployment, facts: dict[str, Any]) -> bool:
 def _check_known(facts: dict[str, Any], known: Sequence[str]) -> None:
     if unknown := sorted(set(facts).difference(known)):
         raise ProviderInvalid(f"There is no such fact: {', '.join(unknown)}.")
-
-
-def _check_provider(provider: Provider) -> None:
-    address = urlsplit(provider.base_url)
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise ProviderInvalid("The address must begin with http:// or https:// and name a host.")
-    if address.username or address.password or address.query or address.fragment:
-        raise ProviderInvalid("The address may hold neither a password nor a query: use a secret.")
-    if provider.egress == Egress.EXTERNAL and address.scheme != "https":
-        raise ProviderInvalid(
-            "What leaves the house leaves encrypted: the address must begin with https://."
-        )
-    if provider.region and not REGION.fullmatch(provider.region):
-        raise ProviderInvalid(
-            "A region is a word of small letters, digits and hyphens, such as eu."
-        )
-    provider.settings = connection.without_blanks(_mapping("settings", provider.settings))
-    provider.more_secrets = connection.without_blanks(
-        _mapping("more_secrets", provider.more_secrets)
-    )
-    _check_fields(provider)
-    faults = connection.find_faults(
-        provider.kind,
-        provider.auth,
-        base_url=provider.base_url,
-        settings=provider.settings,
-        more_secrets=provider.more_secrets,
-    )
-    if faults:
-        raise ProviderInvalid(" ".join(faults))
-    if (
-        provider.auth in AS_MACHINE
-        and current_tenant().slug not in settings.MACHINE_IDENTITY_TENANTS
-    ):
-        raise ProviderInvalid(
-            "Signing in as the machine that Grove runs on is not open to this tenant. "
-            "Whoever runs the installation can allow it (GROVE_MACHINE_IDENTITY_TENANTS)."
-        )
-
-
-def _trimmed(address: str) -> str:
-    return address.strip().rstrip("/")
-
-
-def _mapping(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ProviderInvalid(f"{name} are an object of names and values.")
-    return value
-
-
-def _check_fields(row: Provider | Deployment) -> None:
-    """What the columns say of themselves; addresses inside the walls need no dot, so theirs is checked above."""
-    try:
-        row.clean_fields(exclude=["base_url", "tenant", "provider"])
-    except ValidationError as error:
-        field, sentences = next(iter(error.message_dict.items()))
-        raise ProviderInvalid(f"{field}: {sentences[0]}") from error
-    if isinstance(row, Provider) and row.auth in WITH_SECRET and not row.secret_name:
-        told = Auth(row.auth).label
-        raise ProviderInvalid(f"{told}: name the secret that holds what it needs (secret_name).")
 
 
 def _insert(row: Provider | Deployment, name: str) -> None:

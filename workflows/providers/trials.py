@@ -22,8 +22,8 @@ from workflows.permits import Permit
 from workflows.providers import gateway, prices, routes
 from workflows.providers.clients import Deadline
 from workflows.providers.contract import ModelRequest, ModelResponse
-from workflows.providers.errors import ProviderError
-from workflows.providers.prices import Money
+from workflows.providers.errors import PriceUnknown, ProviderError
+from workflows.providers.prices import MILLION, Money
 
 SECONDS = 20.0
 MOST_TOKENS = 16  # some models refuse to be given fewer
@@ -44,6 +44,17 @@ class Trial:
     tokens_in: int = 0
     tokens_out: int = 0
     cost: Money | None = None
+
+    @property
+    def in_words(self) -> str:
+        """All of it for a person: what came of it, and what it took."""
+        if not self.passed:
+            return f"Test failed: {self.sentence}"
+        cost = _in_words(self.cost) if self.cost else "unknown"
+        return (
+            f"Test passed: {self.sentence} {self.tokens_in} tokens went in and {self.tokens_out} came out; "
+            f"cost: {cost}."
+        )
 
 
 def run(*, deployment: Deployment, by: Actor, credentials: str | None = None) -> Trial:
@@ -107,10 +118,18 @@ def of_provider(*, provider: Provider, by: Actor) -> Trial:
     return run(deployment=deployment, by=by)
 
 
+def _in_words(money: Money) -> str:
+    amount = f"{money.micros / MILLION:.6f}".rstrip("0").rstrip(".")
+    return f"{amount} {money.currency}"
+
+
 def _cost(price: Price | None, response: ModelResponse) -> Money | None:
     if price is None:
         return None
-    return prices.cost_at(price, tokens_in=response.tokens_in, tokens_out=response.tokens_out)
+    try:
+        return prices.cost_at(price, tokens_in=response.tokens_in, tokens_out=response.tokens_out)
+    except PriceUnknown:  # it ended
+        return None
 
 
 def _told(response: ModelResponse, seconds: float) -> str:

@@ -1,19 +1,159 @@
-"""Where model calls may go: providers, their deployments, model groups in the order they are tried."""
+"""Where model calls may go: all providers at a glance, one with its deployments, its switch and its test."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.timezone import now
+from django.views.decorators.http import require_POST, require_safe
 
+from compliance.labels import DataClass
+from compliance.models import Alert, AlertKind
+from tenancy import access
 from tenancy.access import TenantRequest, permission_required
 from tenancy.permissions import Permission
-from workflows.models import ModelGroup, Provider
+from workflows.models import ModelGroup, ModelGroupMember, Provider, ProviderKind
+from workflows.place_forms import SwitchForm
+from workflows.providers import connection, health, overview, prices, register, routes, trials
+from workflows.providers.connection_settings import SECRETS_OF_AUTH
+from workflows.providers.overview import Row
+from workflows.providers.trials import Trial
+
+STATES = ("healthy", "failing", "resting", "trial", "idle", "disabled")
+ALERTS = (AlertKind.DEPLOYMENT_ILL, AlertKind.MODEL_DRIFT, AlertKind.PAPERS_EXPIRY)
+ALERTS_SHOWN = 5
 
 
 @require_safe
 @permission_required(Permission.PROVIDER_VIEW)
 def list_providers(request: TenantRequest) -> HttpResponse:
+    rows = overview.of(Provider.objects.all())
+    asked = {name: request.GET.get(name, "").strip() for name in ("q", "state", "region", "class")}
     shown = {
-        "providers": Provider.objects.prefetch_related("deployments__prices"),
-        "groups": ModelGroup.objects.prefetch_related("members__deployment__provider"),
+        "rows": [row for row in rows if _fits(row, asked)],
+        "asked": asked,
+        "states": STATES,
+        "regions": sorted({row.provider.region for row in rows if row.provider.region}),
+        "classes": [level for level in DataClass if level],
+        "totals": overview.total(rows),
+        "failing": [row for row in rows if row.state == "failing"],
+        "groups": _groups(rows),
+        "alerts": _alerts(request),
+        "today": now().date(),
+        "may_edit": access.can(request, Permission.PROVIDER_EDIT),
     }
     return render(request, "workflows/providers.html", shown)
+
+
+@require_safe
+@permission_required(Permission.PROVIDER_VIEW)
+def show_provider(request: TenantRequest, name: str) -> HttpResponse:
+    provider = get_object_or_404(Provider, name=name)
+    (row,) = overview.of([provider])
+    at = now()
+    groups = ModelGroupMember.objects.filter(deployment__provider=provider)
+    shown = {
+        "row": row,
+        "provider": provider,
+        "kind": ProviderKind(provider.kind).label,
+        "deployments": [
+            (each, found, prices.find_price(routes.to_target(each), at))
+            for each, found in row.deployments
+        ],
+        "groups": sorted(set(groups.values_list("group__name", flat=True))),
+        "settings": _settings(provider),
+        "secrets": _secrets(provider),
+        "papers_are_void": not provider.papers_are_valid(at.date()),
+        "may_edit": access.can(request, Permission.PROVIDER_EDIT),
+    }
+    return render(request, "workflows/provider.html", shown)
+
+
+@require_POST
+@permission_required(Permission.PROVIDER_EDIT)
+def switch_provider(request: TenantRequest, name: str) -> HttpResponse:
+    provider = get_object_or_404(Provider, name=name)
+    form = SwitchForm(request.POST)
+    if form.is_valid():
+        enabled = form.cleaned_data["enabled"]
+        register.change_provider(provider=provider, enabled=enabled, by=access.actor_of(request))
+        done = "is enabled" if enabled else "is disabled: the next call goes past it"
+        messages.success(request, f"“{provider.name}” {done}.")
+    return redirect("places:provider", name)
+
+
+@require_POST
+@permission_required(Permission.PROVIDER_EDIT)
+def test_provider(request: TenantRequest, name: str) -> HttpResponse:
+    provider = get_object_or_404(Provider, name=name)
+    tell(request, trials.of_provider(provider=provider, by=access.actor_of(request)))
+    return redirect("places:provider", name)
+
+
+def tell(request: TenantRequest, trial: Trial) -> None:
+    """Show on the next page what came of a test."""
+    say = messages.success if trial.passed else messages.error
+    say(request, trial.in_words)
+
+
+def _fits(row: Row, asked: dict[str, str]) -> bool:
+    provider, text = row.provider, asked["q"].lower()
+    named = f"{provider.name} {provider.title} {provider.get_kind_display()}".lower()
+    level = int(asked["class"]) if asked["class"].isdecimal() else 0
+    return (
+        text in named
+        and asked["state"] in ("", row.state)
+        and asked["region"] in ("", provider.region)
+        and (not level or (row.clearance or 0) >= level)
+    )
+
+
+def _groups(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Model groups with their members and how these are."""
+    found = {each.pk: how for row in rows for each, how in row.deployments}
+    groups = list(ModelGroup.objects.prefetch_related("members__deployment__provider"))
+    calls = health.of_groups([group.name for group in groups])
+    return [
+        {
+            "name": group.name,
+            "members": [
+                (each.deployment, found[each.deployment_id]) for each in group.members.all()
+            ],
+            "calls": calls[group.name],
+        }
+        for group in groups
+    ]
+
+
+def _alerts(request: TenantRequest) -> Sequence[Alert] | None:
+    """The newest about providers; None for those who may not see alerts."""
+    if not access.can(request, Permission.DECISION_VIEW):
+        return None
+    return list(Alert.objects.filter(kind__in=ALERTS)[:ALERTS_SHOWN])
+
+
+def _settings(provider: Provider) -> list[tuple[str, str]]:
+    """What is set or taken by default, in words; long texts by their length."""
+    told = []
+    for setting in connection.settings_of(provider.kind, provider.auth):
+        value = provider.settings.get(setting.name)
+        if setting.is_switch:
+            value = "yes" if (bool(setting.default) if value is None else value) else "no"
+        elif setting.is_long and value:
+            value = f"{len(value):,} characters"
+        told.append((setting.label, value or setting.default))
+    return [(label, value) for label, value in told if value]
+
+
+def _secrets(provider: Provider) -> list[tuple[str, str]]:
+    """What each secret is for, and its name."""
+    named = {role.name: provider.more_secrets.get(role.name, "") for role in _roles(provider)}
+    if first := next(iter(named), None):
+        named[first] = provider.secret_name
+    return [(role.label, named[role.name]) for role in _roles(provider) if named[role.name]]
+
+
+def _roles(provider: Provider) -> Sequence[Any]:
+    return SECRETS_OF_AUTH.get(provider.auth, ())

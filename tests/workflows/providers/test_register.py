@@ -12,7 +12,7 @@ from tenancy.actors import SYSTEM
 from tenancy.models import LedgerEntry, Tenant
 from tests.workflows.providers.targets import PERMIT, make_request
 from workflows import model_groups
-from workflows.errors import ModelGroupInvalid, ModelGroupUnknown, NameTaken, ProviderInvalid
+from workflows.errors import ModelGroupInvalid, ModelGroupUnknown, NameTaken, PriceInvalid, ProviderInvalid
 from workflows.models import Deployment, Price, Provider, RegisterEntry, RegisterKind
 from workflows.providers import gateway, prices, register, routes
 from workflows.providers.errors import PriceUnknown, ProviderKindUnknown
@@ -113,7 +113,7 @@ def test_price_counts_from_its_date_on(in_acme: Tenant) -> None:
     deployment = make_deployment("one", make_provider())
     target = routes.to_target(deployment)
     today = now()
-    for days, micros in ((-10, 2_000_000), (-1, 3_000_000), (5, 9_000_000)):
+    for days, micros in ((1, 2_000_000), (4, 3_000_000), (5, 9_000_000)):
         register.set_price(
             deployment=deployment,
             input_micros_per_million=micros,
@@ -126,9 +126,9 @@ def test_price_counts_from_its_date_on(in_acme: Tenant) -> None:
         at = today + timedelta(days=days)
         return prices.cost(target, tokens_in=1_000, tokens_out=5, at=at).micros
 
-    assert (micros_on(-5), micros_on(0), micros_on(6)) == (2_000, 3_000, 9_000)
+    assert (micros_on(3), micros_on(4), micros_on(6)) == (2_000, 3_000, 9_000)
     with pytest.raises(PriceUnknown, match="“one”"):
-        micros_on(-11)
+        micros_on(0)
 
 
 def test_cost_is_rounded_up_and_estimate_is_not_lower(in_acme: Tenant) -> None:
@@ -229,7 +229,7 @@ def test_others_see_none_of_it(in_acme: Tenant, beta: Tenant) -> None:
 def test_price_below_zero_is_refused(in_acme: Tenant) -> None:
     deployment = make_deployment("one", make_provider())
 
-    with pytest.raises(ProviderInvalid, match="not negative"):
+    with pytest.raises(PriceInvalid, match="from 0"):
         register.set_price(
             deployment=deployment,
             input_micros_per_million=-1,
