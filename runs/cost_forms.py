@@ -24,7 +24,7 @@ class CostsForm(forms.Form):
         choices=list(costs.GROUPS.items()),
         widget=forms.Select(attrs=FIELD),
     )
-    workflow: forms.ModelChoiceField[Workflow] = forms.ModelChoiceField(
+    workflow: "forms.ModelChoiceField[Workflow]" = forms.ModelChoiceField(
         required=False,
         label="Workflow",
         queryset=None,  # asked for in a tenant only: see __init__

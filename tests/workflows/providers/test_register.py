@@ -12,7 +12,13 @@ from tenancy.actors import SYSTEM
 from tenancy.models import LedgerEntry, Tenant
 from tests.workflows.providers.targets import PERMIT, make_request
 from workflows import model_groups
-from workflows.errors import ModelGroupInvalid, ModelGroupUnknown, NameTaken, PriceInvalid, ProviderInvalid
+from workflows.errors import (
+    ModelGroupInvalid,
+    ModelGroupUnknown,
+    NameTaken,
+    PriceInvalid,
+    ProviderInvalid,
+)
 from workflows.models import Deployment, Price, Provider, RegisterEntry, RegisterKind
 from workflows.providers import gateway, prices, register, routes
 from workflows.providers.errors import PriceUnknown, ProviderKindUnknown
