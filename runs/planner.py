@@ -99,7 +99,8 @@ def dead_before(
 
 
 def _targets(graph: Graph, nodes: Iterable[str]) -> list[str]:
-    return [target for node in nodes for target in graph.targets(node)]
+    """Each once, in order."""
+    return list(dict.fromkeys(target for node in nodes for target in graph.targets(node)))
 
 
 def _is_live(

@@ -71,13 +71,14 @@ class Scope:
 
     def inputs_of(self, node: str) -> dict[str, Any]:
         """The values that a node declared it reads, and no others; nor what is before it by dead edges only."""
-        at_hand = {**self.outer, **self.given, **self.outputs}
         dead = dead_before(self.nodes.graph, self.nodes.kinds, node, self.states, self.judge)
-        return {
-            name: self.opened(at_hand[name])
-            for name in self.nodes.reads(node) - dead
-            if name in at_hand
-        }
+        found: dict[str, Any] = {}
+        for name in self.nodes.reads(node) - dead:
+            for values in (self.outputs, self.given, self.outer):  # the nearest first
+                if name in values:
+                    found[name] = self.opened(values[name])
+                    break
+        return found
 
     def judge(self, edge: Edge) -> Judgement:
         """Decide the comparison on an edge by the values at hand. Raises NodeFailed."""

@@ -83,7 +83,13 @@ class Turn:
         return self._wave()
 
     def mark(self, scope: Scope, changed: list[str] | None) -> None:
-        """Something changed in a scope, so what follows there is to be planned. None: everything may have."""
+        """Something changed in a scope, so what follows there is to be planned. None: everything may have.
+
+        What changes there in a row is planned for together: of forty nodes before a merge, the last one tells all.
+        """
+        if self._changed and self._changed[-1][0] is scope:
+            before = self._changed.pop()[1]
+            changed = None if before is None or changed is None else [*before, *changed]
         self._changed.append((scope, changed))
 
     def _refuse_if_lost_too_often(self) -> None:
@@ -262,13 +268,16 @@ class Turn:
         """Plan until nothing more follows, run on the spot what is small, and see whether this was the end."""
         until = time.monotonic() + HERE_AT_MOST_SECONDS
         self._follow()
-        while here := [each for each in self._ready if self._runs_here(each)]:
-            if time.monotonic() > until:
-                break
-            self._ready = [each for each in self._ready if each not in here]
-            for each in here:
-                self.absorb(self._work(each, self.live))
+        elsewhere: list[Start] = []
+        while self._ready and time.monotonic() <= until:
+            ready, self._ready = self._ready, []
+            for each in ready:
+                if self._runs_here(each):
+                    self.absorb(self._work(each, self.live))
+                else:
+                    elsewhere.append(each)
             self._follow()
+        self._ready = [*elsewhere, *self._ready]
         self._see_where_it_stands()
         return self._wave(), self._ready
 
