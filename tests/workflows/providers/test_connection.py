@@ -1,5 +1,6 @@
 """What a connection needs by its kind and way to sign in: every setting and secret is asked for, checked and named."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,6 +139,20 @@ def test_blanks_are_as_good_as_nothing() -> None:
         "c": "x",
         "d": False,
     }
+
+
+def test_every_kind_way_setting_and_secret_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs/providers.md").read_text()
+    settings = [*connection_settings.OF_KIND.values(), *connection_settings.OF_AUTH.values()]
+    roles = [role for roles in SECRETS_OF_AUTH.values() for role in roles[1:]]
+    named = {
+        *ProviderKind.values,
+        *Auth.values,
+        *(each.name for of in [*settings, connection_settings.OF_ALL] for each in of),
+        *(role.name for role in roles),
+    }
+
+    assert [name for name in sorted(named) if f"`{name}`" not in text] == []
 
 
 def test_unknown_kinds_are_left_to_the_columns() -> None:

@@ -1,0 +1,244 @@
+"""What Grove adds to one model call: `python -m benchmarks.gateway [--json] [--repeat N]`.
+
+Each governed call is made by a node of a real run, through the door that all nodes go through: plan, decision,
+reservation of money in two budgets and the intent in one durable commit before the call leaves; the adapter's
+translation both ways; detectors over the answer, sealing. Measured is the door's own method, from the node's asking to
+its answer; what the run writes afterwards with its wave is in benchmarks/run_overhead.py. The bare call is httpx to
+the same server with the same words, in the same process, between the runs. Masked calls carry a letter with personal
+data to a provider outside, so that they are decided twice and rewritten.
+
+On a machine that has other work to do, calls wait for a processor: `cpu` is the processor time alone, which that does
+not change. It leaves out the disk's part of the commit, so the limit is on the whole.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from benchmarks.run_overhead import one_run
+from benchmarks.stage import Stage, add_model, make_tenant, publish, slow_model
+
+ABOVE_LIMIT_MS = 1.5  # of the median governed call above the median bare one
+CALLS = 20  # in a row, in each run
+MUCH = 10**12  # micro-units: no budget is used up while this measures
+LETTER = (
+    "Dear Sir or Madam, you charged me 35 euros for a card that I never ordered. My account is "
+    "DE89 3704 0044 0532 0130 00 and you reach me at jo@example.org. Please answer soon."
+)
+
+
+@dataclass
+class Row:
+    """One line of the table. Times are milliseconds of one call; `ratio` is what it adds against the limit.
+
+    `above_cpu` is the processor time of the calling thread above that of the bare call, at the median.
+    """
+
+    name: str
+    calls: int
+    bare_p50: float
+    bare_p99: float
+    governed_p50: float
+    governed_p99: float
+    above_p50: float
+    above_p99: float
+    above_cpu: float
+    limit_ms: float
+    ratio: float
+    holds: bool
+
+
+@dataclass
+class Taken:
+    """Milliseconds of each call: on the clock, and of the processor."""
+
+    clock: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        began, worked = time.perf_counter(), time.thread_time()
+        yield
+        self.cpu.append((time.thread_time() - worked) * 1000)
+        self.clock.append((time.perf_counter() - began) * 1000)
+
+
+def chain(prompt: str) -> str:
+    """Input, then CALLS model calls in a row, then output."""
+    lines = [
+        f"grove: 1\nname: gateway-{time.monotonic_ns()}\ntitle: Measured\ndata_class: internal\nnodes:",
+        "  - {id: start, kind: input, schema: {type: object, properties: {n: {type: integer}}, required: [n]}}",
+    ]
+    before = "start"
+    for number in range(CALLS):
+        lines.append(
+            f"  - {{id: n{number}, kind: llm, after: [{before}], model_group: default, "
+            f"prompt: {json.dumps(prompt)}, max_tokens: 8}}"
+        )
+        before = f"n{number}"
+    lines.append(
+        f'  - {{id: result, kind: output, after: [{before}], value: "{{{{ {before} }}}}"}}'
+    )
+    return "\n".join(lines)
+
+
+def bare_calls(model_url: str, prompt: str, taken: Taken) -> None:
+    """CALLS calls without anything of Grove's."""
+    import httpx
+
+    address = f"{model_url}/chat/completions"
+    body = {
+        "model": "measured",
+        "messages": [{"role": "user", "content": prompt}],
+        "max_tokens": 8,
+        "temperature": 0,
+    }
+    with httpx.Client(trust_env=False) as client:
+        client.post(address, json=body)  # opens the connection, as Grove's is open
+        for _ in range(CALLS):
+            with taken.one():
+                client.post(address, json=body).json()
+
+
+@contextmanager
+def clocked() -> Iterator[Taken]:
+    """Every governed model call meanwhile."""
+    from runs.governed import GovernedDoor
+
+    taken = Taken()
+    through_the_door = GovernedDoor.model
+
+    def model(door: Any, **asked: Any) -> Any:
+        with taken.one():
+            return through_the_door(door, **asked)
+
+    GovernedDoor.model = model  # type: ignore[method-assign, assignment]
+    try:
+        yield taken
+    finally:
+        GovernedDoor.model = through_the_door  # type: ignore[method-assign]
+
+
+def measure_calls(name: str, prompt: str, model_url: str, repeat: int) -> Row:
+    """CALLS governed calls and CALLS bare ones, in turn, `repeat` times."""
+    from runs.executor import Executor
+
+    version, executor = publish(chain(prompt)), Executor()
+    executor.start()
+    bare = Taken()
+    try:
+        one_run(version, executor)  # warm: connections, plans, the parsed definition
+        with clocked() as governed:
+            for _ in range(repeat):
+                bare_calls(model_url, prompt, bare)
+                _, status = one_run(version, executor)
+                if status != "completed":
+                    raise SystemExit(f"{name}: the run ended {status}.")
+    finally:
+        executor.stop()
+    if len(governed.clock) != len(bare.clock):
+        raise SystemExit(f"{name}: of {len(bare.clock)} calls {len(governed.clock)} were clocked.")
+    return _row(name, governed, bare)
+
+
+def _row(name: str, governed: Taken, bare: Taken) -> Row:
+    bare_p50, bare_p99 = statistics.median(bare.clock), _p99(bare.clock)
+    governed_p50, governed_p99 = statistics.median(governed.clock), _p99(governed.clock)
+    above = governed_p50 - bare_p50
+    return Row(
+        name=name,
+        calls=len(governed.clock),
+        bare_p50=bare_p50,
+        bare_p99=bare_p99,
+        governed_p50=governed_p50,
+        governed_p99=governed_p99,
+        above_p50=above,
+        above_p99=governed_p99 - bare_p99,
+        above_cpu=statistics.median(governed.cpu) - statistics.median(bare.cpu),
+        limit_ms=ABOVE_LIMIT_MS,
+        ratio=above / ABOVE_LIMIT_MS,
+        holds=above <= ABOVE_LIMIT_MS,
+    )
+
+
+def _p99(values: list[float]) -> float:
+    return statistics.quantiles(values, n=100)[98]
+
+
+def prepare(model_url: str) -> None:
+    """A model with a price, and two budgets that count each call: the tenant's and the model group's."""
+    from tenancy import actors
+    from workflows import budgets
+    from workflows.models import Deployment, ModelGroup
+    from workflows.providers import register
+
+    add_model(model_url)
+    register.set_price(
+        deployment=Deployment.objects.get(),
+        input_micros_per_million=2_500_000,
+        output_micros_per_million=10_000_000,
+        by=actors.SYSTEM,
+    )
+    budgets.create(name="all", amount=MUCH, currency="EUR", by=actors.SYSTEM)
+    budgets.create(
+        name="group",
+        amount=MUCH,
+        currency="EUR",
+        model_group=ModelGroup.objects.get(),
+        by=actors.SYSTEM,
+    )
+
+
+def measure(repeat: int) -> list[Row]:
+    with Stage(), slow_model(0) as model_url:
+        from runs.models import Decision, ModelCall
+        from tenancy.context import tenant_context
+        from workflows.models import Provider
+
+        with tenant_context(make_tenant("measured")):
+            prepare(model_url)
+            rows = [measure_calls("a call inside the house", "Say hello.", model_url, repeat)]
+            # By hand: the address of a provider outside would have to be https.
+            Provider.objects.update(egress="external")
+            rows.append(measure_calls("a letter, masked", LETTER, model_url, repeat))
+            if not ModelCall.objects.filter(cost_micros__gt=0).exists():
+                raise SystemExit("Nothing was paid: the reservations were not measured.")
+            if not Decision.objects.filter(verdict="modify").exists():
+                raise SystemExit("Nothing was masked: the filter was not measured.")
+            return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--repeat", type=int, default=25)
+    asked = parser.parse_args()
+    rows = measure(asked.repeat)
+    if asked.json:
+        print(json.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        show(rows)
+    return 0 if all(row.holds for row in rows) else 1
+
+
+def show(rows: list[Row]) -> None:
+    print(
+        f"{'ms of one call':26} {'calls':>6} {'bare p50':>9} {'p99':>7} {'Grove p50':>10} {'p99':>7} "
+        f"{'above p50':>10} {'p99':>7} {'cpu':>6}  limit at p50"
+    )
+    for row in rows:
+        print(
+            f"{row.name:26} {row.calls:6} {row.bare_p50:9.2f} {row.bare_p99:7.2f} "
+            f"{row.governed_p50:10.2f} {row.governed_p99:7.2f} {row.above_p50:10.2f} "
+            f"{row.above_p99:7.2f} {row.above_cpu:6.2f}  {row.limit_ms:g} ms above bare, {row.ratio:.2f} of it: "
+            f"{'holds' if row.holds else 'MISSED'}"
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
