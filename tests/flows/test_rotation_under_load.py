@@ -95,8 +95,7 @@ class Load:
 
 def answer(seen: Seen) -> Reply:
     """The host takes one key and no other."""
-    sent = {name.lower(): value for name, value in seen.headers.items()}
-    if sent.get("authorization") != f"Bearer {KEY}":
+    if seen.headers.get("authorization") != f"Bearer {KEY}":
         return as_json({"error": {"message": "no"}}, status=401)
     choice = {
         "index": 0,
