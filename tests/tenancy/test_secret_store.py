@@ -5,11 +5,12 @@ import logging
 import pytest
 from django.db import transaction
 
-from tenancy import ledger, secret_facts, secret_store
+from tenancy import keys, ledger, secret_backends, secret_facts, secret_store
 from tenancy.actors import SYSTEM, Actor
 from tenancy.context import tenant_context
 from tenancy.errors import SealBroken, SecretInvalid, SecretNotFound
 from tenancy.models import LedgerEntry, Secret, SecretVersion
+from tenancy.sealing import Place, seal, unseal
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 
@@ -138,6 +139,53 @@ def test_bytes_moved_to_another_name_or_version_do_not_open(in_acme):
     for name in ("a", "b"):
         with pytest.raises(SealBroken):
             secret_store.reveal(name)
+
+
+def test_bytes_moved_to_another_tenant_do_not_open(acme, beta):
+    with tenant_context(acme):
+        theirs = bytes(secret_store.put(name="a", value=CANARY, by=SYSTEM).sealed)
+    with tenant_context(beta):
+        ours = secret_store.put(name="a", value="two", by=SYSTEM)  # of the same name and number
+        SecretVersion.objects.filter(pk=ours.pk).update(sealed=theirs)
+
+        with pytest.raises(SealBroken):
+            secret_store.reveal("a")
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"tenant": True},  # the key is the same here: the place alone refuses it
+        {"table": "secretbackend"},
+        {"row": "b"},
+        {"column": "2"},
+        {},  # the control: where nothing is moved it opens
+    ],
+)
+def test_the_place_itself_is_sealed_in(acme, beta, moved):
+    with tenant_context(acme):
+        key = keys.derived_key(secret_backends.PURPOSE)
+        sealed = bytes(secret_store.put(name="a", value=CANARY, by=SYSTEM).sealed)
+    place = {"tenant_id": acme.pk, "table": "secret", "row": "a", "column": "1"} | moved
+    if place.pop("tenant", False):
+        place["tenant_id"] = beta.pk
+
+    if moved:
+        with pytest.raises(SealBroken):
+            unseal(key, sealed, place=Place(**place))
+    else:
+        assert unseal(key, sealed, place=Place(**place)).decode() == CANARY
+
+
+def test_a_credential_of_vault_is_no_secret(in_acme):
+    version = secret_store.put(name="a", value="one", by=SYSTEM)
+    key = keys.derived_key(secret_backends.PURPOSE)
+    credential = seal(key, b"the token", place=secret_backends._own_place())
+
+    SecretVersion.objects.filter(pk=version.pk).update(sealed=credential)
+
+    with pytest.raises(SealBroken):
+        secret_store.reveal("a")
 
 
 @pytest.mark.parametrize(
