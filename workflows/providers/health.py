@@ -120,6 +120,11 @@ def of(deployments: Iterable[Deployment]) -> Mapping[UUID, Health]:
     }
 
 
+def heard_since(ids: Collection[UUID], since: datetime) -> Collection[UUID]:
+    """Those of these deployments that were called since then, however the calls ended. One query."""
+    return _reader[0].of_deployments(ids, since).keys() if _reader and ids else ()
+
+
 def of_groups(names: Collection[str]) -> Mapping[str, Group]:
     """Calls and failovers of these model groups in 24 hours. One query."""
     found = _reader[0].of_groups(names, now() - timedelta(hours=HOURS)) if _reader and names else {}
