@@ -16,6 +16,7 @@ from tenancy.actors import Actor
 from tenancy.events import EventType
 from tenancy.ledger import Subject
 from tenancy.models import new_id
+from tenancy.money import to_amount
 from tenancy.secret_uses import Purpose, SecretUse, used_for
 from workflows.errors import ProviderInvalid
 from workflows.models import Deployment, Price, Provider
@@ -24,7 +25,7 @@ from workflows.providers import gateway, prices, routes
 from workflows.providers.clients import Deadline
 from workflows.providers.contract import ModelRequest, ModelResponse, Target
 from workflows.providers.errors import PriceUnknown, ProviderError
-from workflows.providers.prices import MILLION, Money
+from workflows.providers.prices import Money
 
 SECONDS = 20.0
 MOST_TOKENS = 16  # some models refuse to be given fewer
@@ -142,8 +143,7 @@ def _call(target: Target, permit: Permit, credentials: str | None) -> Trial:
 
 
 def _in_words(money: Money) -> str:
-    amount = f"{money.micros / MILLION:.6f}".rstrip("0").rstrip(".")
-    return f"{amount} {money.currency}"
+    return f"{to_amount(money.micros)} {money.currency}"
 
 
 def _cost(price: Price | None, response: ModelResponse) -> Money | None:
