@@ -166,6 +166,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1.0,
         "options": {"expires": 5},
     },
+    "probe idle": {
+        "task": "workflows.tasks.chore_probe_idle",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "add up costs": {
         "task": "runs.tasks.chore_add_up_costs",
         "schedule": 3600.0,
@@ -207,6 +212,7 @@ CELERY_BEAT_SCHEDULE = {
 
 CALLER_KEY_SECONDS = env.integer("GROVE_CALLER_KEY_SECONDS", 3600, 60, 86_400)
 NODE_THREADS = env.integer("GROVE_NODE_THREADS", 48, 1, 1000)
+PROBE_SECONDS = env.integer("GROVE_PROBE_SECONDS", 300, 0, 86_400)  # 0: never
 RUN_SLOTS = env.integer("GROVE_RUN_SLOTS", 100, 1, 10_000)
 INPUT_LIMIT_BYTES = env.integer("GROVE_INPUT_LIMIT_BYTES", 10_000_000, 1_000, 2**31 - 1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = INPUT_LIMIT_BYTES + 1_000_000

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_safe
 
 from runs.models import Decision, Run, RunStatus
 from runs.views.runs import COUNTED_UP_TO
-from tenancy.access import TenantRequest, permission_required, public
+from tenancy.access import TenantRequest, can, permission_required, public
 from tenancy.models import RUNS, QuotaUse, first_id
 from tenancy.permissions import Permission
+from workflows.providers import health
 
 DAYS = 14
 BAR_SLOT, BAR_WIDTH, BAR_HEIGHT = 20, 14, 44
@@ -39,6 +40,7 @@ def overview(request: TenantRequest) -> HttpResponse:
         "since_week": week.date().isoformat(),
         "recent": runs[:RECENT],
         "failed": runs.filter(status=RunStatus.FAILED)[:5],
+        "ill": health.ill_now() if can(request, Permission.PROVIDER_VIEW) else (),
     }
     return render(request, "grove_site/overview.html", shown)
 

@@ -7,8 +7,9 @@ from django.db import DatabaseError
 
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError
-from tenancy.models import Tenant
+from tenancy.models import Tenant, TenantStatus
 from workflows import budget_use, stores
+from workflows.providers import probes
 
 logger = logging.getLogger(__name__)
 
@@ -37,4 +38,18 @@ def chore_tell_of_budgets() -> None:
             logger.exception(
                 "Nobody could be told of budgets",
                 extra={"action": "budgets_not_told", "tenant_slug": tenant.slug},
+            )
+
+
+@shared_task(name="workflows.tasks.chore_probe_idle")
+def chore_probe_idle() -> None:
+    """Try deployments that nobody called for a while. One tenant's trouble does not stop the others."""
+    for tenant in Tenant.objects.filter(status=TenantStatus.ACTIVE).order_by("pk"):
+        try:
+            with tenant_context(tenant):
+                probes.probe_all()
+        except (GroveError, DatabaseError):
+            logger.exception(
+                "Deployments could not be probed",
+                extra={"action": "not_probed", "tenant_slug": tenant.slug},
             )

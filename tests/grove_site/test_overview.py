@@ -10,12 +10,24 @@ from django.utils.timezone import now
 from grove_site import views
 from runs import start
 from runs.models import Run
+from tenancy.actors import SYSTEM
 from tenancy.context import tenant_context
 from tenancy.models import QuotaUse, Tenant
 from tenancy.permissions import Role
 from tests.browser.bank import COMPLAINTS, LETTER
 from tests.factories import make_client, make_id, make_member
-from tests.runs.making import make_model_group, make_run, make_version
+from tests.runs import definitions
+from tests.runs.making import (
+    execute,
+    make_deployment,
+    make_model_group,
+    make_run,
+    make_version,
+)
+from tests.runs.scripted_model import ScriptedModel
+from workflows import model_groups
+from workflows.models import DeploymentStanding
+from workflows.providers import health
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 SQL = """
@@ -112,3 +124,31 @@ def test_style_guide_is_not_there_unless_asked_for(acme: Tenant, settings: objec
     assert client.get("/styleguide/").status_code == 404
     settings.STYLEGUIDE = True  # type: ignore[attr-defined]
     assert client.get("/styleguide/").status_code == 200
+
+
+def test_deployments_that_are_ill_are_told_to_those_who_may_see_providers(in_acme: Tenant) -> None:
+    sick, well = make_deployment("http://127.0.0.1:9/v1"), make_deployment("http://127.0.0.1:9/v1")
+    until = now() + timedelta(minutes=1)
+    DeploymentStanding.objects.create(deployment=sick, failures=3, open_until=until)
+    DeploymentStanding.objects.create(deployment=well)
+
+    page = make_client(make_member(tenant=in_acme, role=Role.ADMIN)).get("/").content.decode()
+
+    assert f"“{sick.name}” failed 3 times in a row; it is left alone until" in page
+    assert f"/settings/providers/of/{sick.provider.name}/" in page
+    assert well.name not in page
+
+
+def test_probe_that_failed_before_a_good_answer_is_no_illness(in_acme: Tenant) -> None:
+    with ScriptedModel() as model:
+        deployment = make_deployment(model.base_url)
+        model_groups.create(name="default", deployments=[deployment], by=SYSTEM)
+        hour_ago = now() - timedelta(hours=1)
+        DeploymentStanding.objects.create(
+            deployment=deployment, probed_at=hour_ago, probe_error="timeout"
+        )
+        assert [each.name for each, _ in health.ill_now()] == [deployment.name]
+
+        execute(make_run(make_version(definitions.TALK)))
+
+    assert health.ill_now() == []

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-Answer = str | tuple[int, str]  # a text, or a status and a body
+# a text, or a status and a body, with further headers
+Answer = str | tuple[int, str] | tuple[int, str, dict[str, str]]
 
 
 class ScriptedModel:
@@ -48,10 +49,14 @@ class ScriptedModel:
                 answer = model.script(prompt)
                 time.sleep(model.seconds)
                 model.intervals.append((began, time.monotonic()))
-                status, body = answer if isinstance(answer, tuple) else (200, _completion(answer))
+                status, body, *more = (
+                    answer if isinstance(answer, tuple) else (200, _completion(answer))
+                )
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body.encode())))
+                for name, value in more[0].items() if more else ():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body.encode())
 

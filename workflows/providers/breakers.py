@@ -22,7 +22,7 @@ from tenancy.events import EventType
 from workflows.models import Deployment, DeploymentStanding, RegisterKind
 from workflows.providers import register
 from workflows.providers.contract import ModelResponse, Target
-from workflows.providers.errors import RETRYABLE, ProviderError
+from workflows.providers.errors import RETRYABLE, FailureKind, ProviderError
 from workflows.providers.routing import open_sentence
 from workflows.providers.standing import TRIAL, Breaker, Standing, after_answer, after_failure
 
@@ -46,7 +46,9 @@ def read() -> Mapping[UUID, Standing]:
 
 
 def note_failure(target: Target, error: ProviderError) -> None:
-    """Count a failure that another deployment might not have had."""
+    """Count a failure that another deployment might not have had. A rejected key counts for nothing, but is told."""
+    if error.kind is FailureKind.AUTH and target.auth != "caller_key":
+        _tell(_tell_of_rejection, target, error)
     if error.kind not in RETRYABLE:
         return
     at = now()
@@ -108,6 +110,17 @@ def _note(target: Target, change: Callable[[Standing], Standing]) -> None:
         )
 
 
+def _tell(tell: Callable[..., object], target: Target, *about: object) -> None:
+    try:
+        with transaction.atomic():
+            tell(target, *about)
+    except (DatabaseError, GroveError):
+        logger.exception(
+            "Nobody could be told of a deployment",
+            extra={"action": "deployment_not_told", "deployment": target.name},
+        )
+
+
 def _write(target: Target, change: Callable[[Standing], Standing], at: datetime) -> None:
     """Change the row under its lock, so that failures of several workers add up; tell people of what is new."""
     rows = DeploymentStanding.objects.select_for_update()
@@ -136,6 +149,17 @@ def _tell_of_illness(target: Target, after: Standing) -> None:
         name=target.name,
         sentence=f"{open_sentence(target.name, after)} Last failure: {after.failure_kind}.",
         key=f"deployment_ill:{target.deployment_id}",
+    )
+
+
+def _tell_of_rejection(target: Target, error: ProviderError) -> None:
+    alerts.raise_alert(
+        kind=AlertKind.DEPLOYMENT_ILL,
+        subject_kind="deployment",
+        subject_id=target.deployment_id,
+        name=target.name,
+        sentence=error.sentence,
+        key=f"deployment_ill:{target.deployment_id}:auth",
     )
 
 

@@ -9,14 +9,17 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils.timezone import now
 
 from workflows.models import Deployment, DeploymentStanding
 from workflows.providers.errors import FailureKind
 from workflows.providers.routing import open_sentence
-from workflows.providers.standing import CLOSED, Breaker, Standing
+from workflows.providers.standing import CLOSED, OPENS_AFTER, Breaker, Standing
 
 HOURS: Final = 24
+ILL: Final = ("failing", "trial")
+MOST_ILL: Final = 20
 FAILING_SHARE = 0.5  # of an hour's calls: the hour is red, below it amber
 
 
@@ -118,6 +121,22 @@ def of(deployments: Iterable[Deployment]) -> Mapping[UUID, Health]:
     return {
         each.pk: _health(each, calls.get(each.pk, Calls()), rows.get(each.pk), at) for each in named
     }
+
+
+def ill_now() -> list[tuple[Deployment, Health]]:
+    """The deployments that fail or are on trial, at most 20, in two small queries however many are well."""
+    rows = DeploymentStanding.objects.select_related("deployment__provider")
+    suspects = rows.filter(
+        Q(open_until__gt=now()) | Q(failures__gte=OPENS_AFTER) | ~Q(probe_error="")
+    )
+    named = [row.deployment for row in suspects.order_by("pk")[:MOST_ILL]]
+    found = of(named)
+    return [(each, found[each.pk]) for each in named if found[each.pk].state in ILL]
+
+
+def heard_since(ids: Collection[UUID], since: datetime) -> Collection[UUID]:
+    """Those of these deployments that were called since then, however the calls ended. One query."""
+    return _reader[0].of_deployments(ids, since).keys() if _reader and ids else ()
 
 
 def of_groups(names: Collection[str]) -> Mapping[str, Group]:
