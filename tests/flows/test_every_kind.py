@@ -11,7 +11,7 @@ import pytest
 
 from compliance.labels import DataClass
 from runs import cancel, payloads, waits
-from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent, ToolCall, Wait
+from runs.models import Decision, ModelCall, NodeExecution, Run, RunClaim, RunEvent, ToolCall, Wait
 from tenancy import actors
 from tenancy.actors import Actor
 from tenancy.models import Tenant
@@ -281,6 +281,13 @@ def test_a_kind_is_cancelled(worker: "LiveStack", outside: Outside, kind: str) -
     row = record_of(run, "cancelled")
     assert row.error_code == "cancelled"
     tree = [run, *Run.objects.filter(root_run=run)]
+    told = {
+        each.pk: names_of(each) for each in tree
+    }  # before anything that was called has answered
+    assert {tuple(names[-2:]) for names in told.values()} == {("run.cancelled", "end")}
+    asked = Wait.objects.filter(run__in=tree)
+    assert not asked.filter(answered_at=None, withdrawn_at=None).exists()
+    assert not RunClaim.objects.filter(run_id__in=told, wanted=True).exists()
     wait_until(lambda: not ModelCall.objects.filter(run__in=tree, status="intended").exists())
     wait_until(lambda: not ToolCall.objects.filter(run__in=tree, status="intended").exists())
     assert {Run.objects.get(pk=each.pk).status for each in tree} == {"cancelled"}
@@ -288,15 +295,17 @@ def test_a_kind_is_cancelled(worker: "LiveStack", outside: Outside, kind: str) -
         status__in=("completed", "cancelled", "skipped")
     )
     assert not left.exists()
+    assert {each.pk: names_of(each) for each in tree} == told  # nothing came after its end
+
+
+def names_of(run: Run) -> list[str]:
+    return list(RunEvent.objects.filter(run=run).order_by("seq").values_list("name", flat=True))
 
 
 @pytest.mark.parametrize("kind", ["llm", "tool", "code", "callback"])
 def test_a_kind_is_denied(worker: "LiveStack", outside: Outside, kind: str) -> None:
     """Restricted data may not go where only public data is seen: the decision stands on record, and nothing left."""
     deployment = make_deployment(outside.model.base_url)
-    register.change_deployment(
-        deployment=deployment, clearance=int(DataClass.PUBLIC), by=actors.SYSTEM
-    )
     model_groups.create(name="narrow", deployments=[deployment], by=actors.SYSTEM)
     with ScriptedHost() as host:
         make_destination(host, name="narrow", clearance=int(DataClass.PUBLIC))
@@ -311,7 +320,11 @@ def test_a_kind_is_denied(worker: "LiveStack", outside: Outside, kind: str) -> N
             "callback": callback("it", "start", request=narrow),
         }
         whole = [TRUSTED, nodes[kind], result("done", "it")]
-        run = finish(make_run(publish(nodes=whole, data_class="restricted"), n=1))
+        version = publish(nodes=whole, data_class="restricted")
+        register.change_deployment(  # what is unfit already is not published
+            deployment=deployment, clearance=int(DataClass.PUBLIC), by=actors.SYSTEM
+        )
+        run = finish(make_run(version, n=1))
 
     assert (run.status, run.error_node) == ("failed", "it")
     assert record_of(run, "failed").error_code == "denied"

@@ -94,7 +94,7 @@ def test_finished_entries_are_kept_and_failed_ones_tried_again(in_acme: Tenant) 
 def test_failed_entries_are_tried_again_though_the_worker_changes_on_the_way(
     in_acme: Tenant,
 ) -> None:
-    body = [llm("read", "read {{ item }}"), delay("rest", 1.2, "read")]
+    body = [llm("read", "read {{ item }}"), delay("rest", 3, "read")]
     looped = for_each("each", body, "{{ read.text }}", "start", width=1, failures=1)
     with ScriptedModel(script := Model("read c", "read d")) as model:
         make_model_group(model.base_url)
