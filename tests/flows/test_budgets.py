@@ -302,6 +302,26 @@ def test_money_in_another_currency_is_denied_and_says_why(
     assert "“dollars” is in USD, and this call is priced in EUR" in decision.reason
 
 
+def test_a_budget_in_another_currency_that_stops_nothing_counts_nothing(
+    model: ScriptedModel, version: WorkflowVersion
+) -> None:
+    dollars, euros = (
+        budgets.create(
+            name=currency.lower(),
+            amount=10**9,
+            currency=currency,
+            hard_stop=False,
+            by=actors.SYSTEM,
+        )
+        for currency in ("USD", "EUR")
+    )
+
+    execute(make_run(version, n=1, text="hello"))
+
+    assert model.prompts == ["hello"]
+    assert (use_of(dollars), use_of(euros)) == ((0, 0), (A_CALL, 0))
+
+
 def test_more_money_lets_the_next_call_leave_and_an_ended_budget_lets_all(
     model: ScriptedModel, version: WorkflowVersion
 ) -> None:
