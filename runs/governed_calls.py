@@ -161,7 +161,7 @@ class ModelAct:
             model_requested=target.model,
             reserved_micros=wish.micros,
             reserved_tokens=self.tokens,
-            budgets=[budget.id for budget in self.budgets],
+            budgets=[each.id for each in self.budgets if each.can_count(self.currency)],
             currency=self.currency,
             started_at=now(),
         )

@@ -8,7 +8,8 @@ import io
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from django.db.models import Sum
@@ -32,7 +33,7 @@ from tests.runs.making import (
 )
 from tests.runs.scripted_model import Answer, ScriptedModel
 from workflows import budget_use, budgets, model_groups
-from workflows.models import Budget, BudgetCounter, Deployment, WorkflowVersion
+from workflows.models import Budget, BudgetCounter, Deployment, ModelGroup, WorkflowVersion
 from workflows.providers import register
 
 if TYPE_CHECKING:
@@ -131,9 +132,7 @@ def test_of_a_hundred_calls_at_once_those_leave_that_there_is_money_for(
     assert budget_use.tell() == 0
 
 
-def test_sums_agree_whatever_became_of_the_calls(
-    in_acme: Tenant, live_stack: "LiveStack", settings: Any
-) -> None:
+def test_sums_agree_whatever_became_of_the_calls(in_acme: Tenant, live_stack: "LiveStack") -> None:
     """Completed, tried again, refused by the provider, interrupted by the worker's death, and late after a cancel."""
     held, broken = threading.Event(), []
 
@@ -231,7 +230,14 @@ def to_micros(amount: str) -> int:
 
 
 @pytest.fixture
-def version(in_acme: Tenant) -> WorkflowVersion:
+def model(in_acme: Tenant) -> Iterator[ScriptedModel]:
+    with ScriptedModel() as server:
+        connect(server)
+        yield server
+
+
+@pytest.fixture
+def version(model: ScriptedModel) -> WorkflowVersion:
     return make_version(EXACT)
 
 
@@ -249,7 +255,7 @@ def test_what_has_no_price_is_denied_on_record(in_acme: Tenant, *, ended: bool) 
                 clearance=deployment.cleared_for,
                 by=actors.SYSTEM,
             )
-            group = model_groups.ModelGroup.objects.get(name="default")
+            group = ModelGroup.objects.get(name="default")
             model_groups.repoint(group=group, deployments=[unpriced], by=actors.SYSTEM)
 
         run = execute(make_run(make_version(EXACT), n=1, text="hello"))
@@ -263,57 +269,68 @@ def test_what_has_no_price_is_denied_on_record(in_acme: Tenant, *, ended: bool) 
 
 
 def test_a_budget_of_another_workflow_denies_nothing_and_one_that_only_tells_neither(
-    version: WorkflowVersion,
+    model: ScriptedModel, version: WorkflowVersion
 ) -> None:
     other = make_version(EXACT)
-    with ScriptedModel() as model:
-        connect(model)
-        budgets.create(
-            name="other", amount=0, currency="EUR", workflow=other.workflow, by=actors.SYSTEM
-        )
-        tells = budgets.create(
-            name="tells", amount=1, currency="EUR", hard_stop=False, by=actors.SYSTEM
-        )
+    budgets.create(
+        name="other", amount=0, currency="EUR", workflow=other.workflow, by=actors.SYSTEM
+    )
+    tells = budgets.create(
+        name="tells", amount=1, currency="EUR", hard_stop=False, by=actors.SYSTEM
+    )
 
-        mine = execute(make_run(version, n=1, text="mine"))
-        theirs = execute(make_run(other, n=1, text="theirs"))
+    mine = execute(make_run(version, n=1, text="mine"))
+    theirs = execute(make_run(other, n=1, text="theirs"))
 
-        assert model.prompts == ["mine"]
+    assert model.prompts == ["mine"]
     assert (mine.status, theirs.status) == ("completed", "failed")
     assert use_of(tells) == (A_CALL, 0)
-    assert budget_use.tell() > 0
+    assert budget_use.tell() == 6  # all three of both: one is passed, the other had nothing to give
+    assert {alert.name for alert in Alert.objects.all()} == {"tells", "other"}
 
 
-def test_money_in_another_currency_is_denied_and_says_why(version: WorkflowVersion) -> None:
-    with ScriptedModel() as model:
-        connect(model)
-        budgets.create(name="dollars", amount=10**9, currency="USD", by=actors.SYSTEM)
+def test_money_in_another_currency_is_denied_and_says_why(
+    model: ScriptedModel, version: WorkflowVersion
+) -> None:
+    budgets.create(name="dollars", amount=10**9, currency="USD", by=actors.SYSTEM)
 
-        execute(make_run(version, n=1, text="hello"))
+    execute(make_run(version, n=1, text="hello"))
 
-        assert model.prompts == []
+    assert model.prompts == []
     (decision,) = denials()
     assert decision.code == "budget_exceeded"
     assert "“dollars” is in USD, and this call is priced in EUR" in decision.reason
 
 
-def test_more_money_lets_the_next_call_leave_and_an_ended_budget_lets_all(
-    version: WorkflowVersion,
+def test_a_budget_in_another_currency_that_stops_nothing_counts_nothing(
+    model: ScriptedModel, version: WorkflowVersion
 ) -> None:
-    with ScriptedModel() as model:
-        connect(model)
-        budget = budgets.create(name="one", amount=A_CALL, currency="EUR", by=actors.SYSTEM)
-        runs = [execute(make_run(version, n=n, text=f"call {n}")) for n in (1, 2)]
-        budgets.change(budget=budget, amount=2 * A_CALL, by=actors.SYSTEM)
-        runs += [execute(make_run(version, n=n, text=f"call {n}")) for n in (3, 4)]
-        budgets.change(budget=budget, enabled=False, by=actors.SYSTEM)
-        runs.append(execute(make_run(version, n=5, text="call 5")))
+    dollars, euros = (
+        budgets.create(
+            name=currency.lower(),
+            amount=10**9,
+            currency=currency,
+            hard_stop=False,
+            by=actors.SYSTEM,
+        )
+        for currency in ("USD", "EUR")
+    )
 
-        assert model.prompts == ["call 1", "call 3", "call 5"]
-    assert [run.status for run in runs] == [
-        "completed",
-        "failed",
-        "completed",
-        "failed",
-        "completed",
-    ]
+    execute(make_run(version, n=1, text="hello"))
+
+    assert model.prompts == ["hello"]
+    assert (use_of(dollars), use_of(euros)) == ((0, 0), (A_CALL, 0))
+
+
+def test_more_money_lets_the_next_call_leave_and_an_ended_budget_lets_all(
+    model: ScriptedModel, version: WorkflowVersion
+) -> None:
+    budget = budgets.create(name="one", amount=A_CALL, currency="EUR", by=actors.SYSTEM)
+    runs = [execute(make_run(version, n=n, text=f"call {n}")) for n in (1, 2)]
+    budgets.change(budget=budget, amount=2 * A_CALL, by=actors.SYSTEM)
+    runs += [execute(make_run(version, n=n, text=f"call {n}")) for n in (3, 4)]
+    budgets.change(budget=budget, enabled=False, by=actors.SYSTEM)
+    runs.append(execute(make_run(version, n=5, text="call 5")))
+
+    assert model.prompts == ["call 1", "call 3", "call 5"]
+    assert [run.status == "completed" for run in runs] == [True, False, True, False, True]
