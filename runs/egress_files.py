@@ -1,66 +1,54 @@
-"""A report of what left the house as files: rows as CSV, all of it as JSON, and the signed statement about the rows."""
+"""A report of what left the house as an answer: the signed zip file, or its rows as CSV."""
 
-import csv
-import io
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import AsyncIterator
+from tempfile import TemporaryFile
+from uuid import UUID
 
-import orjson
-from django.http import HttpResponse
+from asgiref.sync import sync_to_async
+from django.db import connections
+from django.http import FileResponse, HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
-from runs.egress import Report
+from runs import egress_report
+from runs.egress import check
+from runs.egress_rows import Question
+from tenancy import access
+from tenancy.context import current_tenant, tenant_context
 
-COLUMNS: Final = (
-    "id", "kind", "at", "to", "via", "region", "egress", "data_class", "tags", "redactions", "model_asked",
-    "model_answered", "status", "error_kind", "run", "node", "decision", "policy_number", "policy_digest",
-)  # fmt: skip
-DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would take it for a formula
-
-
-def to_csv(report: Report) -> str:
-    """The rows with a header line; what a spreadsheet would take for a formula begins with an apostrophe."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for line in report.rows.splitlines():
-        writer.writerow(_cells(orjson.loads(line)))
-    return written.getvalue()
+NO_STORE = {"Cache-Control": "no-store"}
 
 
-def to_json(report: Report) -> bytes:
-    """The answer, the statement and the rows, in one object."""
-    rows = [orjson.loads(line) for line in report.rows.splitlines()]
-    whole = report.answer.to_json() | {"statement": report.statement, "rows": rows}
-    return orjson.dumps(whole, option=orjson.OPT_INDENT_2)
+def bundle(request: HttpRequest, question: Question) -> FileResponse:
+    """The signed report. Raises EgressQuestionInvalid."""
+    file = TemporaryFile()  # noqa: SIM115 - the answer closes it
+    egress_report.write(question, file=file, by=access.actor_of(request))
+    file.seek(0)
+    name = f"egress-{question.since}-{question.until}.zip"
+    return FileResponse(
+        file, as_attachment=True, filename=name, content_type="application/zip", headers=NO_STORE
+    )
 
 
-def to_file(report: Report, form: str) -> HttpResponse:
-    """As a download: csv, json, ndjson (the bytes that the statement names) or statement."""
-    kind, ending, write = FORMS[form]
-    asked = report.answer.question
-    name = f"egress-{asked.since}-{asked.until}.{ending}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return HttpResponse(write(report), content_type=kind, headers=headers)
+def table(question: Question) -> HttpResponseBase:
+    """The rows as CSV, sent while they are read. Raises EgressQuestionInvalid."""
+    check(question)
+    tenant = current_tenant()
 
+    async def sent() -> AsyncIterator[str]:
+        yield egress_report.HEADER
+        after, more = None, True
+        while more:
+            text, after = await sync_to_async(part, thread_sensitive=False)(after)
+            yield text
+            more = after is not None
 
-FORMS: Final[Mapping[str, tuple[str, str, Callable[[Report], str | bytes]]]] = {
-    "csv": ("text/csv; charset=utf-8", "csv", to_csv),
-    "json": ("application/json", "json", to_json),
-    "ndjson": ("application/x-ndjson", "ndjson", lambda report: report.rows),
-    "statement": (
-        "application/json",
-        "dsse.json",
-        lambda report: orjson.dumps(report.statement, option=orjson.OPT_INDENT_2),
-    ),
-}
+    def part(after: UUID | None) -> tuple[str, UUID | None]:
+        try:
+            with tenant_context(tenant):  # the request's own has ended by then
+                return egress_report.table_part(question, after=after)
+        finally:
+            connections.close_all()
 
-
-def _cells(row: dict[str, Any]) -> list[str]:
-    policy = row.pop("policy")
-    row |= {"policy_number": policy["number"], "policy_digest": policy["digest"]}
-    return [_cell(row[name]) for name in COLUMNS]
-
-
-def _cell(value: Any) -> str:
-    text = " ".join(value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.startswith(DANGEROUS) else text
+    name = f"egress-{question.since}-{question.until}.csv"
+    headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(sent(), content_type="text/csv; charset=utf-8", headers=headers)

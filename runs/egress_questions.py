@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from django.utils.timezone import now
 
 from compliance.labels import DataClass
-from runs.egress import Question
+from runs.egress_rows import Question
 from runs.errors import EgressQuestionInvalid
 
 USUAL_DAYS = 30

@@ -15,6 +15,7 @@ from django.core.files.base import File
 
 from runs import start
 from runs.errors import InputInvalid, InputTooLarge
+from tenancy.money import to_micros
 from workflows.definition import Definition
 
 FIELD = {"class": "field"}
@@ -49,6 +50,22 @@ class StartForm(forms.Form):
         widget=forms.TextInput(attrs=FIELD),
         help_text="Kept as a keyed digest only, so that a request for erasure finds this run.",
     )
+    budget = forms.CharField(
+        required=False,
+        max_length=20,
+        label="Budget of this run",
+        widget=forms.TextInput(attrs={**FIELD, "inputmode": "decimal", "autocomplete": "off"}),
+        help_text="The most that it may spend with all its child runs, such as 2.50. The workflow's own holds, too.",
+    )
+    budget_currency = forms.RegexField(
+        r"^[A-Z]{3}$",
+        required=False,
+        max_length=3,
+        label="Currency",
+        widget=forms.TextInput(attrs={**FIELD, "autocomplete": "off"}),
+        help_text="Empty: that of its models' prices.",
+        error_messages={"invalid": "A currency is three capital letters, such as EUR."},
+    )
     once = forms.UUIDField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, definition: Definition, **kwargs: Any) -> None:
@@ -67,6 +84,14 @@ class StartForm(forms.Form):
         wrong = [error for errors in self.errors.as_data().values() for error in errors]
         too_large = any(error.code == InputTooLarge.code for error in wrong)
         return InputTooLarge.status if too_large else InputInvalid.status
+
+    def clean_budget(self) -> int | None:
+        """In micro-units; None for no budget."""
+        amount = self.cleaned_data["budget"].strip()
+        try:
+            return to_micros(amount) if amount else None
+        except ValueError:
+            raise ValidationError("Write money like 2.50, with a point.") from None
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

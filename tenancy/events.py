@@ -52,6 +52,8 @@ class EventType(StrEnum):
     PROVIDER_CREATED = "provider.created"
     PROVIDER_CHANGED = "provider.changed"
     PROVIDER_TESTED = "provider.tested"
+    PROVIDER_PROBED = "provider.probed"  # by nobody: because it was idle
+    PROVIDER_TEST_ENDED = "provider.test_ended"
     DEPLOYMENT_CREATED = "deployment.created"
     DEPLOYMENT_CHANGED = "deployment.changed"
     MODEL_GROUP_CREATED = "model_group.created"

@@ -15,7 +15,7 @@ from tenancy.models import BackendKind, SecretBackend, SecretVersion, VaultAuth
 from tenancy.sealing import Place, seal, unseal
 from tenancy.vault import Vault, VaultPlace
 
-SHOWN: Final = ("address", "namespace", "mount", "prefix", "auth", "role_id")
+SHOWN: Final = ("address", "namespace", "mount", "prefix", "auth", "role_id", "ca_pem")
 PURPOSE: Final = "secrets"  # of the derived key that seals them
 
 

@@ -93,9 +93,7 @@ class UseForm(forms.Form):
 class RevokeForm(forms.Form):
     """The secret's name, typed, where something names it."""
 
-    confirmation = forms.CharField(
-        label="Name of the secret", required=False, widget=forms.TextInput(attrs=FIELD)
-    )
+    confirmation = forms.CharField(label="Name of the secret", widget=forms.TextInput(attrs=FIELD))
 
     def __init__(self, *args: Any, name: str, is_used: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -103,7 +101,9 @@ class RevokeForm(forms.Form):
         if not is_used:
             del self.fields["confirmation"]
             return
-        self.fields["confirmation"].help_text = f"Type {name} to confirm what stops."
+        typed = self.fields["confirmation"]
+        typed.help_text = f"Type {name} to confirm what stops."
+        typed.error_messages["required"] = f"Type “{name}”, as it is written above."
 
     def clean_confirmation(self) -> str:
         typed: str = self.cleaned_data["confirmation"].strip()

@@ -35,9 +35,7 @@ from tenancy.secret_backends import Backend, Kept
 from tenancy.secret_uses import Bindings, SecretUse, bindings_of
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-BOUND = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 LONGEST_BYTES = 64_000
-MOST_BOUND = 200
 TRIES = 20
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
@@ -117,7 +115,7 @@ def change(*, name: str, by: Actor, expires_on: date | None, bindings: Bindings)
 
     Raises SecretNotFound, SecretInvalid.
     """
-    _check(bindings)
+    secret_uses.check(bindings)
     secret = _locked(name)
     if secret.expires_on == expires_on and bindings_of(secret) == bindings:
         return
@@ -357,19 +355,6 @@ def _remove_outside(version: SecretVersion) -> bool:
         return False
     SecretVersion.objects.filter(pk=version.pk).update(outside_version=None)
     return True
-
-
-def _check(bindings: Bindings) -> None:
-    for names in bindings.to_json().values():
-        if len(names) > MOST_BOUND or not all(BOUND.fullmatch(one) for one in names):
-            raise SecretInvalid(
-                "A secret is bound to at most 200 names of small letters, digits, dots, hyphens and underscores."
-            )
-    known = secret_uses.names_to_bind()["classes"]
-    if unknown := sorted(set(bindings.classes) - set(known)):
-        raise SecretInvalid(
-            f"There is no data class “{unknown[0]}”. The classes are {', '.join(known)}."
-        )
 
 
 def _record_refusal(secret: Secret, use: SecretUse) -> None:

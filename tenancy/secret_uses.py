@@ -4,16 +4,22 @@ The floors above register what they know: finders of what names a secret, tester
 that a secret can be bound to.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from tenancy.actors import Actor
+from tenancy.errors import SecretInvalid
 from tenancy.models import Secret
+
+BOUND: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+MOST_BOUND: Final = 200
 
 
 class Purpose(StrEnum):
@@ -177,6 +183,20 @@ def used_for(use: SecretUse) -> Iterator[None]:
 
 def current_use() -> SecretUse:
     return _use.get() or SecretUse()
+
+
+def check(bindings: Bindings) -> None:
+    """Raise SecretInvalid where something of this is no name, or no data class."""
+    for names in bindings.to_json().values():
+        if len(names) > MOST_BOUND or not all(BOUND.fullmatch(one) for one in names):
+            raise SecretInvalid(
+                "A secret is bound to at most 200 names of small letters, digits, dots, hyphens and underscores."
+            )
+    known = names_to_bind()["classes"]
+    if unknown := sorted(set(bindings.classes) - set(known)):
+        raise SecretInvalid(
+            f"There is no data class “{unknown[0]}”. The classes are {', '.join(known)}."
+        )
 
 
 def bindings_of(secret: Secret) -> Bindings:

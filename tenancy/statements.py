@@ -4,6 +4,7 @@ https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md and https:
 """
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -21,12 +22,14 @@ PAYLOAD: Final = "application/vnd.in-toto+json"
 
 
 def sign(
-    *, subject: str, sha256: str, predicate_type: str, predicate: Mapping[str, Any]
+    *, subjects: Mapping[str, str], predicate_type: str, predicate: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """An envelope that says this of the file with this name and SHA-256 (hex). `keyid` is the log's verifier key."""
+    """An envelope that says this of files, each by its name and SHA-256 (hex). `keyid` is the log's verifier key."""
     statement = {
         "_type": STATEMENT,
-        "subject": [{"name": subject, "digest": {"sha256": sha256}}],
+        "subject": [
+            {"name": name, "digest": {"sha256": sha256}} for name, sha256 in subjects.items()
+        ],
         "predicateType": predicate_type,
         "predicate": predicate,
     }
@@ -34,9 +37,9 @@ def sign(
     row, key = get_signing_key(current_tenant())
     verifier = Verifier(row.name, bytes(row.public_key))
     return {
-        "payload": _encode(payload),
+        "payload": encode(payload),
         "payloadType": PAYLOAD,
-        "signatures": [{"keyid": str(verifier), "sig": _encode(key.sign(to_be_signed(payload)))}],
+        "signatures": [{"keyid": str(verifier), "sig": encode(key.sign(to_be_signed(payload)))}],
     }
 
 
@@ -67,5 +70,11 @@ def to_be_signed(payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def _encode(raw: bytes) -> str:
+def sha256(content: bytes) -> str:
+    """In hex, as a subject's digest is written."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def encode(raw: bytes) -> str:
+    """As payloads and signatures are written."""
     return base64.b64encode(raw).decode()

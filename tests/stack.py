@@ -34,7 +34,7 @@ class RunningProgram:
 
     def is_up(self) -> bool:
         if not self.program.probe:
-            return "ready." in self.printed()
+            return not self.program.says_ready or "ready." in self.printed()
         try:
             return httpx.get(self.program.probe, timeout=1).status_code < 500
         except httpx.TransportError:

@@ -42,7 +42,12 @@ class BudgetForm(forms.Form):
     unit = _choice(BudgetUnit.choices, "In")
     amount = amount_field("Limit", "Money like 250.00, or a whole number of tokens.")
     currency = currency_field(required=False)
-    period = _choice(BudgetPeriod.choices, "For a", "From midnight or the first, UTC.", "month")
+    period = _choice(
+        BudgetPeriod.choices,
+        "Period",
+        "From midnight or from the first of the month, UTC; or without end.",
+        "month",
+    )
     hard_stop = _choice(STOP, "At the limit")
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-import orjson
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from compliance.labels import DataClass
-from runs import egress, egress_questions
+from runs import egress, egress_files, egress_questions
+from runs.egress_rows import KINDS
 from tenancy import paging
-from tenancy.access import actor_of
-from tenancy.api.idempotency import idempotent
 from tenancy.permissions import Permission
 
 CLASSES = [level.word for level in DataClass]
@@ -37,7 +37,7 @@ class DepartureShape(serializers.Serializer[Any]):
     """One call that left, or may have left. Labels and names, never content."""
 
     id = serializers.UUIDField()
-    kind = serializers.ChoiceField(choices=["model", "tool"])
+    kind = serializers.ChoiceField(choices=list(KINDS))
     at = serializers.CharField()
     to = serializers.CharField()
     via = serializers.CharField(help_text="The deployment or the tool.")
@@ -50,10 +50,13 @@ class DepartureShape(serializers.Serializer[Any]):
     model_answered = serializers.CharField(allow_blank=True)
     status = serializers.CharField()
     error_kind = serializers.CharField(allow_blank=True)
-    run = serializers.UUIDField()
-    node = serializers.CharField()
-    decision = serializers.UUIDField()
-    policy = PolicyShape()
+    answered = serializers.BooleanField(
+        help_text="True: the other side answered, be it with an error. False: nobody knows whether anything arrived."
+    )
+    run = serializers.UUIDField(allow_null=True, help_text="None of a test or probe.")
+    node = serializers.CharField(allow_blank=True)
+    decision = serializers.UUIDField(allow_null=True)
+    policy = PolicyShape(allow_null=True)
 
 
 class DeparturesShape(serializers.Serializer[Any]):
@@ -81,11 +84,12 @@ class QuestionShape(serializers.Serializer[Any]):
 
 
 class TotalShape(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=["model", "tool"])
+    kind = serializers.ChoiceField(choices=list(KINDS))
     to = serializers.CharField()
     region = serializers.CharField(allow_blank=True)
     egress = serializers.CharField(allow_blank=True)
     calls = serializers.IntegerField()
+    unanswered = serializers.IntegerField(help_text="Of these, nobody knows whether they arrived.")
     redacted = serializers.IntegerField()
     highest_class = serializers.ChoiceField(choices=CLASSES)
     first_at = serializers.CharField()
@@ -95,29 +99,12 @@ class TotalShape(serializers.Serializer[Any]):
 
 class AnswerShape(serializers.Serializer[Any]):
     question = QuestionShape()
-    answer = serializers.ChoiceField(choices=["yes", "no"])
+    answer = serializers.ChoiceField(choices=["yes", "no", "unknown"])
     sentence = serializers.CharField()
     calls = serializers.IntegerField()
+    unanswered = serializers.IntegerField(help_text="Of these, nobody knows whether they arrived.")
     redacted = serializers.IntegerField()
     totals = TotalShape(many=True)
-
-
-class SignatureShape(serializers.Serializer[Any]):
-    keyid = serializers.CharField(help_text="The verifier key of the tenant's ledger.")
-    sig = serializers.CharField()
-
-
-class EnvelopeShape(serializers.Serializer[Any]):
-    """A DSSE envelope with an in-toto Statement."""
-
-    payload = serializers.CharField()
-    payloadType = serializers.CharField()  # noqa: N815 - the name that DSSE gives it
-    signatures = SignatureShape(many=True)
-
-
-class ReportShape(AnswerShape):
-    statement = EnvelopeShape()
-    rows = DepartureShape(many=True)
 
 
 class EgressRows(APIView):
@@ -146,22 +133,33 @@ class EgressAnswer(APIView):
         return Response(egress.answer(egress_questions.read(request.GET)).to_json())
 
 
+class EgressTable(APIView):
+    required_permissions = {"get": Permission.DECISION_VIEW}
+
+    @extend_schema(
+        operation_id="egress_csv",
+        parameters=QUESTION,
+        responses={(200, "text/csv"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """All of these calls as CSV, sent while they are read."""
+        return egress_files.table(egress_questions.read(request.GET))
+
+
 class EgressReports(APIView):
     required_permissions = {"post": Permission.DECISION_VIEW}
 
     @extend_schema(
-        operation_id="egress_report", request=QuestionInput, responses={201: ReportShape}
+        operation_id="egress_report",
+        request=QuestionInput,
+        responses={(200, "application/zip"): OpenApiTypes.BINARY},
     )
-    @idempotent()
-    def post(self, request: Request) -> Response:
-        """The answer with its rows and a signed statement about them. Making one is on record itself.
+    def post(self, request: Request) -> HttpResponseBase:
+        """The answer as a signed zip file, to be checked without Grove; that it was made is on record.
 
-        The statement's subject is the SHA-256 of the rows, one JSON object a line, as the page exports them.
+        It holds rows.ndjson, rows.csv, and statement.json: a DSSE envelope with an in-toto Statement about both.
         """
         asked = QuestionInput(data=request.data)
         asked.is_valid(raise_exception=True)
         words = {name: str(value) for name, value in asked.validated_data.items()}
-        made = egress.report(egress_questions.read(words), by=actor_of(request))
-        rows = [orjson.loads(line) for line in made.rows.splitlines()]
-        whole = made.answer.to_json() | {"statement": made.statement, "rows": rows}
-        return Response(whole, status=status.HTTP_201_CREATED)
+        return egress_files.bundle(request, egress_questions.read(words))

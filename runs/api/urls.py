@@ -37,6 +37,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/events/stream", runs.follow_events, name="stream"),
     path("egress", egress.EgressRows.as_view(), name="egress"),
     path("egress/answer", egress.EgressAnswer.as_view(), name="egress-answer"),
+    path("egress/calls.csv", egress.EgressTable.as_view(), name="egress-csv"),
     path("egress/reports", egress.EgressReports.as_view(), name="egress-reports"),
     path("waits", waits.Waits.as_view(), name="waits"),
     path("waits/<uuid:wait_id>", waits.OneWait.as_view(), name="wait"),

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from compliance.labels import DataClass
 from runs import egress, egress_files, egress_questions
 from runs.errors import EgressQuestionInvalid
-from tenancy import access, paging
+from tenancy import paging
 from tenancy.access import TenantRequest, permission_required
 from tenancy.permissions import Permission
 from workflows.models import Destination, Provider, StorageProfile
@@ -40,15 +41,16 @@ def show_egress(request: TenantRequest) -> HttpResponse:
     return render(request, "runs/egress.html", shown)
 
 
+@require_safe
+@permission_required(Permission.DECISION_VIEW)
+def download_egress(request: TenantRequest) -> HttpResponseBase:
+    return egress_files.table(egress_questions.read(request.GET))
+
+
 @require_POST
 @permission_required(Permission.DECISION_VIEW)
-def export_egress(request: TenantRequest) -> HttpResponse:
-    form = request.POST.get("form", "")
-    if form not in egress_files.FORMS:
-        raise Http404
-    question = egress_questions.read(request.POST)
-    made = egress.report(question, by=access.actor_of(request))
-    return egress_files.to_file(made, form)
+def report_egress(request: TenantRequest) -> HttpResponseBase:
+    return egress_files.bundle(request, egress_questions.read(request.POST))
 
 
 def _places() -> list[str]:

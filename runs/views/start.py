@@ -34,6 +34,8 @@ def start_run(request: TenantRequest, slug: str) -> HttpResponse:
         by=actor_of(request),
         owner_label=form.cleaned_data["owner_label"],
         subject=form.cleaned_data["subject"],
+        budget_micros=form.cleaned_data["budget"],
+        budget_currency=form.cleaned_data["budget_currency"],
         idempotency_key=f"page:{form.cleaned_data['once']}",
     )
     messages.success(request, "The run is on record. A worker takes it up at once.")

@@ -121,6 +121,12 @@ class SecretPlaceInput(serializers.Serializer[Any]):
     prefix = serializers.CharField(max_length=200, default="", allow_blank=True)
     auth = serializers.ChoiceField(choices=VaultAuth.choices, default=VaultAuth.TOKEN)
     role_id = serializers.CharField(max_length=200, default="", allow_blank=True)
+    ca_pem = serializers.CharField(
+        max_length=64_000,
+        default="",
+        allow_blank=True,
+        help_text="Certificates that Vault is trusted by; empty: those of the machine.",
+    )
 
 
 class SecretBackendInput(SecretPlaceInput):
@@ -132,12 +138,6 @@ class SecretBackendInput(SecretPlaceInput):
         allow_blank=True,
         write_only=True,
         help_text="Token, or AppRole's secret id. Empty keeps the one from before, for the same address.",
-    )
-    ca_pem = serializers.CharField(
-        max_length=64_000,
-        default="",
-        allow_blank=True,
-        help_text="Certificates that Vault is trusted by; empty: those of the machine.",
     )
 
 

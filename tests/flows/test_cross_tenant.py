@@ -63,6 +63,12 @@ OF_DEPLOYMENTS = (
     "places:switch-deployment",
     "places:test-deployment",
 )
+OF_GROUPS = (
+    "api-workflows:model-group",
+    "api-workflows:model-group-forecast",
+    "places:model-group",
+    "places:rearrange-model-group",
+)
 KEPT = {"kind", "number", "old"}  # they narrow what another parameter names
 CREATES = {("put", "api-tenancy:secret")}  # names a thing of one's own, whatever others have
 BODIES: dict[str, dict[str, Any]] = {
@@ -143,7 +149,8 @@ def _fill_tenancy(world: World) -> None:
         "membership_id": bob.pk,
         "token_id": made.token.pk,
         "name": f"secret-of-{slug}",
-        "api-workflows:model-group.name": f"group-of-{slug}",
+        **{f"{name}.name": f"group-of-{slug}" for name in OF_GROUPS},
+        "data_class": "cosmic",  # every tenant has the same classes: there is nothing to guess
         "invitation": "no-such-invitation",
         "token": "no-such-callback",
         **{f"{name}.slug": slug for name in OF_THE_PLATFORM},

@@ -306,9 +306,6 @@ def names_of(run: Run) -> list[str]:
 def test_a_kind_is_denied(worker: "LiveStack", outside: Outside, kind: str) -> None:
     """Restricted data may not go where only public data is seen: the decision stands on record, and nothing left."""
     deployment = make_deployment(outside.model.base_url)
-    register.change_deployment(
-        deployment=deployment, clearance=int(DataClass.PUBLIC), by=actors.SYSTEM
-    )
     model_groups.create(name="narrow", deployments=[deployment], by=actors.SYSTEM)
     with ScriptedHost() as host:
         make_destination(host, name="narrow", clearance=int(DataClass.PUBLIC))
@@ -323,7 +320,11 @@ def test_a_kind_is_denied(worker: "LiveStack", outside: Outside, kind: str) -> N
             "callback": callback("it", "start", request=narrow),
         }
         whole = [TRUSTED, nodes[kind], result("done", "it")]
-        run = finish(make_run(publish(nodes=whole, data_class="restricted"), n=1))
+        version = publish(nodes=whole, data_class="restricted")
+        register.change_deployment(  # what is unfit already is not published
+            deployment=deployment, clearance=int(DataClass.PUBLIC), by=actors.SYSTEM
+        )
+        run = finish(make_run(version, n=1))
 
     assert (run.status, run.error_node) == ("failed", "it")
     assert record_of(run, "failed").error_code == "denied"

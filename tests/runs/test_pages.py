@@ -1,6 +1,7 @@
 """Pages of runs: who may see them, what they say, what they keep to themselves."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -8,8 +9,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from compliance import disposal
-from runs.models import Run
+from runs.models import Run, RunFacts
 from tenancy import actors
+from tenancy.context import tenant_context
 from tenancy.models import Tenant
 from tenancy.permissions import Role
 from tests.browser.bank import COMPLAINTS, LETTER, script
@@ -137,6 +139,33 @@ def test_start_form_is_made_from_the_schema_and_checks_it(done: Run) -> None:
     assert "in-text" in short.context["form"].errors
     assert first.status_code == 302
     assert again.headers["Location"] == first.headers["Location"]  # sent twice, started once
+
+
+def test_who_starts_a_run_by_hand_says_what_it_may_spend(done: Run) -> None:
+    client = browser(done.tenant, Role.OPERATOR)
+    address = f"/runs/start/{done.workflow.slug}/"
+
+    def send(**more: str) -> Any:
+        once = client.get(address).context["form"].initial["once"]
+        return client.post(address, {"once": once, "in-text": LETTER, "in-channel": "mail"} | more)
+
+    started = send(budget="2.50", budget_currency="EUR")
+    unsaid = send()
+    wrong = send(budget="2,50")
+    other = send(budget="2.50", budget_currency="USD")
+
+    assert (started.status_code, unsaid.status_code) == (302, 302)
+    with tenant_context(done.tenant):
+        limits = {
+            facts.root_run.get_absolute_url(): facts.budget_micros
+            for facts in RunFacts.objects.select_related("root_run")
+        }
+    assert limits[started.headers["Location"]] == 2_500_000
+    assert limits[unsaid.headers["Location"]] is None
+    assert wrong.status_code == 422
+    assert "Write money like 2.50, with a point." in wrong.content.decode()
+    assert other.status_code == 422
+    assert "EUR and USD: they cannot be compared" in other.content.decode()
 
 
 def test_run_page_outlives_the_disposal_of_its_workflow(done: Run) -> None:

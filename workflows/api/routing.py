@@ -13,7 +13,8 @@ from rest_framework.views import APIView
 
 from compliance.labels import DataClass
 from tenancy.access import actor_of
-from tenancy.api.shapes import to_time
+from tenancy.api.shapes import Amount, to_time
+from tenancy.money import to_money
 from tenancy.permissions import Permission
 from workflows.models import ClassPlacement, Deployment, ModelGroup
 from workflows.providers import forecast, health, placements, routes
@@ -61,7 +62,7 @@ class HourShape(serializers.Serializer[Any]):
 
 
 class HealthShape(serializers.Serializer[Any]):
-    """Of the last 24 hours. Money in micro-units by currency."""
+    """Of the last 24 hours."""
 
     deployment = serializers.CharField()
     state = serializers.ChoiceField(
@@ -73,7 +74,7 @@ class HealthShape(serializers.Serializer[Any]):
     calls = serializers.IntegerField()
     errors = serializers.IntegerField()  # type: ignore[assignment]
     p95_ms = serializers.IntegerField(allow_null=True)
-    spend_micros = serializers.DictField(child=serializers.IntegerField())
+    spend = Amount(many=True, help_text="By currency.")
     last_answer_at = serializers.CharField(allow_null=True)
     model_answered = serializers.CharField(allow_blank=True)
     probed_at = serializers.CharField(allow_null=True)
@@ -157,7 +158,7 @@ def health_to_json(found: Health) -> dict[str, Any]:
         "calls": found.calls,
         "errors": found.errors,
         "p95_ms": found.p95_ms,
-        "spend_micros": dict(found.spend),
+        "spend": [to_money(micros, currency) for currency, micros in found.spend.items()],
         "last_answer_at": to_time(found.last_answer_at),
         "model_answered": found.model_answered,
         "probed_at": to_time(found.probed_at),

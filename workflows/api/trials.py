@@ -10,6 +10,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tenancy.access import actor_of
+from tenancy.api.shapes import Amount
+from tenancy.money import to_money
 from tenancy.permissions import Permission
 from workflows.models import Auth, Deployment, Provider, ProviderKind
 from workflows.providers import trials
@@ -26,11 +28,6 @@ from workflows.providers.connection_settings import (
 from workflows.providers.trials import Trial
 
 
-class CostShape(serializers.Serializer[Any]):
-    micros = serializers.IntegerField(help_text="Millionths of the currency.")
-    currency = serializers.CharField()
-
-
 class TrialShape(serializers.Serializer[Any]):
     """What came of one minimal call. `kind` is that of the failure, empty when it passed."""
 
@@ -43,7 +40,7 @@ class TrialShape(serializers.Serializer[Any]):
     model = serializers.CharField(allow_blank=True)
     tokens_in = serializers.IntegerField()
     tokens_out = serializers.IntegerField()
-    cost = CostShape(allow_null=True)
+    cost = Amount(allow_null=True)
 
 
 class SettingShape(serializers.Serializer[Any]):
@@ -147,7 +144,7 @@ def trial_to_json(trial: Trial) -> dict[str, Any]:
         "model": trial.model,
         "tokens_in": trial.tokens_in,
         "tokens_out": trial.tokens_out,
-        "cost": {"micros": cost.micros, "currency": cost.currency} if cost else None,
+        "cost": to_money(cost.micros, cost.currency) if cost else None,
     }
 
 

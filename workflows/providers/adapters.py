@@ -23,6 +23,7 @@ from workflows.providers.errors import FailureKind, ProviderError, ProviderKindU
 from workflows.providers.event_frames import FrameBroken
 from workflows.providers.gathering import Gathering
 from workflows.providers.letter import Letter
+from workflows.providers.secrecy import Secrecy
 
 STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream")
 REQUEST_IDS = ("x-amzn-requestid", "x-request-id", "request-id")
@@ -53,8 +54,20 @@ ADAPTERS: Final[Mapping[str, Adapter]] = {
 def call(target: Target, request: ModelRequest, *, credentials: str | None = None) -> ModelResponse:
     """Ask the model, within the shorter of both time-outs. `credentials`: the caller's own key, used and not kept.
 
-    Raises ProviderError only.
+    What signed us in is masked where the provider says it back. Raises ProviderError only.
     """
+    secrecy = Secrecy(credentials)
+    try:
+        return secrecy.mask_answer(_call(target, request, credentials, secrecy))
+    except ProviderError as error:
+        error.sentence = secrecy.mask(error.sentence)
+        error.args = (error.sentence,)
+        raise
+
+
+def _call(
+    target: Target, request: ModelRequest, credentials: str | None, secrecy: Secrecy
+) -> ModelResponse:
     adapter, way = ADAPTERS.get(target.kind), auth.WAYS.get(target.auth)
     if adapter is None:
         sentence = f"Grove has no adapter for providers of the kind “{target.kind}”."
@@ -64,22 +77,27 @@ def call(target: Target, request: ModelRequest, *, credentials: str | None = Non
     access = Access(
         target=target,
         deadline=Deadline(min(float(request.timeout_seconds), target.deployment_timeout_seconds)),
-        secret=lambda name: _reveal(name, target),
+        secret=lambda name: secrecy.note(_reveal(name, target)),
         may_use_machine=_may_use_machine,
         credentials=credentials,
     )
     letter = adapter.write(target, request)
     body = orjson.dumps(letter.body)
-    answer = _attempt(adapter, way, access, letter, body)
+    answer = _attempt(adapter, way, access, letter, body, secrecy)
     if isinstance(answer, Rejection) and answer.status in LEARNING and way.learn(access, answer):
-        answer = _attempt(adapter, way, access, letter, body)
+        answer = _attempt(adapter, way, access, letter, body, secrecy)
     if isinstance(answer, Rejection):
         raise failures.of_status(target, answer.status, answer.code, answer.headers)
     return answer
 
 
 def _attempt(
-    adapter: Adapter, way: Authentication, access: Access, letter: Letter, body: bytes
+    adapter: Adapter,
+    way: Authentication,
+    access: Access,
+    letter: Letter,
+    body: bytes,
+    secrecy: Secrecy,
 ) -> ModelResponse | Rejection:
     target = access.target
     address = target.base_url.rstrip("/") + letter.path
@@ -91,7 +109,7 @@ def _attempt(
         method="POST",
         base=target.base_url,
         address=address,
-        headers=headers | dict(way.headers(access, signed)),
+        headers=headers | dict(secrecy.note_headers(way.headers(access, signed))),
         body=body,
         tls=way.tls(access),
     )

@@ -14,16 +14,18 @@ from django.utils.timezone import now
 from tenancy import ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
+from tenancy.ledger import Subject
 from tenancy.models import new_id
+from tenancy.money import to_amount
 from tenancy.secret_uses import Purpose, SecretUse, used_for
 from workflows.errors import ProviderInvalid
 from workflows.models import Deployment, Price, Provider
 from workflows.permits import Permit
 from workflows.providers import gateway, prices, routes
 from workflows.providers.clients import Deadline
-from workflows.providers.contract import ModelRequest, ModelResponse
+from workflows.providers.contract import ModelRequest, ModelResponse, Target
 from workflows.providers.errors import PriceUnknown, ProviderError
-from workflows.providers.prices import MILLION, Money
+from workflows.providers.prices import Money
 
 SECONDS = 20.0
 MOST_TOKENS = 16  # some models refuse to be given fewer
@@ -57,52 +59,41 @@ class Trial:
         )
 
 
-def run(*, deployment: Deployment, by: Actor, credentials: str | None = None) -> Trial:
+def run(
+    *,
+    deployment: Deployment,
+    by: Actor,
+    credentials: str | None = None,
+    event: EventType = EventType.PROVIDER_TESTED,
+) -> Trial:
     """Make one minimal call, also to what is switched off. Never raises for what the provider does.
 
-    Not inside a transaction: the entry must stand before the call leaves.
+    Not inside a transaction: the entry must stand before the call leaves. A second entry says what came of it.
     """
     target = routes.to_target(deployment)
     with transaction.atomic(durable=True):
         entry = ledger.append(
-            EventType.PROVIDER_TESTED,
+            event,
             subject=deployment,
             by=by,
             name=deployment.name,
             provider=deployment.provider.name,
             model=deployment.model,
+            region=target.region,
+            egress=str(target.egress),
         )
-    request = ModelRequest(
-        messages=ASKED,
-        max_tokens=MOST_TOKENS,
-        timeout_seconds=min(SECONDS, target.deployment_timeout_seconds),
-    )
-    permit = Permit(decision_id=entry.pk, call_id=new_id())
-    clock = Deadline(SECONDS)
-    try:
-        with used_for(SecretUse(purpose=Purpose.TEST, provider=target.provider)):
-            response = gateway.complete(target, request, permit=permit, credentials=credentials)
-    except ProviderError as error:
-        return Trial(
-            deployment=deployment.name,
-            passed=False,
-            kind=str(error.kind),
-            sentence=error.sentence,
-            seconds=clock.passed(),
+    trial = _call(target, Permit(decision_id=entry.pk, call_id=new_id()), credentials)
+    with transaction.atomic():
+        ledger.append(
+            EventType.PROVIDER_TEST_ENDED,
+            subject=Subject(kind="test", id=str(entry.pk)),
+            by=by,
+            name=deployment.name,
+            passed=trial.passed,
+            kind=trial.kind,
+            model=trial.model,
         )
-    price = prices.find_price(target, now())
-    return Trial(
-        deployment=deployment.name,
-        passed=True,
-        kind="",
-        sentence=_told(response, clock.passed()),
-        seconds=clock.passed(),
-        first_token_seconds=response.first_token_seconds,
-        model=response.model,
-        tokens_in=response.tokens_in,
-        tokens_out=response.tokens_out,
-        cost=_cost(price, response),
-    )
+    return trial
 
 
 def of_provider(*, provider: Provider, by: Actor) -> Trial:
@@ -118,9 +109,41 @@ def of_provider(*, provider: Provider, by: Actor) -> Trial:
     return run(deployment=deployment, by=by)
 
 
+def _call(target: Target, permit: Permit, credentials: str | None) -> Trial:
+    request = ModelRequest(
+        messages=ASKED,
+        max_tokens=MOST_TOKENS,
+        timeout_seconds=min(SECONDS, target.deployment_timeout_seconds),
+    )
+    clock = Deadline(SECONDS)
+    try:
+        with used_for(SecretUse(purpose=Purpose.TEST, provider=target.provider)):
+            response = gateway.complete(target, request, permit=permit, credentials=credentials)
+    except ProviderError as error:
+        return Trial(
+            deployment=target.name,
+            passed=False,
+            kind=str(error.kind),
+            sentence=error.sentence,
+            seconds=clock.passed(),
+        )
+    price = prices.find_price(target, now())
+    return Trial(
+        deployment=target.name,
+        passed=True,
+        kind="",
+        sentence=_told(response, clock.passed()),
+        seconds=clock.passed(),
+        first_token_seconds=response.first_token_seconds,
+        model=response.model,
+        tokens_in=response.tokens_in,
+        tokens_out=response.tokens_out,
+        cost=_cost(price, response),
+    )
+
+
 def _in_words(money: Money) -> str:
-    amount = f"{money.micros / MILLION:.6f}".rstrip("0").rstrip(".")
-    return f"{amount} {money.currency}"
+    return f"{to_amount(money.micros)} {money.currency}"
 
 
 def _cost(price: Price | None, response: ModelResponse) -> Money | None:
