@@ -4,7 +4,8 @@ Disposal knows nothing about runs or workflows: it asks the kinds registered her
 data keys seal it, and to turn rows into tombstones.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -46,6 +47,9 @@ class Disposable(Protocol):
 
     def find_below(self, parents: Collection[UUID]) -> Sequence[PlanLine]:
         """The living records that belong to these parents. Empty for a kind without parent."""
+
+    def find_copies(self, ids: Collection[UUID]) -> Sequence[PlanLine]:
+        """Living records that took content of these over and stay, such as forks of runs. Empty for most kinds."""
 
     def check(self, ids: Collection[UUID]) -> None:
         """Raise DisposalRefused with a sentence when one of them may not go now (still running)."""
@@ -99,3 +103,14 @@ def find_tree(kind: str, ids: Collection[UUID]) -> list[PlanLine]:
             frontier.append((child.kind, {line.id for line in below}))
     unique = {(line.kind, line.id): line for line in lines}
     return [unique[key] for key in sorted(unique, key=lambda key: (key[0], str(key[1])))]
+
+
+def find_copies(lines: Iterable[tuple[str, UUID]]) -> list[PlanLine]:
+    """What stays when these records (kind, id) go, though it took content of theirs over."""
+    by_kind: dict[str, set[UUID]] = defaultdict(set)
+    for kind, record_id in lines:
+        by_kind[kind].add(record_id)
+    found = [
+        copy for kind, ids in by_kind.items() for copy in get_disposable(kind).find_copies(ids)
+    ]
+    return [copy for copy in found if copy.id not in by_kind.get(copy.kind, ())]

@@ -77,6 +77,11 @@ def plan(*, kind: str, target_id: UUID, by: Actor) -> DisposalPlan:
     return frozen
 
 
+def copies_beside(planned: DisposalPlan) -> list[PlanLine]:
+    """What took content of these records over and stays, as of now: dispose of it, too, or know why not."""
+    return disposables.find_copies((kind, UUID(record_id)) for kind, record_id in planned.lines)
+
+
 def execute(*, plan_id: UUID, by: Actor, legal_basis: str, reason: str) -> Disposal:
     """Dispose of exactly what the plan lists. Data keys go first: without them the rest is noise.
 

@@ -65,6 +65,9 @@ class TenantDisposable:
     def find_below(self, parents: Collection[UUID]) -> Sequence[PlanLine]:
         return []
 
+    def find_copies(self, ids: Collection[UUID]) -> Sequence[PlanLine]:
+        return []
+
     def check(self, ids: Collection[UUID]) -> None:
         if current_tenant().status != TenantStatus.SUSPENDED:
             raise DisposalRefused("Suspend the tenant first: nobody may be at work in it.")

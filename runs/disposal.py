@@ -34,6 +34,16 @@ class RunDisposable:
     def find_below(self, parents: Collection[UUID]) -> Sequence[PlanLine]:
         return _lines(Run.objects.filter(workflow_id__in=parents))
 
+    def find_copies(self, ids: Collection[UUID]) -> Sequence[PlanLine]:
+        """Their forks, and the forks of those: each took over what was finished before it."""
+        found: set[UUID] = set()
+        level = set(ids)
+        while level:
+            forks = Run.objects.filter(forked_from__in=level).values_list("pk", flat=True)
+            level = set(forks) - found
+            found |= level
+        return _lines(Run.objects.filter(pk__in=found - set(ids)))
+
     def check(self, ids: Collection[UUID]) -> None:
         parts = Run.objects.filter(pk__in=ids, root_run__isnull=False).exclude(root_run__in=ids)
         if parts.exists():

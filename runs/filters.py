@@ -14,6 +14,7 @@ from tenancy.moments import find_moment
 from workflows.models import Workflow
 
 NAMES = ("status", "workflow", "owner", "since", "until", "parent", "purpose", "children")
+PURPOSES = {"work": RunPurpose.WORK, "replay": RunPurpose.REPLAY, "what_if": RunPurpose.WHAT_IF}
 
 
 def filter_runs(runs: QuerySet[Run], asked: Mapping[str, str]) -> QuerySet[Run]:
@@ -84,12 +85,11 @@ def _to_id(name: str, text: str) -> UUID:
 
 
 def _to_purpose(word: str) -> str:
-    purposes = {"work": RunPurpose.WORK, "replay": RunPurpose.REPLAY, "what_if": RunPurpose.WHAT_IF}
-    if word not in purposes:
+    if word not in PURPOSES:
         raise FilterInvalid(
-            f"“{word}” is not a purpose of a run. Known are: {', '.join(purposes)}."
+            f"“{word}” is not a purpose of a run. Known are: {', '.join(PURPOSES)}."
         )
-    return purposes[word].value
+    return PURPOSES[word].value
 
 
 def _to_time(name: str, text: str) -> datetime:

@@ -177,7 +177,8 @@ def _take(wait: Wait, *, by: Actor, verdict: str, value: Json) -> Wait:
     claims.lock([wait.run_id])  # before the answer, as whoever ends the run does
     run = Run.objects.only("pk", "data_key_id", "status", "tenant_id").get(pk=wait.run_id)
     if run.is_terminal:
-        raise AnswerRefused("The run has ended; it does not wait for this any more.")
+        ended = "The run has ended; it does not wait for this any more."
+        raise AnswerRefused(_why_not(wait, at) if wait.answered_at else ended)
     key = keys.open_data_key(run.data_key_id)
     won = Wait.objects.filter(
         pk=wait.pk, answered_at=None, withdrawn_at=None, expires_at__gt=at

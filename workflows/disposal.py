@@ -28,6 +28,9 @@ class WorkflowDisposable:
     def find_below(self, parents: Collection[UUID]) -> Sequence[PlanLine]:
         return _lines(Workflow.objects.filter(tenant_id__in=parents))
 
+    def find_copies(self, ids: Collection[UUID]) -> Sequence[PlanLine]:
+        return []
+
     def check(self, ids: Collection[UUID]) -> None:
         """A workflow may go at any time; its runs have a say of their own."""
 
@@ -76,6 +79,9 @@ class StoredObjectDisposable:
 
     def find_below(self, parents: Collection[UUID]) -> Sequence[PlanLine]:
         return _object_lines(StoredObject.objects.filter(run_id__in=parents))
+
+    def find_copies(self, ids: Collection[UUID]) -> Sequence[PlanLine]:
+        return []
 
     def check(self, ids: Collection[UUID]) -> None:
         """An object may go at any time: who reads it afterwards is told that it is gone."""

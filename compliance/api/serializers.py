@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from compliance import disposal
 from compliance.models import Disposal, DisposalPlan, DisposedRecord, LegalBasis, PolicySnapshot
 from tenancy.api.rows import RowShown
 from tenancy.api.shapes import to_time
@@ -103,16 +104,29 @@ class AskLog(serializers.Serializer[Any]):
 
 
 class DisposalPlanShown(RowShown):
-    """What a dry run found: exactly these records."""
+    """What a dry run found: exactly these records go. `copies` took content of theirs over, such as forks, and stay."""
 
     records = serializers.SerializerMethodField()
+    copies = serializers.SerializerMethodField()
 
     class Meta:
         model = DisposalPlan
-        fields = ("id", "kind", "target_id", "counts", "digest", "expires_at", "records")
+        fields = (
+            "id",
+            "kind",
+            "target_id",
+            "counts",
+            "digest",
+            "expires_at",
+            "records",
+            "copies",
+        )
 
     def get_records(self, plan: DisposalPlan) -> list[dict[str, str]]:
         return [{"kind": kind, "id": record_id} for kind, record_id in plan.lines]
+
+    def get_copies(self, plan: DisposalPlan) -> list[dict[str, str]]:
+        return [{"kind": line.kind, "id": str(line.id)} for line in disposal.copies_beside(plan)]
 
 
 class DisposalShown(RowShown):

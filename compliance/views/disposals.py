@@ -19,6 +19,7 @@ from tenancy.permissions import Permission
 
 STEPS = ("Scope", "Preview", "Confirm", "Result")
 LINES_SHOWN = 200
+COPIES_SHOWN = 10
 
 
 @require_safe
@@ -122,7 +123,10 @@ def _way(plan: DisposalPlan | None = None) -> dict[str, str]:
 
 def plan_shown(frozen: DisposalPlan) -> dict[str, Any]:
     """What the preview and the confirmation print of a plan."""
+    copies = disposal.copies_beside(frozen)
     return {
+        "copies": copies[:COPIES_SHOWN],
+        "more_copies": max(0, len(copies) - COPIES_SHOWN),
         "plan": frozen,
         "lines": frozen.lines[:LINES_SHOWN],
         "more": max(0, len(frozen.lines) - LINES_SHOWN),

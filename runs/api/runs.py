@@ -25,8 +25,8 @@ from runs.api.serializers import (
     RunShown,
     StartRun,
 )
-from runs.filters import filter_runs
-from runs.models import Decision, NodeExecution, Run, RunEvent
+from runs.filters import PURPOSES, filter_runs
+from runs.models import Decision, NodeExecution, Run, RunEvent, RunStatus
 from tenancy.access import may_still, permission_required
 from tenancy.api.idempotency import fingerprint_of, idempotent
 from tenancy.api.pages import page_of
@@ -37,14 +37,34 @@ from workflows.models import WorkflowVersion
 
 FILTERS = [
     OpenApiParameter(
-        "status", description="One or more states, comma-separated; `-failed` excludes."
+        "status",
+        description=f"One or more states, comma-separated: {', '.join(RunStatus.values)}. "
+        "`-failed` leaves those out.",
     ),
-    OpenApiParameter("workflow", description="A workflow's name; `-name` excludes."),
-    OpenApiParameter("owner", description="The owner label."),
-    OpenApiParameter("since", description="RFC 3339 time or date, inclusive."),
-    OpenApiParameter("until", description="RFC 3339 time or date, exclusive."),
-    OpenApiParameter("cursor"),
-    OpenApiParameter("limit", int),
+    OpenApiParameter(
+        "workflow",
+        description="One or more names of workflows, comma-separated; `-name` leaves one out.",
+    ),
+    OpenApiParameter("owner", description="The owner label that the runs were started with."),
+    OpenApiParameter(
+        "since", description="Made at this RFC 3339 time or date, or after it, to the millisecond."
+    ),
+    OpenApiParameter(
+        "until", description="Made before this RFC 3339 time or date, to the millisecond."
+    ),
+    OpenApiParameter("parent", UUID, description="The id of a run: only its child runs."),
+    OpenApiParameter(
+        "children",
+        enum=["hidden"],
+        description="`hidden` leaves child runs out; without effect beside `parent`.",
+    ),
+    OpenApiParameter(
+        "purpose",
+        enum=list(PURPOSES),
+        description="What the runs were made for: work, a replay from evidence, or a what-if.",
+    ),
+    OpenApiParameter("cursor", description="`next_cursor` of the page before; the first without."),
+    OpenApiParameter("limit", int, description="Runs on a page, 1 to 200; 50 when left out."),
 ]
 CALLER_KEY = OpenApiParameter(
     caller_keys.HEADER,

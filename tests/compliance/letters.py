@@ -57,6 +57,9 @@ class Rows:
     def find_below(self, parents: Collection[UUID]) -> Sequence[PlanLine]:
         return self._lines(route__in=[str(parent) for parent in parents])
 
+    def find_copies(self, ids: Collection[UUID]) -> Sequence[PlanLine]:
+        return []
+
     def check(self, ids: Collection[UUID]) -> None:
         if IdempotencyKey.objects.filter(pk__in=ids, status=OPEN).exists():
             raise DisposalRefused("A letter is being written.")

@@ -12,6 +12,7 @@ from drf_spectacular.validation import validate_schema
 from hypothesis import HealthCheck, Phase, given, settings
 from jsonschema import Draft202012Validator
 
+from runs.filters import NAMES
 from tenancy.models import Tenant
 from tenancy.permissions import MATRIX, Permission, Role
 from tests import factories
@@ -237,3 +238,19 @@ def probe(operation: Any, program: Client, real: dict[str, Any]) -> list[str]:
 
     send()
     return faults
+
+
+def test_every_parameter_of_a_run_list_says_what_it_takes(description: Any) -> None:
+    asked = description["paths"]["/api/v1/runs"]["get"]["parameters"]
+    assert {each["name"] for each in asked} == {*NAMES, "cursor", "limit"}
+
+
+def test_every_filter_of_the_runs_api_is_described(description: Any) -> None:
+    silent = [
+        f"{method} {path}: {each['name']}"
+        for path, method, operation in operations(description)
+        if path.startswith("/api/v1/runs")
+        for each in operation.get("parameters", ())
+        if each["in"] == "query" and not each.get("description")
+    ]
+    assert silent == []

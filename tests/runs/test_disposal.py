@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import connection, models
+from django.urls import reverse
 from django.utils.timezone import now
 
 from compliance import disposal
@@ -13,10 +14,14 @@ from runs.errors import RunNotResumable
 from runs.models import Decision, ModelCall, NodeExecution, Run, RunClaim, RunEvent, RunFacts
 from runs.resume import resume
 from tenancy import actors, keys
+from tenancy.context import tenant_context
 from tenancy.models import Tenant
+from tenancy.permissions import Role
+from tests import factories
 from tests.runs import definitions
 from tests.runs.making import execute, make_model_group, make_run, make_version
 from tests.runs.scripted_model import ScriptedModel
+from tests.runs.test_fork import make_fork
 from workflows.models import WorkflowVersion
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -206,3 +211,23 @@ def test_erasing_twice_changes_nothing(chain: WorkflowVersion) -> None:
     RunDisposable().erase([run.pk], at=now())
 
     assert Run.objects.filter(pk=run.pk).values().get() == before
+
+
+def test_the_dry_run_names_the_forks_that_stay(chain: WorkflowVersion) -> None:
+    run = execute(begin(chain))
+    first = execute(make_fork(run, "two"))
+    second = execute(make_fork(first, "two"))
+    made = plan(run)
+    admin = factories.make_client(factories.make_member(tenant=chain.tenant, role=Role.ADMIN))
+
+    page = admin.get(reverse("compliance:plan", args=[made.pk])).content.decode()
+    asked = {"kind": "run", "id": str(run.pk)}
+    told = admin.post("/api/v1/disposals", asked, "application/json").json()["plan"]
+
+    assert made.counts["run"] == 1
+    assert {copy["id"] for copy in told["copies"]} == {str(first.pk), str(second.pk)}
+    assert [record["id"] for record in told["records"]] == [str(run.pk)]
+    assert reverse("compliance:dispose", args=["run", first.pk]) in page
+    with tenant_context(chain.tenant):
+        dispose(plan(first))
+        assert [line.id for line in disposal.copies_beside(made)] == [second.pk]

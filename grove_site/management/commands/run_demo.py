@@ -12,9 +12,11 @@ from django.core.management.base import BaseCommand, CommandError
 from grove_site.demo import seed
 from runs import payloads, start
 from runs.models import Decision, ModelCall, NodeExecution, Run, RunStatus, Wait
+from runs.views import names
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError
 from workflows import json_schemas
+from workflows.definition import NodeGraph
 from workflows.models import Workflow
 
 LOOK_SECONDS = 0.2
@@ -58,9 +60,7 @@ class Command(BaseCommand):
 
     def _follow(self, run: Run, *, patience: float) -> None:
         """Print each node once, when it has ended."""
-        titles = {
-            node["id"]: node.get("title", node["id"]) for node in run.version.revision.spec["nodes"]
-        }
+        nodes = run.version.revision.definition
         told: set[Any] = set()
         began = last_news = time.monotonic()
         while True:
@@ -70,7 +70,7 @@ class Command(BaseCommand):
                 if node.pk not in told:
                     told.add(node.pk)
                     last_news = time.monotonic()
-                    self._tell(node, titles)
+                    self._tell(node, nodes)
             if ended or self._is_for_somebody(run):
                 return
             waited = time.monotonic() - began
@@ -92,7 +92,7 @@ class Command(BaseCommand):
             )
         return bool(asked)
 
-    def _tell(self, node: NodeExecution, titles: dict[str, str]) -> None:
+    def _tell(self, node: NodeExecution, nodes: NodeGraph) -> None:
         mark = _MARKS[node.status]
         took = ""
         if node.started_at and node.finished_at and node.status != "skipped":
@@ -101,8 +101,8 @@ class Command(BaseCommand):
         if node.model:
             words.append(f"{node.model}, {node.tokens_in} + {node.tokens_out} tokens")
         told = ", ".join(word for word in words if word)
-        title = titles.get(node.node_id, node.node_id)
-        self.stdout.write(f"  {mark} {title:<32.32}{took:>10}  {told}")
+        title = names.full_name(nodes, node.node_id)
+        self.stdout.write(f"  {mark} {title:<44.44}{took:>10}  {told}")
 
     def _sum_up(self, run: Run) -> None:
         write = self.stdout.write

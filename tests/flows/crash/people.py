@@ -53,7 +53,7 @@ class People:
         self.taken: Counter[Caller] = Counter()
         self._tenant = tenant
         self._world = world
-        self._called_back = 0
+        self._not_ours = self._called_back = len(world.addresses)  # those before are another tenant's
         self._chance = random.Random(seeded)  # noqa: S311 - not for secrets
         self._numbers = itertools.count(1)
         self._made = itertools.cycle(made)
@@ -113,8 +113,9 @@ class People:
 
     def _call_back_again(self) -> None:
         """Too late, and something else: that never counts."""
-        if self._called_back and self._chance.random() < TOO_LATE:
-            caller, address = self._chance.choice(self._world.addresses[: self._called_back])
+        ours = self._world.addresses[self._not_ours : self._called_back]
+        if ours and self._chance.random() < TOO_LATE:
+            caller, address = self._chance.choice(ours)
             self._call_back(caller, address, {"word": "too late"})
 
     def _cancel_one(self) -> None:
