@@ -16,15 +16,15 @@ app.autodiscover_tasks()
 @signals.worker_ready.connect
 def start_executor(sender: Any = None, **kwargs: Any) -> None:
     """A worker that serves the runs queue moves runs; its first act is to take up what a lost worker left."""
-    from runs import executor  # noqa: PLC0415 - Django is ready only now
+    from runs import here  # noqa: PLC0415 - Django is ready only now
 
     queues = {queue.name for queue in sender.task_consumer.queues}
     if "runs" in queues:
-        executor.start_here()
+        here.start()
 
 
 @signals.worker_shutting_down.connect
 def stop_executor(**kwargs: Any) -> None:
-    from runs import executor  # noqa: PLC0415
+    from runs import here  # noqa: PLC0415
 
-    executor.stop_here()
+    here.stop()

@@ -15,7 +15,6 @@ PostgreSQL is the memory. Whatever is in this process may vanish at any instant.
 import heapq
 import itertools
 import logging
-import signal
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -392,35 +391,3 @@ class Executor:
     def _holds(self, live: LiveRun) -> bool:
         """This very claim: the same run may have been taken up again since, with another token."""
         return self._held.get(live.run_id) is live
-
-
-# -- the executor of this process ---------------------------------------------------------------------------------
-
-_current: Executor | None = None
-
-
-def start_here() -> Executor:
-    """Start this process's executor (once)."""
-    global _current  # noqa: PLW0603 - one per process is the point
-    if _current is None:
-        _current = Executor(step_down=_end_process)
-        _current.start()
-    return _current
-
-
-def _end_process() -> None:
-    """As a service manager ends it: Celery stops in good order, and whoever watches over it starts it again."""
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-
-
-def stop_here() -> None:
-    global _current  # noqa: PLW0603
-    if _current is not None:
-        _current.stop()
-        _current = None
-
-
-def wake_here() -> None:
-    """A message arrived: see what waits. Without an executor there is nothing to do; the sweep finds the run."""
-    if _current is not None:
-        _current.wake()

@@ -2,7 +2,7 @@
 
 import logging
 
-from runs import claims, executor
+from runs import claims, here
 
 logger = logging.getLogger(__name__)
 
@@ -12,5 +12,5 @@ def sweep() -> int:
     freed = claims.free_lost()
     if freed:
         logger.warning("Runs of a lost worker are taken up again", extra={"runs": len(freed)})
-    executor.wake_here()
+    here.wake()
     return len(freed)

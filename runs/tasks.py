@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from runs import costs, executor, sweep
+from runs import costs, here, sweep
 from tenancy.context import tenant_context
 from tenancy.models import Tenant
 
@@ -10,7 +10,7 @@ from tenancy.models import Tenant
 @shared_task(name="runs.tasks.execute_run")
 def execute_run(run_id: str) -> None:
     """A run waits. The executor claims whatever waits, this one among it."""
-    executor.wake_here()
+    here.wake()
 
 
 @shared_task(name="runs.tasks.sweep_runs")

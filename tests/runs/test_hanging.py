@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from compliance.models import Alert
-from runs import executor as executor_module
-from runs import node_pool
+from runs import here, node_pool
 from runs.executor import Executor
 from runs.models import NodeExecution, Run, ToolCall
 from tenancy.models import Tenant
@@ -112,7 +111,7 @@ def test_stepping_down_is_what_a_service_manager_would_ask_for() -> None:
     asked: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
     try:
-        threading.Thread(target=executor_module._end_process).start()
+        threading.Thread(target=here._end_process).start()
         wait_until(lambda: asked != [])
     finally:
         signal.signal(signal.SIGTERM, before)
