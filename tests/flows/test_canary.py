@@ -136,6 +136,7 @@ class Story:
         self.runs: list[Run] = []
         self.servers: dict[str, WireServer] = {}
         self.providers: dict[str, str] = {}
+        self.slugs: list[str] = []
 
     def live(self) -> None:
         for name, script in SCRIPTS.items():
@@ -184,6 +185,7 @@ class Story:
     def _run(self, text: str, key: str = "") -> None:
         with tenant_context(self.tenant):
             slug = make_version(text.replace("CONTROL", CONTROL)).workflow.slug
+        self.slugs.append(slug)
         started = self.programs[Role.OPERATOR].post(
             "/api/v1/runs",
             json={"workflow": slug, "input": {"n": 1, "text": CONTROL}},
@@ -263,7 +265,7 @@ def every_answer(program: httpx.Client, story: Story) -> Iterator[bytes]:
     """Every resource of the API that can be read with what this story made."""
     names = {"name": [*SCRIPTS, "tool", CONTROL, *story.providers.values()], "number": [1]}
     names |= {"run_id": [str(run.pk) for run in story.runs]}
-    names |= {"slug": [run.workflow.slug for run in story.runs]}
+    names |= {"slug": story.slugs}
     for route in guarded_routes():
         name = str(route)
         if not name.startswith("api") or name.endswith((":stream", ":docs")):

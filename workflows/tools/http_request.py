@@ -11,7 +11,7 @@ from django.db import connection
 from compliance.detectors import tags_in
 from compliance.labels import DataClass, Integrity, Labels
 from tenancy import secret_store
-from tenancy.errors import SecretNotFound
+from tenancy.errors import GroveError, VaultUnreachable
 from workflows.models import Destination, Egress
 from workflows.tools import connections
 from workflows.tools.connections import Received, Sent, Url
@@ -215,7 +215,9 @@ def _secret(place: HttpPlace) -> str:
         return ""
     try:
         value = secret_store.reveal(place.secret_name).expose()
-    except SecretNotFound as error:
+    except VaultUnreachable as error:
+        raise ToolError(ToolFailure.CONNECTION, error.sentence) from error
+    except GroveError as error:
         raise ToolError(ToolFailure.AUTH, error.sentence) from error
     finally:
         if not connection.in_atomic_block:
