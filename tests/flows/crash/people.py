@@ -53,7 +53,9 @@ class People:
         self.taken: Counter[Caller] = Counter()
         self._tenant = tenant
         self._world = world
-        self._not_ours = self._called_back = len(world.addresses)  # those before are another tenant's
+        self._not_ours = self._called_back = len(
+            world.addresses
+        )  # those before are another tenant's
         self._chance = random.Random(seeded)  # noqa: S311 - not for secrets
         self._numbers = itertools.count(1)
         self._made = itertools.cycle(made)
