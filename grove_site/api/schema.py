@@ -59,6 +59,7 @@ PAGE_PARAMETERS = (
         "in": "query",
         "name": "limit",
         "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+        "description": "How many a page holds at most.",
     },
 )
 

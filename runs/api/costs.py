@@ -61,7 +61,11 @@ class Costs(APIView):
         parameters=[
             OpenApiParameter("since", {"type": "string", "format": "date"}, description=WHAT[0]),
             OpenApiParameter("until", {"type": "string", "format": "date"}, description=WHAT[1]),
-            OpenApiParameter("by", enum=tuple(costs.GROUPS)),
+            OpenApiParameter(
+                "by",
+                enum=tuple(costs.GROUPS),
+                description="Put together by this; by workflow when left out.",
+            ),
             OpenApiParameter("workflow", description=WHAT[2]),
         ],
         responses=CostsShape,

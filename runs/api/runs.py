@@ -63,8 +63,6 @@ FILTERS = [
         enum=list(PURPOSES),
         description="What the runs were made for: work, a replay from evidence, or a what-if.",
     ),
-    OpenApiParameter("cursor", description="`next_cursor` of the page before; the first without."),
-    OpenApiParameter("limit", int, description="Runs on a page, 1 to 200; 50 when left out."),
 ]
 CALLER_KEY = OpenApiParameter(
     caller_keys.HEADER,

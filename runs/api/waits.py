@@ -23,9 +23,9 @@ from tenancy.permissions import Permission
 
 FILTERS = [
     OpenApiParameter("open", bool, description="Only what can still be answered."),
-    OpenApiParameter("kind", enum=WaitKind.values),
+    OpenApiParameter("kind", enum=WaitKind.values, description="What is waited for."),
     OpenApiParameter("approver", description="The role that may decide."),
-    OpenApiParameter("run", UUID),
+    OpenApiParameter("run", UUID, description="The id of a run: only what it asks."),
 ]
 CONTENT = ("question_sealed", "answer_sealed")
 

@@ -245,11 +245,11 @@ def test_every_parameter_of_a_run_list_says_what_it_takes(description: Any) -> N
     assert {each["name"] for each in asked} == {*NAMES, "cursor", "limit"}
 
 
-def test_every_filter_of_the_runs_api_is_described(description: Any) -> None:
+def test_every_question_to_runs_waits_and_costs_is_described(description: Any) -> None:
     silent = [
         f"{method} {path}: {each['name']}"
         for path, method, operation in operations(description)
-        if path.startswith("/api/v1/runs")
+        if path.startswith(("/api/v1/runs", "/api/v1/waits", "/api/v1/costs"))
         for each in operation.get("parameters", ())
         if each["in"] == "query" and not each.get("description")
     ]

@@ -163,7 +163,8 @@ def _beside(draw: st.DrawFn, kind: str, name: str, body: str) -> Node:
         case "approval":
             return made | _approval(draw, inner, ())
         case "refine":
-            return made | _rounds(draw, f"{inner}_draft", f"{body}{inner}[r{{{{ round }}}}].", ())
+            rounds = f"{body}{inner}[r{{{{ round }}}}]."
+            return made | _rounds(draw, f"{inner}_draft", rounds, (), may_hold=False)
         case "for_each":
             return made | _only_asks(draw, f"{inner}_ask", f"{body}{inner}[{{{{ index }}}}].")
     return made | _starts(f"{body}{inner}")
@@ -193,11 +194,13 @@ def _refine(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
     return _rounds(draw, f"{name}_draft", f"{name}[r{{{{ round }}}}].", sources)
 
 
-def _rounds(draw: st.DrawFn, draft: str, body: str, sources: Sequence[Node]) -> Node:
-    """Drafts until a letter is in the draft; now and then it asks for some entries first."""
+def _rounds(
+    draw: st.DrawFn, draft: str, body: str, sources: Sequence[Node], *, may_hold: bool = True
+) -> Node:
+    """Drafts until a letter is in the draft; now and then it asks for some entries first, where another body may."""
     verb = "ask {{ previous }}"
     nodes: list[Node] = []
-    if draw(st.booleans()):
+    if may_hold and draw(st.booleans()):
         each = f"{draft}_each"
         inside = _only_asks(draw, f"{each}_ask", f"{body}{each}[{{{{ index }}}}].")
         nodes.append({"id": each, "kind": "for_each"} | inside)
