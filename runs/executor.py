@@ -35,7 +35,7 @@ from runs.finish import settle_late
 from runs.kinds import KINDS
 from runs.live_run import LiveRun, Start
 from runs.models import Worker
-from runs.node_pool import Job, NodePool
+from runs.node_pool import Attempt, NodePool
 from runs.outcomes import Outcome
 from runs.writing import Step
 from tenancy.context import tenant_context
@@ -241,7 +241,7 @@ class Executor:
         else:
             live.put_away()
             for start in step.starting:
-                self._pool.submit(Job(live=live, start=start))
+                self._pool.submit(Attempt(live=live, start=start))
             self._set_alarm(live)
             if any(outcome.pause for outcome in step.outcomes):
                 # The answer may have been there before the wait.
@@ -262,10 +262,10 @@ class Executor:
     def _hand_back(self) -> None:
         """The last wave: what is on record as started and never began waits for the next worker."""
         by_tenant: dict[UUID, dict[LiveRun, list[Start]]] = {}
-        for job in self._pool.take_not_begun():
-            if self._is_wanted(job):
-                runs = by_tenant.setdefault(job.live.tenant.pk, {})
-                runs.setdefault(job.live, []).append(job.start)
+        for attempt in self._pool.take_not_begun():
+            if self._is_wanted(attempt):
+                runs = by_tenant.setdefault(attempt.live.tenant.pk, {})
+                runs.setdefault(attempt.live, []).append(attempt.start)
         for runs in by_tenant.values():
             steps = [
                 Step(
@@ -284,9 +284,9 @@ class Executor:
 
     # -- start: on a thread of the node pool, outside any transaction -------------------------------------------------
 
-    def _run_node(self, job: Job) -> None:
-        live, start = job.live, job.start
-        if not self._is_wanted(job):  # given up before it began
+    def _run_node(self, attempt: Attempt) -> None:
+        live, start = attempt.live, attempt.start
+        if not self._is_wanted(attempt):  # given up before it began
             return
         try:
             with tenant_context(live.tenant):
@@ -346,11 +346,11 @@ class Executor:
     def _look_after_nodes(self) -> None:
         """Give up what takes far too long, tell of what hangs, and step down when too much does."""
         found = self._pool.look(self._is_wanted)
-        for job in found.overlong:
-            job.live.gave_up = True
-            self._inbox.put((job.live, hanging.give_up(job, now())))
-        for job in found.hanging:
-            hanging.tell(job)
+        for attempt in found.overlong:
+            attempt.live.gave_up = True
+            self._inbox.put((attempt.live, hanging.give_up(attempt, now())))
+        for attempt in found.hanging:
+            hanging.tell(attempt)
         if self._pool.is_worn_out and not self._is_stepping_down:
             self._is_stepping_down = True
             logger.critical("Too many nodes hang; this worker steps down for a new one")
@@ -383,10 +383,10 @@ class Executor:
             if self._holds(live):
                 self._held.pop(live.run_id, None)
 
-    def _is_wanted(self, job: Job) -> bool:
+    def _is_wanted(self, attempt: Attempt) -> bool:
         """False for an attempt that was given up, and for all those of a run that is no longer held."""
-        at_work = job.live.is_at_work(job.start.path, job.start.execution_id)
-        return at_work and self._holds(job.live)
+        at_work = attempt.live.is_at_work(attempt.start.path, attempt.start.execution_id)
+        return at_work and self._holds(attempt.live)
 
     def _holds(self, live: LiveRun) -> bool:
         """This very claim: the same run may have been taken up again since, with another token."""

@@ -20,7 +20,7 @@ CALLS_AT_MOST = 20  # of one attempt of a kind that bounds its calls and not its
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Job:
+class Attempt:
     """An attempt to put to work. Moments are those of the monotonic clock, in seconds."""
 
     live: LiveRun
@@ -42,35 +42,35 @@ class Job:
 class Look:
     """What is wrong with attempts at work, each of them told once."""
 
-    overlong: Sequence[Job] = ()  # to be given up
-    hanging: Sequence[Job] = ()  # given up long ago, and their threads still run
+    overlong: Sequence[Attempt] = ()  # to be given up
+    hanging: Sequence[Attempt] = ()  # given up long ago, and their threads still run
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class NodePool:
-    """Runs jobs on up to `size` threads; `work` is called on one of them and does not raise.
+    """Runs attempts on up to `size` threads; `work` is called on one of them and does not raise.
 
     As many threads again may hang beside them. When they all do, the pool is worn out: only a new process helps.
     """
 
     size: int
-    work: Callable[[Job], None]
-    _queue: SimpleQueue[Job | None] = field(default_factory=SimpleQueue)
+    work: Callable[[Attempt], None]
+    _queue: SimpleQueue[Attempt | None] = field(default_factory=SimpleQueue)
     _lock: threading.Condition = field(default_factory=threading.Condition)
-    _busy: dict[threading.Thread, Job] = field(default_factory=dict)
-    _replaced: dict[threading.Thread, Job] = field(default_factory=dict)
-    _not_begun: list[Job] = field(default_factory=list)
+    _busy: dict[threading.Thread, Attempt] = field(default_factory=dict)
+    _replaced: dict[threading.Thread, Attempt] = field(default_factory=dict)
+    _not_begun: list[Attempt] = field(default_factory=list)
     _threads: int = 0
     _idle: int = 0
     _stopped: bool = False
 
-    def submit(self, job: Job) -> None:
+    def submit(self, attempt: Attempt) -> None:
         """Let a thread run this. After the stop it is kept with what has not begun."""
         with self._lock:
             if self._stopped:
-                self._not_begun.append(job)
+                self._not_begun.append(attempt)
                 return
-            self._queue.put(job)
+            self._queue.put(attempt)
             if self._idle:
                 self._idle -= 1
             elif self._threads < self.size:
@@ -82,39 +82,43 @@ class NodePool:
             self._stopped = True
             try:
                 while True:
-                    if job := self._queue.get_nowait():
-                        self._not_begun.append(job)
+                    if attempt := self._queue.get_nowait():
+                        self._not_begun.append(attempt)
             except Empty:
                 pass
             for _ in range(self._threads):
                 self._queue.put(None)
             self._lock.wait_for(self._is_quiet, within_seconds)
 
-    def take_not_begun(self) -> list[Job]:
+    def take_not_begun(self) -> list[Attempt]:
         """What was left when the pool stopped, and came after that."""
         with self._lock:
             taken, self._not_begun = self._not_begun, []
         return taken
 
-    def look(self, is_wanted: Callable[[Job], bool]) -> Look:
+    def look(self, is_wanted: Callable[[Attempt], bool]) -> Look:
         """Give back the places of attempts that were given up; say which take too long, and which hang."""
         at = time.monotonic()
-        overlong: list[Job] = []
+        overlong: list[Attempt] = []
         with self._lock:
-            for thread, job in list(self._busy.items()):
-                if is_wanted(job):
-                    limit = job.overlong_after
-                    if limit is not None and at - job.began_at >= limit:
-                        overlong.append(job)
+            for thread, attempt in list(self._busy.items()):
+                if is_wanted(attempt):
+                    limit = attempt.overlong_after
+                    if limit is not None and at - attempt.began_at >= limit:
+                        overlong.append(attempt)
                     continue
-                if job.given_up_at is None:
-                    job.given_up_at = at
-                if at - job.given_up_at >= GIVE_BACK_AFTER_SECONDS and self._may_replace():
+                if attempt.given_up_at is None:
+                    attempt.given_up_at = at
+                if at - attempt.given_up_at >= GIVE_BACK_AFTER_SECONDS and self._may_replace():
                     self._replace(thread)
-            hanging = [job for job in self._given_up() if not job.is_told and _hangs(job, at)]
+            hanging = [
+                attempt
+                for attempt in self._given_up()
+                if not attempt.is_told and _hangs(attempt, at)
+            ]
             self._lock.notify_all()  # a stop does not wait for what was given up
-        for job in hanging:
-            job.is_told = True
+        for attempt in hanging:
+            attempt.is_told = True
         return Look(overlong=overlong, hanging=hanging)
 
     @property
@@ -122,7 +126,7 @@ class NodePool:
         """As many threads hang as there may be at all."""
         at = time.monotonic()
         with self._lock:
-            return sum(_hangs(job, at) for job in self._replaced.values()) >= self.size
+            return sum(_hangs(attempt, at) for attempt in self._replaced.values()) >= self.size
 
     def _may_replace(self) -> bool:
         return not self._stopped and len(self._replaced) < self.size
@@ -133,14 +137,14 @@ class NodePool:
         self._idle += self._queue.empty()
         self._add_thread()
 
-    def _given_up(self) -> list[Job]:
+    def _given_up(self) -> list[Attempt]:
         return [
             *self._replaced.values(),
-            *(job for job in self._busy.values() if job.given_up_at is not None),
+            *(attempt for attempt in self._busy.values() if attempt.given_up_at is not None),
         ]
 
     def _is_quiet(self) -> bool:
-        return all(job.given_up_at is not None for job in self._busy.values())
+        return all(attempt.given_up_at is not None for attempt in self._busy.values())
 
     def _add_thread(self) -> None:
         self._threads += 1
@@ -149,15 +153,15 @@ class NodePool:
 
     def _serve(self) -> None:
         me = threading.current_thread()
-        while job := self._queue.get():
+        while attempt := self._queue.get():
             with self._lock:
                 if self._stopped:
-                    self._not_begun.append(job)
+                    self._not_begun.append(attempt)
                     continue
-                job.began_at = time.monotonic()
-                self._busy[me] = job
+                attempt.began_at = time.monotonic()
+                self._busy[me] = attempt
             try:
-                self.work(job)
+                self.work(attempt)
             except Exception:
                 logger.exception("A node's work raised where nothing may")
             with self._lock:
@@ -168,5 +172,5 @@ class NodePool:
                 self._lock.notify_all()
 
 
-def _hangs(job: Job, at: float) -> bool:
-    return job.given_up_at is not None and at - job.given_up_at >= HANGS_AFTER_SECONDS
+def _hangs(attempt: Attempt, at: float) -> bool:
+    return attempt.given_up_at is not None and at - attempt.given_up_at >= HANGS_AFTER_SECONDS

@@ -329,7 +329,10 @@ def test_a_budget_holds_whatever_the_tenants_policies_permit(in_acme: Tenant) ->
 
     assert len(model.prompts) == 1
     assert (run.status, run.error_node) == ("failed", "again")
-    assert run.error_sentence == "The run has 0.000015 EUR of its budget left; this call may cost 0.00002."
+    assert (
+        run.error_sentence
+        == "The run has 0.000015 EUR of its budget left; this call may cost 0.00002."
+    )
     refused = Decision.objects.get(run=run, verdict="deny")
     assert (refused.code, refused.policies) == ("budget_exceeded", [])
     assert ModelCall.objects.get(run=run).currency == "USD"
