@@ -308,7 +308,7 @@ def places(
         stack.start_web()
         stack.env["GROVE_LOG_FORMAT"] = "json"
         stack.start_worker()
-        tenant = factories.make_tenant()
+        tenant = factories.make_tenant(name=CONTROL)  # its slug is in what the web process logs
         story = Story(tenant, stack)
         try:
             story.live()
