@@ -121,7 +121,12 @@ STREAM: dict[str, Any] = {
             "schema": {"type": "string", "format": "uuid"},
         },
         {"in": "header", "name": "Last-Event-ID", "schema": {"type": "string"}},
-        {"in": "query", "name": "after", "schema": {"type": "integer"}},
+        {
+            "in": "query",
+            "name": "after",
+            "schema": {"type": "integer"},
+            "description": "Events after this number only, as `Last-Event-ID` says it.",
+        },
     ],
     "tags": ["runs"],
     "security": [{"bearerAuth": []}, {"cookieAuth": []}],
