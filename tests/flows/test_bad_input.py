@@ -263,7 +263,10 @@ def test_a_run_fails_while_the_model_server_is_down_and_resumes_once_it_is_back(
         done = execute(failed)
 
     assert (said["code"], said["node"]) == ("model_connection", "ask")
-    assert f"cannot be reached at 127.0.0.1:{port}. Is it running, and is the address right?" in said["sentence"]
+    assert (
+        f"cannot be reached at 127.0.0.1:{port}. Is it running, and is the address right?"
+        in said["sentence"]
+    )
     assert said["sentence"] in page
     assert resumed.status_code == 202
     assert done.status == "completed"
