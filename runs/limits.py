@@ -21,7 +21,7 @@ def hold(act: "Act", facts: Facts, verdict: Verdict, *, budget_in_the_way: UUID 
     why = (
         _leads_nowhere(act)
         or _may_not_be_seen(act)
-        or _costs_too_much(act, facts)
+        or _costs_too_much(facts)
         or _passes_a_budget(act, budget_in_the_way, facts.est_cost_micros)
     )
     if why is None:
@@ -42,12 +42,12 @@ def _may_not_be_seen(act: "Act") -> Why | None:
     return (act.fault.code, act.fault.sentence) if act.fault else None
 
 
-def _costs_too_much(act: "Act", facts: Facts) -> Why | None:
+def _costs_too_much(facts: Facts) -> Why | None:
     """More than the run has left."""
     if facts.est_cost_micros <= facts.budget_left_micros:
         return None
     left, may_cost = to_amount(facts.budget_left_micros), to_amount(facts.est_cost_micros)
-    told = f"The run has {left} {act.currency} of its budget left; this call may cost {may_cost}."
+    told = f"The run has {left} of its budget left; this call may cost {may_cost}."
     return budgets.CODE, told
 
 

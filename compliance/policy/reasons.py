@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from compliance.policy.actions import Action
 from compliance.policy.facts import Facts
+from tenancy.money import to_amount
 
 CLASS_WORDS = ("public", "internal", "confidential", "restricted")
 INTEGRITY_WORDS = ("untrusted", "endorsed", "trusted")
@@ -34,6 +35,8 @@ PLACEHOLDERS: Mapping[str, Callable[[Action, Facts], str]] = {
     "tags": lambda _, facts: ", ".join(sorted(facts.tags)),
     "est_cost": lambda _, facts: str(facts.est_cost_micros),
     "budget_left": lambda _, facts: str(facts.budget_left_micros),
+    "money_needed": lambda _, facts: to_amount(facts.est_cost_micros),
+    "money_left": lambda _, facts: to_amount(facts.budget_left_micros),
     "today": lambda _, facts: str(facts.today),
 }
 

@@ -302,7 +302,7 @@ def test_of_forty_calls_at_once_exactly_those_leave_that_the_budget_pays(in_acme
     refused = run.node_executions.filter(status="failed")
     assert refused.count() == FAN - 10
     assert set(refused.values_list("error_code", "error_sentence")) == {
-        ("budget_exceeded", "The run has 0.00 EUR of its budget left; this call may cost 0.000005.")
+        ("budget_exceeded", "The run has 0.00 of its budget left; this call may cost 0.000005.")
     }
     assert QuotaUse.objects.get(unit="EUR").used == 50
 
@@ -330,8 +330,7 @@ def test_a_budget_holds_whatever_the_tenants_policies_permit(in_acme: Tenant) ->
     assert len(model.prompts) == 1
     assert (run.status, run.error_node) == ("failed", "again")
     assert (
-        run.error_sentence
-        == "The run has 0.000015 EUR of its budget left; this call may cost 0.00002."
+        run.error_sentence == "The run has 0.000015 of its budget left; this call may cost 0.00002."
     )
     refused = Decision.objects.get(run=run, verdict="deny")
     assert (refused.code, refused.policies) == ("budget_exceeded", [])

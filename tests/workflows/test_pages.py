@@ -61,8 +61,8 @@ def test_graph_shows_the_selected_node_as_written(version: WorkflowVersion) -> N
 
 
 def test_a_node_in_a_body_is_shown_with_the_bodies_around_it(version: WorkflowVersion) -> None:
-    make_version_of(small(name="scoring"))
-    text = NESTED.replace("scoring@3", "scoring@1")
+    make_version_of(small(name="scoring", data_class="confidential"))
+    text = NESTED.replace("scoring@3", "scoring@1").replace("input: {claims:", "input: {text:")
     nested = make_version_of(text)
 
     page = browser(version.tenant, Role.REVIEWER).get("/workflows/claims/?node=draft")
