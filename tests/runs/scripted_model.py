@@ -21,6 +21,7 @@ class ScriptedModel:
         self.seconds = seconds
         self.prompts: list[str] = []
         self.seen = ""  # everything that ever arrived, as text
+        self.sign_ins: list[str] = []  # Authorization headers
         self.intervals: list[tuple[float, float]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
@@ -46,6 +47,7 @@ class ScriptedModel:
                 prompt = asked["messages"][-1]["content"]
                 began = time.monotonic()
                 model.prompts.append(prompt)
+                model.sign_ins.append(self.headers.get("Authorization", ""))
                 answer = model.script(prompt)
                 time.sleep(model.seconds)
                 model.intervals.append((began, time.monotonic()))

@@ -1,7 +1,6 @@
 """The call itself: the key from the secret store, health learnt, failures told."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -67,22 +66,16 @@ def test_run_keeps_the_deployments_it_was_frozen_with(
 
 
 def test_key_comes_from_the_secret_store_and_is_shown_nowhere(
-    in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
+    in_acme: Tenant, model: ScriptedModel
 ) -> None:
     secret_store.put(name="house-key", value="sk-very-secret", by=SYSTEM)
-    sent: dict[str, Any] = {}
-
-    def post_json(*_args: Any, headers: dict[str, str], **_more: Any) -> clients.Answer:
-        sent.update(headers)
-        return clients.Answer(401, {}, b'{"error": {"message": "bad key sk-very-secret"}}')
-
-    monkeypatch.setattr(clients, "post_json", post_json)
-    target = make_target(auth="api_key", secret_name="house-key")
+    model.script = lambda _prompt: (401, '{"error": {"message": "bad key sk-very-secret"}}')
+    target = make_target(base_url=model.base_url, auth="api_key", secret_name="house-key")
 
     with pytest.raises(ProviderError) as raised:
         gateway.complete(target, make_request(), permit=PERMIT)
 
-    assert sent["Authorization"] == "Bearer sk-very-secret"
+    assert model.sign_ins == ["Bearer sk-very-secret"]
     assert raised.value.kind is FailureKind.AUTH
     assert "very-secret" not in str(raised.value) + repr(target)
 
