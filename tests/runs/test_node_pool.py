@@ -9,7 +9,7 @@ import pytest
 
 from runs import node_pool
 from runs.live_run import LiveRun, Start
-from runs.node_pool import Job, NodePool
+from runs.node_pool import Attempt, NodePool
 from tests.runs.making import wait_until
 
 
@@ -17,14 +17,14 @@ class Held:
     """Work that goes on until it is let go."""
 
     def __init__(self) -> None:
-        self.begun: list[Job] = []
-        self.done: list[Job] = []
+        self.begun: list[Attempt] = []
+        self.done: list[Attempt] = []
         self.go = threading.Event()
 
-    def __call__(self, job: Job) -> None:
-        self.begun.append(job)
+    def __call__(self, attempt: Attempt) -> None:
+        self.begun.append(attempt)
         self.go.wait(20)
-        self.done.append(job)
+        self.done.append(attempt)
 
 
 @pytest.fixture
@@ -40,30 +40,30 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node_pool, "HANGS_AFTER_SECONDS", 0.0)
 
 
-def job(*, own_seconds: float | None = None) -> Job:
+def attempt(*, own_seconds: float | None = None) -> Attempt:
     spec = SimpleNamespace(
         timeout_seconds=None,
         config=SimpleNamespace(**({"timeout_seconds": own_seconds} if own_seconds else {})),
     )
-    return Job(live=cast("LiveRun", None), start=cast("Start", SimpleNamespace(spec=spec)))
+    return Attempt(live=cast("LiveRun", None), start=cast("Start", SimpleNamespace(spec=spec)))
 
 
-def submit(pool: NodePool, count: int) -> list[Job]:
-    jobs = [job() for _ in range(count)]
-    for each in jobs:
+def submit(pool: NodePool, count: int) -> list[Attempt]:
+    attempts = [attempt() for _ in range(count)]
+    for each in attempts:
         pool.submit(each)
-    return jobs
+    return attempts
 
 
-def other_than(*given_up: Job) -> Callable[[Job], bool]:
+def other_than(*given_up: Attempt) -> Callable[[Attempt], bool]:
     return lambda each: each not in given_up
 
 
-def everything(each: Job) -> bool:
+def everything(each: Attempt) -> bool:
     return True
 
 
-def nothing(each: Job) -> bool:
+def nothing(each: Attempt) -> bool:
     return False
 
 
@@ -73,13 +73,13 @@ def new_since(before: set[threading.Thread]) -> int:
 
 def test_no_more_run_at_once_than_there_are_places(held: Held) -> None:
     pool = NodePool(size=2, work=held)
-    jobs = submit(pool, 5)
+    attempts = submit(pool, 5)
     wait_until(lambda: len(held.begun) == 2)
 
     held.go.set()
 
     wait_until(lambda: len(held.done) == 5)
-    assert set(held.done) == set(jobs)
+    assert set(held.done) == set(attempts)
     pool.stop(within_seconds=5)
 
 
@@ -161,7 +161,7 @@ def test_a_stop_does_not_wait_for_what_was_given_up(held: Held) -> None:
 
 def test_calls_that_bound_themselves_and_do_not_end_are_too_long(held: Held) -> None:
     pool = NodePool(size=2, work=held)
-    endless, unbounded = job(own_seconds=0.001), job()
+    endless, unbounded = attempt(own_seconds=0.001), attempt()
     pool.submit(endless)
     pool.submit(unbounded)
     wait_until(lambda: len(held.begun) == 2)
@@ -172,7 +172,7 @@ def test_calls_that_bound_themselves_and_do_not_end_are_too_long(held: Held) -> 
 def test_work_that_raises_takes_no_place_along(held: Held) -> None:
     held.go.set()
 
-    def broken_at_first(each: Job) -> None:
+    def broken_at_first(each: Attempt) -> None:
         held(each)
         if len(held.begun) == 1:
             raise ValueError
