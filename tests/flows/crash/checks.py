@@ -25,7 +25,7 @@ SETTLED = (NodeStatus.COMPLETED, NodeStatus.SKIPPED)
 WENT_WELL = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_NON_CRITICAL_ERRORS)
 ENDINGS = {"run.completed", "run.failed", "run.cancelled"}
 INTERRUPTED = "interrupted"
-TRIED_AGAIN = {"worker_lost", "model_server"}  # its worker was lost, or its definition says so
+TRIED_AGAIN = {"worker_lost", "model_bad_request"}  # its worker was lost, or its definition says so
 
 
 def find_faults(
@@ -123,7 +123,8 @@ def _calls(record: RunRecord, path: str, calls: Sequence[Call], *, is_done: bool
         yield f"{path} left a call as an intent"
     if statuses[CallStatus.COMPLETED] > 1:
         yield f"{path} has {statuses[CallStatus.COMPLETED]} completed calls"
-    if is_done and not statuses[CallStatus.COMPLETED] and not _was_done_before(calls):
+    was_answered = any(wait.answered_at is not None for wait in record.waits.get(path, ()))
+    if is_done and not (statuses[CallStatus.COMPLETED] or _was_done_before(calls) or was_answered):
         yield f"{path} is done without a completed call: {dict(statuses)}"
     if statuses[CallStatus.COMPLETED] > len(came):
         yield f"{path} has a completed call that never reached the world"

@@ -57,7 +57,8 @@ def _llm(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
 
 
 def _flaky(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
-    retry = {"attempts": 9, "wait_seconds": draw(st.sampled_from((0.1, 0.5))), "factor": 1}
+    pause = draw(st.sampled_from((0.1, 0.5)))
+    retry = {"attempts": 9, "wait_seconds": pause, "factor": 1, "on": ["model_bad_request"]}
     return {"kind": "llm", **_asks(name, "flaky", sources), "retry": retry}
 
 
@@ -146,6 +147,10 @@ def _for_each(draw: st.DrawFn, name: str, sources: Sequence[Node]) -> Node:
         "expression": f"{{v: length({name}_ask.text)}}",
     }
     nodes: list[Node] = [asked, counted]
+    if beside == "for_each":  # in there `index` is its own
+        placed = {"id": f"{name}_at", "kind": "transform", "expression": "{v: index}"}
+        nodes.append(placed)
+        body = f"{name}[{{{{ {name}_at.v }}}}]."
     if beside:
         nodes.append(_beside(draw, beside, name, body))
     return _entries(draw) | {
@@ -166,7 +171,8 @@ def _beside(draw: st.DrawFn, kind: str, name: str, body: str) -> Node:
             rounds = f"{body}{inner}[r{{{{ round }}}}]."
             return made | _rounds(draw, f"{inner}_draft", rounds, (), may_hold=False)
         case "for_each":
-            return made | _only_asks(draw, f"{inner}_ask", f"{body}{inner}[{{{{ index }}}}].")
+            inside = _only_asks(draw, f"{inner}_ask", f"{body}{inner}[{{{{ index }}}}].")
+            return made | {"after": [f"{name}_at"]} | inside
     return made | _starts(f"{body}{inner}")
 
 

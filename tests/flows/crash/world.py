@@ -57,7 +57,8 @@ class World:
         if verb == "fail":
             return 400, {"error": {"code": "asked_to_fail", "message": "As you wish."}}
         if verb == "flaky" and not before:
-            return 503, {"error": {"code": "not_now", "message": "Ask again."}}
+            # Not 5xx: after three in a row the breaker would leave the world in peace.
+            return 400, {"error": {"code": "not_now", "message": "Ask again."}}
         return 200, _completion(word_for(prompt.removeprefix(f"{run} ")))
 
     def act(self, path: str, asked: Any, idempotency_key: str) -> tuple[int, Any]:
