@@ -166,13 +166,15 @@ def find(run_id: UUID, provider: str) -> SecretValue:
     """
     with _change:
         asking = _asking.setdefault(run_id, threading.Lock())
+    if not connection.in_atomic_block:
+        connection.close()  # none is held while nobody answers
     with asking:  # of many nodes at once one asks
         known = _found.get((run_id, provider))
         if known is not None and known[1] > time.monotonic():
             return known[0]
         shared = keys.derived_key("caller keys").secret
         if not connection.in_atomic_block:
-            connection.close()  # none is held while nobody answers
+            connection.close()
         value = SecretValue(f"of the caller for {provider}", _ask(run_id, provider, shared))
         _found[(run_id, provider)] = (value, time.monotonic() + settings.CALLER_KEY_SECONDS)
         return value

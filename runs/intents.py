@@ -24,7 +24,7 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 import orjson
-from django.db import models
+from django.db import connection, models
 
 from runs.errors import ClaimLost
 from runs.hot_path import ask
@@ -113,9 +113,14 @@ class Intents:
         """
         asked = _Asked(decide)
         self._waiting.append(asked)
-        with self._turn:
+        if not self._turn.acquire(blocking=False):
+            connection.close()  # whoever has the turn may need the one that is held here
+            self._turn.acquire()
+        try:
             while not asked.is_done:
                 self._write_waiting()
+        finally:
+            self._turn.release()
         if asked.error is not None:
             raise asked.error
         assert asked.draft is not None  # noqa: S101 - done without an error

@@ -3,8 +3,7 @@
 from celery import shared_task
 
 from runs import costs, here, sweep
-from tenancy.context import tenant_context
-from tenancy.models import Tenant
+from tenancy.chores import for_each_tenant
 
 
 @shared_task(name="runs.tasks.execute_run")
@@ -21,6 +20,4 @@ def sweep_runs() -> None:
 @shared_task(name="runs.tasks.chore_add_up_costs")
 def chore_add_up_costs() -> None:
     """Add up the costs of days that are over, tenant by tenant."""
-    for tenant in Tenant.objects.order_by("pk"):
-        with tenant_context(tenant):
-            costs.roll()
+    for_each_tenant(costs.roll)

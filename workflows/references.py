@@ -5,6 +5,7 @@ Nothing is evaluated. A reference walks JSON objects and lists, and nothing else
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -160,4 +161,9 @@ def resolve(reference: Reference, outputs: Mapping[str, Any]) -> Any:
 
 def text_of(value: Any) -> str:
     """A text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # a number of more than 64 bits
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

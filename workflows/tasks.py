@@ -3,11 +3,9 @@
 import logging
 
 from celery import shared_task
-from django.db import DatabaseError
 
-from tenancy.context import tenant_context
-from tenancy.errors import GroveError
-from tenancy.models import Tenant, TenantStatus
+from tenancy.chores import for_each_tenant
+from tenancy.context import current_tenant
 from workflows import budget_use, stores
 from workflows.providers import probes
 
@@ -17,39 +15,25 @@ logger = logging.getLogger(__name__)
 @shared_task(name="workflows.tasks.chore_sweep_stores")
 def chore_sweep_stores() -> None:
     """Clear away files that no row names, tenant by tenant."""
-    for tenant in Tenant.objects.order_by("pk"):
-        with tenant_context(tenant):
-            removed = stores.sweep()
-        if removed:
-            logger.info(
-                "Files without a row were removed",
-                extra={"action": "stores_swept", "count": removed, "tenant_slug": tenant.slug},
-            )
+    for_each_tenant(_sweep_stores)
+
+
+def _sweep_stores() -> None:
+    removed, slug = stores.sweep(), current_tenant().slug
+    if removed:
+        logger.info(
+            "Files without a row were removed",
+            extra={"action": "stores_swept", "count": removed, "tenant_slug": slug},
+        )
 
 
 @shared_task(name="workflows.tasks.chore_tell_of_budgets")
 def chore_tell_of_budgets() -> None:
-    """Raise alerts for budgets that have reached a threshold. One tenant's trouble does not stop the others."""
-    for tenant in Tenant.objects.order_by("pk"):
-        try:
-            with tenant_context(tenant):
-                budget_use.tell()
-        except (GroveError, DatabaseError):
-            logger.exception(
-                "Nobody could be told of budgets",
-                extra={"action": "budgets_not_told", "tenant_slug": tenant.slug},
-            )
+    """Raise alerts for budgets that have reached a threshold."""
+    for_each_tenant(budget_use.tell)
 
 
 @shared_task(name="workflows.tasks.chore_probe_idle")
 def chore_probe_idle() -> None:
-    """Try deployments that nobody called for a while. One tenant's trouble does not stop the others."""
-    for tenant in Tenant.objects.filter(status=TenantStatus.ACTIVE).order_by("pk"):
-        try:
-            with tenant_context(tenant):
-                probes.probe_all()
-        except (GroveError, DatabaseError):
-            logger.exception(
-                "Deployments could not be probed",
-                extra={"action": "not_probed", "tenant_slug": tenant.slug},
-            )
+    """Try deployments that nobody called for a while."""
+    for_each_tenant(probes.probe_all, only_active=True)

@@ -20,6 +20,7 @@ from workflows.references import (
 OUTPUTS = {
     "letter": {"text": "Hello", "pages": [{"n": 1}, {"n": 2}], "is_new": True, "x-y": None},
     "count": 3,
+    "vast": {"é": 2**64},
 }
 NODE_IDS = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)
 STEPS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,10}", fullmatch=True) | st.integers(0, 999_999)
@@ -37,6 +38,7 @@ STEPS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,10}", fullmatch=True) | st.inte
         ("{{ letter.pages }}", [{"n": 1}, {"n": 2}]),
         ("{{ count }} {{ letter.is_new }} {{ letter.x-y }}", "3 true null"),
         ("{{ letter.pages[0] }}!", '{"n":1}!'),
+        ("{{ vast }}!", '{"é":18446744073709551616}!'),
         ("no braces } here {", "no braces } here {"),
         ({"a": ["{{ count }}", 1, None]}, {"a": [3, 1, None]}),
         ("", ""),
