@@ -65,6 +65,7 @@ class EventType(StrEnum):
     PRICE_ENDED = "price.ended"
     BUDGET_CREATED = "budget.created"
     BUDGET_CHANGED = "budget.changed"
+    GOVERNANCE_SET = "governance.set"
     DESTINATION_CREATED = "destination.created"
     DESTINATION_CHANGED = "destination.changed"
     STORAGE_PROFILE_CREATED = "storage_profile.created"

@@ -17,6 +17,9 @@ class Permission(StrEnum):
     WORKFLOW_EDIT = "workflow.edit"
     WORKFLOW_PUBLISH = "workflow.publish"
     WORKFLOW_RETIRE = "workflow.retire"
+    WORKFLOW_ATTEST = "workflow.attest"  # sign that a document is true of a workflow
+    DOCUMENTATION_EDIT = "documentation.edit"
+    GOVERNANCE_EDIT = "governance.edit"  # what must hold before a version is published
     RUN_VIEW = "run.view"
     RUN_START = "run.start"
     RUN_RESUME = "run.resume"
@@ -75,6 +78,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     | _OWN_TOKENS
     | {
         Permission.WORKFLOW_EDIT,
+        Permission.DOCUMENTATION_EDIT,
         Permission.RUN_START,
         Permission.RUN_CANCEL,
         Permission.PAYLOAD_VIEW,
@@ -105,6 +109,9 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     | {
         Permission.WORKFLOW_PUBLISH,
         Permission.WORKFLOW_RETIRE,
+        Permission.WORKFLOW_ATTEST,
+        Permission.DOCUMENTATION_EDIT,
+        Permission.GOVERNANCE_EDIT,
         Permission.PAYLOAD_VIEW,
         Permission.RUN_DECIDE,
         Permission.ALERT_ACKNOWLEDGE,
@@ -156,6 +163,8 @@ MATRIX: dict[Role, frozenset[Permission]] = {
 # Pairs that no role may hold together.
 SEPARATED: tuple[tuple[Permission, Permission], ...] = (
     (Permission.WORKFLOW_EDIT, Permission.WORKFLOW_PUBLISH),
+    (Permission.WORKFLOW_EDIT, Permission.WORKFLOW_ATTEST),
+    (Permission.WORKFLOW_EDIT, Permission.GOVERNANCE_EDIT),
     (Permission.WORKFLOW_EDIT, Permission.POLICY_EDIT),
     (Permission.MEMBER_EDIT, Permission.WORKFLOW_PUBLISH),
     (Permission.MEMBER_EDIT, Permission.DISPOSAL_EXECUTE),

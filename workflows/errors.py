@@ -85,6 +85,13 @@ class NotPublishable(GroveError):
     status = 422
 
 
+class GovernanceInvalid(GroveError):
+    """Rules of governance have a reason, one to five reviewers, and a term of days from 1 up, or none."""
+
+    code = "governance_invalid"
+    status = 422
+
+
 class PinnedVersionMissing(GroveError):
     """A version that a definition starts runs of does not exist."""
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from tenancy import ledger
 from tenancy.actors import SYSTEM, Actor
 from tenancy.events import EventType
-from workflows import definitions, pinned
+from workflows import definitions, gates, pinned
 from workflows.errors import (
     DefinitionInvalid,
     NotPublishable,
@@ -66,6 +66,7 @@ def publish(*, version: WorkflowVersion, by: Actor, reason: str = "") -> None:
     if version.is_published:
         return
     check_publishable(version)
+    gates.check(version)
     superseded = workflow.published
     if superseded is not None:
         _move(

@@ -13,6 +13,7 @@ from workflows.models.cost import CostDay, CostMark
 from workflows.models.definition import DefinitionRevision, RevisionContent
 from workflows.models.destination import Destination, Scheme
 from workflows.models.documentation import Documentation
+from workflows.models.governance import GovernanceRules
 from workflows.models.model_group import ModelGroup, ModelGroupMember
 from workflows.models.provider import Auth, Deployment, Egress, Price, Provider, ProviderKind
 from workflows.models.register import RegisterEntry, RegisterEpoch, RegisterKind
@@ -39,6 +40,7 @@ __all__ = [
     "Destination",
     "Documentation",
     "Egress",
+    "GovernanceRules",
     "ModelGroup",
     "ModelGroupMember",
     "Price",

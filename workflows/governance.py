@@ -1,0 +1,86 @@
+"""What this tenant asks of a workflow before a version is published, and while it is in use."""
+
+from dataclasses import asdict, dataclass
+
+from django.db import transaction
+
+from tenancy import ledger
+from tenancy.actors import Actor
+from tenancy.context import current_tenant
+from tenancy.events import EventType
+from tenancy.models import Tenant
+from workflows.errors import GovernanceInvalid
+from workflows.models import GovernanceRules
+from workflows.models.governance import LONGEST_TERM_DAYS, MOST_REVIEWERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rules as a value. Whoever says nothing asks nothing.
+
+    `recertify_days`: after so many days a sign-off has to be given again; None: never.
+    `block_overdue`: a workflow whose sign-off is missing, stale or over refuses new runs.
+    """
+
+    review_required: bool = False
+    reviewers: int = 1
+    documentation_required: bool = False
+    cases_must_pass: bool = False
+    staging_first: bool = False
+    recertify_days: int | None = None
+    block_overdue: bool = False
+
+
+def current() -> Rules:
+    """The rules in force for the current tenant."""
+    return rules_of(find_newest())
+
+
+def find_newest() -> GovernanceRules | None:
+    newest: GovernanceRules | None = GovernanceRules.objects.order_by("-number").first()
+    return newest
+
+
+def rules_of(row: GovernanceRules | None) -> Rules:
+    if row is None:
+        return Rules()
+    return Rules(**{name: getattr(row, name) for name in asdict(Rules())})
+
+
+@transaction.atomic
+def set_rules(*, rules: Rules, reason: str, by: Actor) -> GovernanceRules:
+    """Put other rules in force from now on. The same ones again change nothing. Raises GovernanceInvalid."""
+    reason = reason.strip()
+    _check(rules, reason)
+    Tenant.objects.select_for_update().get(pk=current_tenant().pk)  # two of them queue here
+    before = find_newest()
+    if before is not None and rules_of(before) == rules:
+        return before
+    changed = [
+        name for name, value in asdict(rules).items() if value != asdict(rules_of(before))[name]
+    ]
+    row: GovernanceRules = GovernanceRules.objects.create(
+        number=before.number + 1 if before else 1,
+        reason=reason,
+        **asdict(rules),
+        **GovernanceRules.authorship(by),
+    )
+    ledger.append(
+        EventType.GOVERNANCE_SET,
+        subject=row,
+        by=by,
+        number=row.number,
+        changed=changed,
+        **asdict(rules),
+    )
+    return row
+
+
+def _check(rules: Rules, reason: str) -> None:
+    if not 0 < len(reason) <= 500:
+        raise GovernanceInvalid("Say in up to 500 characters why the rules change.")
+    if not 1 <= rules.reviewers <= MOST_REVIEWERS:
+        raise GovernanceInvalid(f"A review needs from 1 to {MOST_REVIEWERS} reviewers.")
+    term = rules.recertify_days
+    if term is not None and not 1 <= term <= LONGEST_TERM_DAYS:
+        raise GovernanceInvalid(f"A sign-off holds for 1 to {LONGEST_TERM_DAYS:,} days.")
