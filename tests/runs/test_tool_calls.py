@@ -172,16 +172,6 @@ def test_a_class_above_the_clearance_is_denied(in_acme: Tenant) -> None:
     assert host.asked == []
 
 
-def test_an_effect_from_untrusted_arguments_needs_an_approval(in_acme: Tenant) -> None:
-    with ScriptedHost() as host:
-        make_destination(host)
-        arguments = {"method": "POST", "url": host.url, "json": {"n": "{{ start.n }}"}}
-        run = execute(make_run(make_version(asking(**arguments))))
-
-    assert run.error_code == "approval_required"
-    assert host.asked == []
-
-
 def test_arguments_that_do_not_fit_fail_with_their_place(in_acme: Tenant) -> None:
     with ScriptedHost() as host:
         make_destination(host)
