@@ -20,14 +20,15 @@ class RunsConfig(AppConfig):
 
     def ready(self) -> None:
         from compliance import disposables
-        from runs import calls_of_models, payloads
+        from runs import calls_of_models, payloads, staging
         from runs import quotas as runs_of_quotas
         from runs.disposal import RunDisposable
         from tenancy import exports, quotas
-        from workflows import stores
+        from workflows import gates, stores
         from workflows.providers import health
 
         disposables.register(RunDisposable())
+        gates.add(staging.find_missing)
         health.register_reader(
             of_deployments=calls_of_models.of_deployments, of_groups=calls_of_models.of_groups
         )

@@ -24,6 +24,13 @@ class VersionNotPublished(GroveError):
     status = 409
 
 
+class VersionNotStaged(GroveError):
+    """Only the version that was promoted to staging runs there. Promote it first."""
+
+    code = "version_not_staged"
+    status = 409
+
+
 class QuotaExceeded(GroveError):
     """This tenant has used up a quota. Nothing was started."""
 

@@ -14,7 +14,12 @@ from tenancy.moments import find_moment
 from workflows.models import Workflow
 
 NAMES = ("status", "workflow", "owner", "since", "until", "parent", "purpose", "children")
-PURPOSES = {"work": RunPurpose.WORK, "replay": RunPurpose.REPLAY, "what_if": RunPurpose.WHAT_IF}
+PURPOSES = {
+    "work": RunPurpose.WORK,
+    "staging": RunPurpose.STAGING,
+    "replay": RunPurpose.REPLAY,
+    "what_if": RunPurpose.WHAT_IF,
+}
 
 
 def filter_runs(runs: QuerySet[Run], asked: Mapping[str, str]) -> QuerySet[Run]:

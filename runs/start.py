@@ -14,17 +14,23 @@ from compliance import detectors
 from compliance.errors import NoActivePolicy
 from compliance.labels import DataClass, Labels
 from runs import budget, manifest, payloads, quotas, starts, wake
-from runs.errors import InputInvalid, InputTooLarge, QuotaExceeded, VersionNotPublished
-from runs.models import Run, RunFacts
+from runs.errors import (
+    InputInvalid,
+    InputTooLarge,
+    QuotaExceeded,
+    VersionNotPublished,
+    VersionNotStaged,
+)
+from runs.models import Run, RunFacts, RunPurpose
 from tenancy import keys, ledger
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
 from tenancy.models import new_id
-from workflows import json_schemas
+from workflows import environments, json_schemas
 from workflows.definition import Definition
 from workflows.errors import ContentDisposed
-from workflows.models import VersionState, WorkflowVersion
+from workflows.models import Environment, VersionState, WorkflowVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,7 @@ class Wanted:
     idempotency_key: str | None
     budget_micros: int | None
     budget_currency: str
+    purpose: str = RunPurpose.WORK
 
 
 def start(
@@ -53,20 +60,25 @@ def start(
     idempotency_key: str | None = None,
     budget_micros: int | None = None,
     budget_currency: str = "",
+    environment: str = Environment.PROD,
 ) -> Run:
-    """Start a run of a published version. The same idempotency key gives the same run.
+    """Start a run of a published version, or on staging of the one that stands there.
 
+    The same idempotency key gives the same run.
     `owner_label` says whose the data is, `subject` whom it is about: it is kept as a keyed digest only.
-    Raises VersionNotPublished, InputTooLarge, InputInvalid (with `errors`: pointer and sentence each), QuotaExceeded,
-    BudgetInvalid, and what making the manifest raises (no active policy, unknown model group).
+    Raises VersionNotPublished, VersionNotStaged, InputTooLarge, InputInvalid (with `errors`: pointer and sentence
+    each), QuotaExceeded, BudgetInvalid, and what making the manifest raises (no active policy, unknown model group).
     """
     at = now()
     terms = starts.read_terms(version.pk, at=at)
-    if terms is None or terms.state != VersionState.PUBLISHED:
+    on_staging = environment == Environment.STAGING
+    if on_staging:
+        check_staged(version)
+    elif terms is None or terms.state != VersionState.PUBLISHED:
         raise VersionNotPublished(
             f"Version {version.number} of “{version.workflow}” is not published."
         )
-    if terms.is_disposed:
+    if terms is None or terms.is_disposed:
         raise ContentDisposed
     definition = _definition(version)
     check_input(definition, run_input)
@@ -88,6 +100,7 @@ def start(
         idempotency_key=idempotency_key,
         budget_micros=budget_micros,
         budget_currency=budget_currency,
+        purpose=RunPurpose.STAGING if on_staging else RunPurpose.WORK,
     )
     try:
         return _write(wanted, at)
@@ -95,6 +108,16 @@ def start(
         if idempotency_key and (earlier := find_by_key(idempotency_key)):
             return earlier  # somebody else was quicker with the same key
         raise
+
+
+def check_staged(version: WorkflowVersion) -> None:
+    """Raise VersionNotStaged for any but the version that stands on staging."""
+    staged = environments.find_staged(version.workflow)
+    if staged != version:
+        instead = f"version {staged.number} stands there" if staged else "nothing stands there"
+        raise VersionNotStaged(
+            f"Version {version.number} of “{version.workflow}” is not on staging; {instead}."
+        )
 
 
 @lru_cache(maxsize=256)
@@ -180,6 +203,7 @@ def _to_run(wanted: Wanted, key: keys.DataKeyRef, at: datetime) -> Run:
         tenant=tenant,
         workflow=version.workflow,
         version=version,
+        purpose=wanted.purpose,
         snapshot_id=wanted.snapshot.id,
         owner_label=wanted.owner_label,
         subject_key=keys.blind_index(wanted.subject) if wanted.subject else "",

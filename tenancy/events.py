@@ -47,6 +47,7 @@ class EventType(StrEnum):
     REVISION_SAVED = "revision.saved"
     VERSION_CREATED = "version.created"
     VERSION_PUBLISHED = "version.published"
+    VERSION_STAGED = "version.staged"
     VERSION_RETIRED = "version.retired"
     DOCUMENTATION_SAVED = "documentation.saved"
     PROVIDER_CREATED = "provider.created"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workflows.views import definition, lifecycle, workflow, workflows
+from workflows.views import definition, environments, lifecycle, workflow, workflows
 
 app_name = "workflows"
 urlpatterns = [
@@ -10,6 +10,8 @@ urlpatterns = [
     path("-/import/", definition.import_definition, name="import"),
     path("<slug:slug>/", workflow.show_graph, name="detail"),
     path("<slug:slug>/edit/", definition.edit_definition, name="edit"),
+    path("<slug:slug>/environments/", environments.show_environments, name="environments"),
+    path("<slug:slug>/environments/staging/", environments.stage, name="stage"),
     path("<slug:slug>/versions/", workflow.show_versions, name="versions"),
     path("<slug:slug>/versions/<int:number>/", workflow.show_graph, name="version"),
     path(

@@ -7,7 +7,7 @@ from django.db import transaction
 from tenancy import ledger
 from tenancy.actors import SYSTEM, Actor
 from tenancy.events import EventType
-from workflows import definitions, gates, pinned
+from workflows import definitions, gates, pinned, promotions
 from workflows.errors import (
     DefinitionInvalid,
     NotPublishable,
@@ -17,6 +17,7 @@ from workflows.errors import (
 )
 from workflows.models import (
     DefinitionRevision,
+    Environment,
     VersionState,
     VersionStatus,
     Workflow,
@@ -28,7 +29,7 @@ from workflows.models.version import FOLLOWS, SUPERSEDED
 @transaction.atomic
 def create(*, revision: DefinitionRevision, by: Actor) -> WorkflowVersion:
     """Number a revision, so that it can be published. A revision has one version; asking again gives the same."""
-    workflow = _lock(revision.workflow_id)
+    workflow = lock(revision.workflow_id)
     existing = WorkflowVersion.objects.filter(revision=revision).first()
     if existing is not None:
         return existing
@@ -61,7 +62,7 @@ def publish(*, version: WorkflowVersion, by: Actor, reason: str = "") -> None:
 
     Raises NotPublishable with its `problems`, TransitionRefused, WorkflowDisposed.
     """
-    workflow = _lock(version.workflow_id)
+    workflow = lock(version.workflow_id)
     version = WorkflowVersion.objects.select_related("revision").get(pk=version.pk)
     if version.is_published:
         return
@@ -76,6 +77,7 @@ def publish(*, version: WorkflowVersion, by: Actor, reason: str = "") -> None:
             reason=f"{SUPERSEDED} {version.number}",
         )
     _move(version, VersionState.PUBLISHED, by=by, reason=reason)
+    promotions.record(version=version, environment=Environment.PROD, by=by, reason=reason)
     workflow.published = version
     workflow.save(update_fields=["published"])
     ledger.append(
@@ -92,7 +94,7 @@ def publish(*, version: WorkflowVersion, by: Actor, reason: str = "") -> None:
 @transaction.atomic
 def retire(*, version: WorkflowVersion, by: Actor, reason: str = "") -> None:
     """End a version's life: no new run takes it, runs that began go on. Retiring twice changes nothing."""
-    workflow = _lock(version.workflow_id)
+    workflow = lock(version.workflow_id)
     version = WorkflowVersion.objects.get(pk=version.pk)
     if version.state is VersionState.RETIRED:
         return
@@ -157,8 +159,8 @@ def closure(*, version: WorkflowVersion) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _lock(workflow_id: UUID) -> Workflow:
-    # Two publishers queue here, and so do a publisher and a saver.
+def lock(workflow_id: UUID) -> Workflow:
+    """The workflow's row: two publishers queue here, and so do a publisher and a saver. Raises WorkflowDisposed."""
     workflow = Workflow.objects.select_for_update().get(pk=workflow_id)
     if workflow.is_disposed:
         raise WorkflowDisposed

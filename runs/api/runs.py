@@ -25,6 +25,7 @@ from runs.api.serializers import (
     RunShown,
     StartRun,
 )
+from runs.errors import VersionNotStaged
 from runs.filters import PURPOSES, filter_runs
 from runs.models import Decision, NodeExecution, Run, RunEvent, RunStatus
 from tenancy.access import may_still, permission_required
@@ -33,7 +34,8 @@ from tenancy.api.pages import page_of
 from tenancy.api.shapes import page_shape
 from tenancy.money import to_micros
 from tenancy.permissions import Permission
-from workflows.models import WorkflowVersion
+from workflows import environments
+from workflows.models import Environment, Workflow, WorkflowVersion
 
 FILTERS = [
     OpenApiParameter(
@@ -61,7 +63,7 @@ FILTERS = [
     OpenApiParameter(
         "purpose",
         enum=list(PURPOSES),
-        description="What the runs were made for: work, a replay from evidence, or a what-if.",
+        description="What the runs were made for: work, a trial on staging, a replay from evidence, or a what-if.",
     ),
 ]
 CALLER_KEY = OpenApiParameter(
@@ -97,7 +99,8 @@ class Runs(APIView):
         budget = wanted.get("budget")
         given = caller_keys.read_header(request.headers.get(caller_keys.HEADER, ""))
         run = start.start(
-            version=_version(wanted["workflow"], wanted.get("version")),
+            version=_version(wanted["workflow"], wanted.get("version"), wanted["environment"]),
+            environment=wanted["environment"],
             run_input=wanted["input"],
             by=request._request.actor,  # type: ignore[attr-defined]
             owner_label=wanted["owner_label"],
@@ -269,8 +272,14 @@ def _runs() -> QuerySet[Run]:
     return Run.objects.select_related("workflow", "version").defer(*CONTENT)
 
 
-def _version(slug: str, number: int | None) -> WorkflowVersion:
+def _version(slug: str, number: int | None, environment: str) -> WorkflowVersion:
     versions = WorkflowVersion.objects.select_related("workflow", "revision")
+    if number is None and environment == Environment.STAGING:
+        workflow = get_object_or_404(Workflow.objects.living(), slug=slug)
+        staged = environments.find_staged(workflow)
+        if staged is None:
+            raise VersionNotStaged(f"No version of “{workflow}” stands on staging.")
+        return staged
     if number is None:
         return get_object_or_404(versions, workflow__slug=slug, workflow__published_id=F("id"))
     return get_object_or_404(versions, workflow__slug=slug, number=number)

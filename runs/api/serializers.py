@@ -9,6 +9,7 @@ from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent, ToolC
 from tenancy.api.rows import RowShown
 from tenancy.api.shapes import Amount
 from tenancy.money import to_money
+from workflows.models import Environment
 
 
 class StartRun(serializers.Serializer[Any]):
@@ -16,6 +17,12 @@ class StartRun(serializers.Serializer[Any]):
 
     workflow = serializers.SlugField(help_text="The workflow's name.")
     version = serializers.IntegerField(required=False, min_value=1)
+    environment = serializers.ChoiceField(
+        Environment.choices,
+        required=False,
+        default=Environment.PROD.value,
+        help_text="`staging` takes the version that stands there, `prod` the published one.",
+    )
     input = serializers.JSONField(help_text="Must match the workflow's input schema.")
     owner_label = serializers.CharField(
         required=False,

@@ -137,6 +137,11 @@ class Run(TenantOwned):
                 ),
             ),
             models.Index(
+                fields=["tenant", "version"],
+                name="run_on_staging",
+                condition=models.Q(purpose="staging"),
+            ),
+            models.Index(
                 fields=["tenant", "forked_from"],
                 name="run_forks",
                 condition=models.Q(forked_from__isnull=False),

@@ -18,9 +18,13 @@ class RunStatus(models.TextChoices):
 
 
 class RunPurpose(models.TextChoices):
-    """What a run is for. A replay acts on nothing: it only reads what another run recorded."""
+    """What a run is for. A replay acts on nothing: it only reads what another run recorded.
+
+    A run on staging is real; its version need not be published.
+    """
 
     WORK = "", "Work"
+    STAGING = "staging"
     REPLAY = "replay"
     WHAT_IF = "what_if"
 

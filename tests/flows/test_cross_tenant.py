@@ -81,6 +81,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "api-workflows:publish": {"reason": "Probe."},
     "api-workflows:retire": {"reason": "Probe."},
     "api-workflows:revisions": {"definition": CHAIN.format(name="probe"), "summary": "Probe."},
+    "api-workflows:stage": {"reason": "Probe."},
     "api-workflows:versions": {"revision": 1},
 }
 

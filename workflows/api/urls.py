@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from workflows.api import budgets, destinations, models, prices, routing, trials, workflows
+from workflows.api import (
+    budgets,
+    destinations,
+    environments,
+    models,
+    prices,
+    routing,
+    trials,
+    workflows,
+)
 
 app_name = "api-workflows"
 urlpatterns = [
@@ -26,6 +35,16 @@ urlpatterns = [
         "workflows/<slug:slug>/versions/<int:number>/publish",
         workflows.Publication.as_view(),
         name="publish",
+    ),
+    path(
+        "workflows/<slug:slug>/environments",
+        environments.Environments.as_view(),
+        name="environments",
+    ),
+    path(
+        "workflows/<slug:slug>/versions/<int:number>/stage",
+        environments.Staging.as_view(),
+        name="stage",
     ),
     path(
         "workflows/<slug:slug>/versions/<int:number>/retire",
