@@ -20,7 +20,7 @@ class RunsConfig(AppConfig):
 
     def ready(self) -> None:
         from compliance import disposables
-        from runs import calls_of_models, payloads, staging
+        from runs import calls_of_models, case_runs, payloads, staging
         from runs import quotas as runs_of_quotas
         from runs.disposal import RunDisposable
         from tenancy import exports, quotas
@@ -29,6 +29,7 @@ class RunsConfig(AppConfig):
 
         disposables.register(RunDisposable())
         gates.add(staging.find_missing)
+        gates.add(case_runs.find_failing)
         health.register_reader(
             of_deployments=calls_of_models.of_deployments, of_groups=calls_of_models.of_groups
         )

@@ -13,9 +13,9 @@ import itertools
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
@@ -37,7 +37,7 @@ from tenancy.errors import GroveError
 from tenancy.keys import DataKeyRef
 from tenancy.models import new_id
 from workflows.definition import Definition, NodeGraph
-from workflows.nodes import Answer, NodeFailed, Pause
+from workflows.nodes import Answer, Inputs, Kind, NodeFailed, Pause, Result
 from workflows.nodes.contract import Verdict
 
 logger = logging.getLogger(__name__)
@@ -224,11 +224,6 @@ class Rehearsal:
 
     def _outcome(self, start: Start, row: NodeExecution | None) -> Outcome:
         at = row.finished_at if row and row.finished_at else start.at
-        base: dict[str, Any] = {
-            "node_id": start.path,
-            "execution_id": start.execution_id,
-            "finished_at": at,
-        }
         door = ReplayDoor(
             live=self.live,
             start=start,
@@ -238,29 +233,9 @@ class Rehearsal:
             replay_child=lambda child: self._replay_child(start.path, child),
         )
         try:
-            made = door.work(
-                KINDS[start.spec.kind], start.spec.config, start.scope.inputs_of(start.node)
-            )
-            if isinstance(made, Pause):
-                return Outcome(**base, pause=made)
-            sealed = self.live.keep(start.execution_id, made.output)
-            return Outcome(
-                **base,
-                output=made.output,
-                sealed=sealed,
-                labels=made.labels or door.labels,
-                branch=made.branch,
-                went_on=start.pause is not None and self._child_went_on(start.path),
-            )
-        except Unanswerable:
-            raise
-        except NodeFailed as failure:
-            return Outcome(**base, error_code=failure.code, error_sentence=failure.sentence)
-        except GroveError as error:
-            return Outcome(**base, error_code=error.code, error_sentence=error.sentence)
-        except Exception as error:
-            logger.exception("A node raised in a replay", extra={"node_kind": start.spec.kind})
-            return Outcome(**base, error_code="internal_error", error_sentence=type(error).__name__)
+            made = made_behind(door, self.live, start, at=at)
+            went_on = start.pause is not None and self._child_went_on(start.path)
+            return replace(made, went_on=went_on and not made.failed)
         finally:
             if door.changed_decision is not None:
                 self.changed_decisions[start.path] = str(door.changed_decision.verdict)
@@ -365,6 +340,45 @@ class Rehearsal:
             error_sentence=row.error_sentence,
             started_at=row.started_at,
         )
+
+
+class WorksInMemory(Protocol):
+    """A door behind which a node works without a row."""
+
+    @property
+    def labels(self) -> Labels: ...
+    def work(self, kind: Kind, config: Any, inputs: Inputs) -> Result | Pause: ...
+
+
+def made_behind(door: WorksInMemory, live: ReplayRun, start: Start, *, at: datetime) -> Outcome:
+    """One attempt of a node behind this door, as its outcome. Raises Unanswerable."""
+    base: dict[str, Any] = {
+        "node_id": start.path,
+        "execution_id": start.execution_id,
+        "finished_at": at,
+    }
+    try:
+        kind, inputs = KINDS[start.spec.kind], start.scope.inputs_of(start.node)
+        made = door.work(kind, start.spec.config, inputs)
+        if isinstance(made, Pause):
+            return Outcome(**base, pause=made)
+        sealed = live.keep(start.execution_id, made.output)
+        return Outcome(
+            **base,
+            output=made.output,
+            sealed=sealed,
+            labels=made.labels or door.labels,
+            branch=made.branch,
+        )
+    except Unanswerable:
+        raise
+    except NodeFailed as failure:
+        return Outcome(**base, error_code=failure.code, error_sentence=failure.sentence)
+    except GroveError as error:
+        return Outcome(**base, error_code=error.code, error_sentence=error.sentence)
+    except Exception as error:
+        logger.exception("A node raised in memory", extra={"node_kind": start.spec.kind})
+        return Outcome(**base, error_code="internal_error", error_sentence=type(error).__name__)
 
 
 def _timed_out(path: str, execution_id: UUID, at: datetime) -> Outcome:

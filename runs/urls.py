@@ -2,12 +2,17 @@
 
 from django.urls import path
 
-from runs.views import egress, lineage, run, runs, start, steer, waits
+from runs.views import cases, egress, lineage, run, runs, start, steer, waits
 
 app_name = "runs"
 urlpatterns = [
     path("", runs.list_runs, name="list"),
     path("start/<slug:slug>/", start.start_run, name="start"),
+    path("cases/<slug:slug>/", cases.list_cases, name="cases"),
+    path("cases/<slug:slug>/new/", cases.edit_case, name="new-case"),
+    path("cases/<slug:slug>/of/<slug:name>/", cases.edit_case, name="edit-case"),
+    path("cases/<slug:slug>/of/<slug:name>/withdraw/", cases.withdraw_case, name="withdraw-case"),
+    path("<uuid:run_id>/case/", cases.take_over, name="take-over"),
     path("waiting/", waits.list_waits, name="waiting"),
     path("waiting/<uuid:wait_id>/", waits.show_wait, name="wait"),
     path("waiting/<uuid:wait_id>/decide/", waits.decide_wait, name="decide"),

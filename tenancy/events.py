@@ -47,6 +47,8 @@ class EventType(StrEnum):
     REVISION_SAVED = "revision.saved"
     VERSION_CREATED = "version.created"
     VERSION_PUBLISHED = "version.published"
+    CASE_SAVED = "case.saved"
+    CASE_WITHDRAWN = "case.withdrawn"
     VERSION_STAGED = "version.staged"
     VERSION_RETIRED = "version.retired"
     DOCUMENTATION_SAVED = "documentation.saved"

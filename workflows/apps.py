@@ -11,7 +11,7 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         from compliance import disposables
         from tenancy import exports, secret_uses
-        from workflows import secret_usage, stored_objects, stores
+        from workflows import cases, secret_usage, stored_objects, stores
         from workflows.disposal import StoredObjectDisposable, WorkflowDisposable
         from workflows.models.definition import open_for_export
 
@@ -22,6 +22,7 @@ class WorkflowsConfig(AppConfig):
         disposables.register(StoredObjectDisposable())
         stores.register_keeper(stored_objects.TABLE, stored_objects.find_kept)
         exports.register_opener("workflows.RevisionContent", open_for_export)
+        exports.register_opener("workflows.Case", cases.open_for_export)
         exports.register_opener(
             "workflows.StoredObject", stored_objects.open_for_export, references=("reference",)
         )

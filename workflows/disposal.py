@@ -12,7 +12,7 @@ from django.db.models import Count, QuerySet
 
 from compliance.disposables import PlanLine
 from workflows import stored_objects, versions
-from workflows.models import DefinitionRevision, RevisionContent, StoredObject, Workflow
+from workflows.models import Case, DefinitionRevision, RevisionContent, StoredObject, Workflow
 
 
 class WorkflowDisposable:
@@ -39,6 +39,7 @@ class WorkflowDisposable:
 
     def erase(self, ids: Collection[UUID], *, at: datetime) -> int:
         rows, _ = RevisionContent.objects.filter(revision__workflow_id__in=ids).delete()
+        rows += Case.objects.filter(workflow_id__in=ids).delete()[0]
         for workflow in Workflow.objects.living().select_for_update().filter(pk__in=ids):
             if workflow.published is not None:
                 versions.end_with_workflow(version=workflow.published)

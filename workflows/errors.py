@@ -85,6 +85,13 @@ class NotPublishable(GroveError):
     status = 422
 
 
+class CaseInvalid(GroveError):
+    """A case has a name, an input, answers by the paths of their nodes, and what has to come out."""
+
+    code = "case_invalid"
+    status = 422
+
+
 class GovernanceInvalid(GroveError):
     """Rules of governance have a reason, one to five reviewers, and a term of days from 1 up, or none."""
 

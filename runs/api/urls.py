@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from runs.api import costs, egress, lineage, runs, tool_calls, waits
+from runs.api import cases, costs, egress, lineage, runs, tool_calls, waits
 from tenancy.access import public
 
 app_name = "api-runs"
@@ -35,6 +35,10 @@ urlpatterns = [
     path("runs/<uuid:run_id>/model-calls", runs.ModelCalls.as_view(), name="model-calls"),
     path("runs/<uuid:run_id>/events", runs.Events.as_view(), name="events"),
     path("runs/<uuid:run_id>/events/stream", runs.follow_events, name="stream"),
+    path("workflows/<slug:slug>/cases", cases.Cases.as_view(), name="cases"),
+    path("workflows/<slug:slug>/cases/<slug:name>", cases.OneCase.as_view(), name="case"),
+    path("workflows/<slug:slug>/case-runs", cases.CaseRuns.as_view(), name="case-runs"),
+    path("workflows/<slug:slug>/dry-runs", cases.DryRuns.as_view(), name="dry-runs"),
     path("egress", egress.EgressRows.as_view(), name="egress"),
     path("egress/answer", egress.EgressAnswer.as_view(), name="egress-answer"),
     path("egress/calls.csv", egress.EgressTable.as_view(), name="egress-csv"),

@@ -9,6 +9,7 @@ from workflows.models.budget import (
     BudgetSettlement,
     BudgetUnit,
 )
+from workflows.models.case import Case
 from workflows.models.cost import CostDay, CostMark
 from workflows.models.definition import DefinitionRevision, RevisionContent
 from workflows.models.destination import Destination, Scheme
@@ -32,6 +33,7 @@ __all__ = [
     "BudgetScope",
     "BudgetSettlement",
     "BudgetUnit",
+    "Case",
     "ClassPlacement",
     "CostDay",
     "CostMark",
