@@ -202,3 +202,10 @@ class BudgetNotFound(GroveError):
 
     code = "budget_not_found"
     status = 404
+
+
+class EditRefused(GroveError):
+    """The draft cannot be changed in this way."""
+
+    code = "edit_refused"
+    status = 422
