@@ -193,6 +193,8 @@ def rename_branch(spec: Any, *, node: str, branch: str, to: str) -> Told:
         raise EditRefused(f"“{node}” is no condition: its branches have their names from its kind.")
     if not _ID.fullmatch(to):
         raise EditRefused(f"“{to}” is no name for a branch: small letters, digits, underscores.")
+    if to in node_tree.branches_of(spot.written):
+        raise EditRefused(f"“{node}” has a branch “{to}” already. Choose another name.")
     edges.rename_branch(spot, branch, to)
     return Told(sentence=f"Renamed branch “{branch}” of “{node}” to “{to}”", node=node)
 

@@ -24,6 +24,13 @@ def to_yaml(spec: Mapping[str, Any]) -> str:
     return stream.getvalue()
 
 
+def value_to_yaml(value: Any) -> str:
+    """Any JSON value as YAML, as it stands."""
+    stream = StringIO()
+    _writer().dump(dressed(value), stream)
+    return stream.getvalue().removesuffix("...\n")
+
+
 def _with_nodes_in_order(values: dict[str, Any]) -> dict[str, Any]:
     """Of a definition or a body, and of the bodies in it."""
     if not isinstance(values.get("nodes"), list):

@@ -46,18 +46,20 @@ def _problem(
     def brings_it(labels: Labels) -> bool:
         return any(each.code == fault.code for each in _faults(member, labels, known))
 
-    way = " → ".join(flow.way(node.id, brings_it))
+    way = flow.way(node.id, brings_it)
     asked = f"Node “{node.id}” asks model group “{node.config.model_group}”"
     return Problem(
         code="model_unfit",
         sentence=(
             f"{asked}, whose member {place}, “{member.name}”, may not take this call: {fault.sentence} "
-            f"What reaches it: {_described(flow.into[node.id])}, by {way}. "
+            f"What reaches it: {_described(flow.into[node.id])}, by {' → '.join(way)}. "
             "Point the group elsewhere, or let less reach the node."
         ),
         node=node.id,
         line=node.line,
         column=node.column,
+        field="model_group",
+        way=way,
     )
 
 

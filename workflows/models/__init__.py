@@ -15,6 +15,7 @@ from workflows.models.destination import Destination, Scheme
 from workflows.models.documentation import Documentation
 from workflows.models.governance import GovernanceRules
 from workflows.models.model_group import ModelGroup, ModelGroupMember
+from workflows.models.presence import Presence
 from workflows.models.provider import Auth, Deployment, Egress, Price, Provider, ProviderKind
 from workflows.models.register import RegisterEntry, RegisterEpoch, RegisterKind
 from workflows.models.standing import ClassPlacement, DeploymentStanding
@@ -43,6 +44,7 @@ __all__ = [
     "GovernanceRules",
     "ModelGroup",
     "ModelGroupMember",
+    "Presence",
     "Price",
     "Provider",
     "ProviderKind",
