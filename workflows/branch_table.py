@@ -62,7 +62,7 @@ def table_of(spot: Spot, sent: State | None = None) -> BranchTable | None:
 
 def read(spot: Spot, sent: State) -> list[Edit]:
     """The edits that make the branches what was sent. Raises FieldUnreadable."""
-    if not any(key.startswith(KEY) or key.startswith(OTHERWISE) for key in sent):
+    if not any(key.startswith((KEY, OTHERWISE)) for key in sent):
         return []
     table = table_of(spot)
     if table is None:

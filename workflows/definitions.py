@@ -129,11 +129,11 @@ def _definition_and_problems(found: Source) -> tuple[Definition | None, tuple[Pr
         definition = build(found)
         if has_errors(problems):
             return definition, problems
-        register = _register()
+        known_models = register()
         return definition, (
             *problems,
-            *reach.problems(definition, register),
-            *starts.class_problems(definition, startable, register.answer_classes),
+            *reach.problems(definition, known_models),
+            *starts.class_problems(definition, startable, known_models.answer_classes),
         )
     except DefinitionInvalid as error:
         if has_errors(problems):
@@ -142,7 +142,7 @@ def _definition_and_problems(found: Source) -> tuple[Definition | None, tuple[Pr
         return None, (*problems, Problem(code=error.code, sentence=error.sentence))
 
 
-def _register() -> reach.Register:
+def register() -> reach.Register:
     """The models and destinations that there are now."""
     routes = current()
     return reach.Register(

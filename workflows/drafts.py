@@ -135,10 +135,9 @@ def find_redo(workflow: Workflow) -> DefinitionRevision | None:
 
 def find_head(workflow: Workflow) -> DefinitionRevision | None:
     """The draft as it is now, whatever was read before."""
-    found = DefinitionRevision.objects.filter(
-        pk=Workflow.objects.filter(pk=workflow.pk).values("head")
-    )
-    return found.select_related("workflow").first()
+    moved: Workflow = Workflow.objects.select_related("head__workflow").get(pk=workflow.pk)
+    head: DefinitionRevision | None = moved.head
+    return head
 
 
 def etag(revision: DefinitionRevision) -> str:

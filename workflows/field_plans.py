@@ -115,6 +115,16 @@ def of_top() -> list[Plan]:
     ]  # fmt: skip
 
 
+def label_of(name: str) -> str:
+    """What people call this member of a node."""
+    return LABELS.get(name, name.replace("_", " ").capitalize())
+
+
+def references_of(spec: Any, spot: Spot) -> list[str]:
+    """What the comparisons of this node may name."""
+    return upstream.references(spec, spot)
+
+
 def value(written: Mapping[str, Any], name: str) -> Any:
     """What the node says of this member, or ABSENT."""
     return written.get(name, ABSENT)
@@ -129,7 +139,7 @@ def _plan(spec: Any, spot: Spot, name: str, schema: Mapping[str, Any], offers: O
     reads = name in READS and widget in ("prose", "line", "pairs", "comparison")
     return Plan(
         name=name,
-        label=LABELS.get(name, name.replace("_", " ").capitalize()),
+        label=label_of(name),
         widget=widget,
         help=_help(name, rule, widget),
         required=required,

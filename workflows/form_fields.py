@@ -126,7 +126,7 @@ def to_field(plan: Plan, state: State, errors: Sequence[str] = ()) -> Field:
         plan=plan,
         state=state,
         errors=tuple(errors),
-        rows=tuple(_pairs(plan, state)) if plan.widget == "pairs" else (),
+        rows=tuple(_with_room(_pairs(plan, state))) if plan.widget == "pairs" else (),
         choices=tuple(
             Choice(value=value, label=label, chosen=value in chosen) for value, label in options
         )
@@ -309,10 +309,12 @@ def _pairs(plan: Plan, state: State) -> list[Pair]:
     return found
 
 
-def with_room(rows: Sequence[Pair], *, more: int = MORE_ROWS) -> list[Pair]:
-    """The rows, and empty ones for what is new."""
+def _with_room(rows: list[Pair]) -> list[Pair]:
+    """The rows, and empty ones at the end for what is new."""
+    while rows and not rows[-1].key and not rows[-1].value:
+        rows.pop()
     start = len(rows)
-    return [*rows, *(Pair(place=start + count, key="", value="") for count in range(more))]
+    return [*rows, *(Pair(place=start + count, key="", value="") for count in range(MORE_ROWS))]
 
 
 _SHOWN: Mapping[str, Callable[[Plan, Any], dict[str, list[str]]]] = {

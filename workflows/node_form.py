@@ -1,4 +1,4 @@
-"""The form of one node, or of the definition itself: what it shows, and the edits that what was sent stands for. Pure."""
+"""The form of one node, or of the definition: what it shows, and the edits that stand in what was sent. Pure."""
 
 from __future__ import annotations
 

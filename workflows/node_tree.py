@@ -105,7 +105,12 @@ def branches_of(node: Mapping[str, Any]) -> list[str]:
     """The branches that an edge may name, as far as the node can be read."""
     kind = KINDS.get(str(node.get("kind")))
     found: list[str] = []
-    if kind is not None and has_form(node):
+    if node.get("kind") == "condition":
+        cases = [case for case in shape.listed(node, "cases") if isinstance(case, Mapping)]
+        found += [str(case["branch"]) for case in cases if isinstance(case.get("branch"), str)]
+        if isinstance(node.get("otherwise"), str):
+            found.append(str(node["otherwise"]))
+    elif kind is not None and has_form(node):
         found += kind.branches(kind.read(node))
     if node.get("on_failure") == "route":
         found.append("failed")
