@@ -47,6 +47,7 @@ def apply(spec: Any, edit: Edit) -> Told:
         raise EditRefused("The draft has no list of nodes that could be changed. Mend its text.")
     if edit.name not in EDITS:
         raise EditRefused(f"There is no edit “{edit.name}”. There are: {', '.join(EDITS)}.")
+    _check_arguments(edit)
     try:
         return EDITS[edit.name](spec, **edit.arguments)
     except TypeError as error:
@@ -55,6 +56,30 @@ def apply(spec: Any, edit: Edit) -> Told:
                 f"The edit “{edit.name}” does not take that: {str(error).partition(') ')[2]}."
             ) from None
         raise
+
+
+def _check_arguments(edit: Edit) -> None:
+    """What programs send may be anything."""
+    for name, value in edit.arguments.items():
+        if name == "value":
+            continue
+        if name == "after" and edit.name == "set_after":
+            fits, wanted = _is_list_of_texts(value), "a list of texts"
+        elif name == "targets":
+            fits = isinstance(value, Mapping) and all(map(_is_list_of_texts, value.values()))
+            wanted = "an object with a list of nodes for each branch"
+        elif name == "values":
+            fits, wanted = value is None or isinstance(value, Mapping), "an object"
+        elif name in ("take_over", "clear"):
+            fits, wanted = isinstance(value, bool), "true or false"
+        else:
+            fits, wanted = isinstance(value, str), "a text"
+        if not fits:
+            raise EditRefused(f"“{name}” of the edit “{edit.name}” must be {wanted}.")
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def add(

@@ -27,6 +27,7 @@ LABELS: Mapping[str, str] = {
     "schema": "What comes in, as JSON Schema",
     "labels": "What every input carries",
     "cases": "Branches",
+    "after": "Runs after",
     "as": "Name of an entry in the body",
     "at_most": "Longest list",
     "width": "At the same time",

@@ -121,6 +121,7 @@ def after(spot: Spot, sent: State | None = None) -> After | None:
     choices = [
         Choice(value=value, label=label, chosen=value in ticked)
         for node in may
+        if by_id[node].get("kind") != "output" or node in map(node_tree.source_of, ticked)
         for value, label in _ways_out_of(by_id[node], ticked)
     ]
     names = tuple(node_tree.name_of(by_id[node]) for node in closing)

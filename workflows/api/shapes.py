@@ -50,7 +50,7 @@ class ProblemShape(serializers.Serializer[Any]):
     line = serializers.IntegerField(allow_null=True)
     column = serializers.IntegerField(allow_null=True)
     severity = serializers.ChoiceField(choices=["error", "warning"])
-    field = serializers.CharField(  # type: ignore[assignment]
+    field = serializers.CharField(
         allow_blank=True, help_text="The member of the node that it is in, where there is one."
     )
     way = serializers.ListField(

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from workflows.api import budgets, destinations, models, prices, routing, trials, workflows
+from workflows.api import (
+    budgets,
+    destinations,
+    drafts,
+    models,
+    prices,
+    routing,
+    trials,
+    workflows,
+)
 
 app_name = "api-workflows"
 urlpatterns = [
@@ -10,6 +19,8 @@ urlpatterns = [
     path("definition-checks", workflows.DefinitionCheck.as_view(), name="definition-checks"),
     path("workflows", workflows.WorkflowList.as_view(), name="workflows"),
     path("workflows/<slug:slug>", workflows.WorkflowResource.as_view(), name="workflow"),
+    path("workflows/<slug:slug>/draft", drafts.Draft.as_view(), name="draft"),
+    path("workflows/<slug:slug>/draft/edits", drafts.DraftEdits.as_view(), name="draft-edits"),
     path("workflows/<slug:slug>/revisions", workflows.RevisionList.as_view(), name="revisions"),
     path(
         "workflows/<slug:slug>/revisions/<int:number>",

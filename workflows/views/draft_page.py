@@ -24,7 +24,7 @@ from workflows.models import DefinitionRevision, Workflow
 from workflows.node_tree import Spot
 from workflows.nodes import KINDS
 
-MOST_GAPS = 5  # nodes without a description that are named one by one
+MOST_GAPS = 2  # nodes without a description that are named one by one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,10 +185,11 @@ def _places(spot: Spot) -> list[tuple[str, str]]:
 
 def _checks(problems: Sequence[Mapping[str, Any]], spec: Any) -> list[Check]:
     """What must be mended first, then what is to look at; last what the document would miss."""
+    names = {spot.id: node_tree.name_of(spot.written) for spot in node_tree.spots(spec)}
     found = [
         Check(
             href=_address(problem, place),
-            where=_where(problem),
+            where=_where(problem, names),
             sentence=str(problem["sentence"]),
             is_error=problem["severity"] == "error",
             line=problem["line"],
@@ -211,8 +212,9 @@ def _checks(problems: Sequence[Mapping[str, Any]], spec: Any) -> list[Check]:
     ]
     if len(gaps) > MOST_GAPS:
         last = gaps[MOST_GAPS]
-        more = f"{len(gaps) - MOST_GAPS} more nodes"
-        told = "have no description either."
+        count = len(gaps) - MOST_GAPS
+        more = "1 more node" if count == 1 else f"{count} more nodes"
+        told = "without a description."
         found.append(
             Check(href=f"?node={last.id}#f-description", where=more, sentence=told, is_error=False)
         )
@@ -229,8 +231,9 @@ def _address(problem: Mapping[str, Any], place: int) -> str:
     return f"?node={node}{way}{anchor}"
 
 
-def _where(problem: Mapping[str, Any]) -> str:
-    named = [problem["node"] or "Workflow"]
+def _where(problem: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    node = problem["node"] or ""
+    named = [names.get(node, node) or "Workflow"]
     if name := problem.get("field"):
         named.append(field_plans.label_of(name).lower())
     return ", ".join(named)
