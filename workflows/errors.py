@@ -225,6 +225,13 @@ class NothingToUndo(GroveError):
     status = 409
 
 
+class StarterUnknown(GroveError):
+    """There is no such template to begin from."""
+
+    code = "starter_unknown"
+    status = 422
+
+
 class EditRefused(GroveError):
     """The draft cannot be changed in this way."""
 

@@ -7,6 +7,7 @@ from workflows.views import definition, editor, lifecycle, workflow, workflows
 app_name = "workflows"
 urlpatterns = [
     path("", workflows.list_workflows, name="list"),
+    path("-/new/", definition.begin_workflow, name="new"),
     path("-/import/", definition.import_definition, name="import"),
     path("<slug:slug>/", workflow.show_graph, name="detail"),
     path("<slug:slug>/edit/", editor.edit_draft, name="edit"),

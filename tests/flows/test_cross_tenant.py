@@ -38,7 +38,10 @@ from workflows.models import Deployment
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
 NOBODYS_ID = UUID("00000000-0000-7000-8000-000000000000")
-PUBLIC_BY_DESIGN = {"api:problem"}  # its parameter names a kind of refusal, not somebody's thing
+PUBLIC_BY_DESIGN = {
+    "api:problem",  # its parameter names a kind of refusal, not somebody's thing
+    "api-workflows:starter",  # templates come with Grove: every tenant has the same
+}
 OF_THE_PLATFORM = {  # tests/tenancy/test_tenant_pages.py finds them where they are
     "tenancy:tenant",
     "compliance:dispose-tenant",

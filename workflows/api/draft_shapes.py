@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from compliance.labels import DataClass
 from workflows.edits import EDITS
 
 MOVES = ("undo", "redo", "go_back")
@@ -22,6 +23,33 @@ class DraftInput(serializers.Serializer[Any]):
         if not isinstance(value, str | dict):
             raise serializers.ValidationError("Send a text or an object.")
         return value
+
+
+class StarterShape(serializers.Serializer[Any]):
+    """A template to begin from."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    nodes = serializers.ListField(child=serializers.CharField())
+    definition = serializers.CharField(help_text="Its YAML.")
+
+
+class BeginInput(serializers.Serializer[Any]):
+    """A new workflow that begins from a template."""
+
+    title = serializers.CharField(max_length=200)
+    name = serializers.RegexField(
+        r"^[a-z][a-z0-9-]{0,62}$",
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="Its address; made from the title when left out.",
+    )
+    purpose = serializers.CharField(max_length=2000, required=False, default="", allow_blank=True)
+    data_class = serializers.ChoiceField(
+        choices=[level.word for level in DataClass], default=DataClass.CONFIDENTIAL.word
+    )
 
 
 class EditInput(serializers.Serializer[Any]):

@@ -49,8 +49,8 @@ class Draft(APIView):
     )
     def put(self, request: Request, slug: str) -> Response:
         """Save a whole draft, problems and all. 428 without If-Match, 412 where the draft is another one by now."""
-        asked = checked(DraftInput, request)
         head = _head_named(request, slug)
+        asked = checked(DraftInput, request)
         text, media = text_of(asked)
         saved = drafts.save(
             workflow=head.workflow,
@@ -74,8 +74,8 @@ class DraftEdits(APIView):
 
         428 without If-Match, 412 where the draft is another one by now: sent twice, it is made once.
         """
-        asked = checked(EditInput, request)
         head = _head_named(request, slug)
+        asked = checked(EditInput, request)
         return _shown(_changed(head, asked, by=actor_of(request)))
 
 

@@ -7,11 +7,12 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
+from compliance.labels import DataClass
 from tenancy.access import TenantRequest, actor_of, permission_required
 from tenancy.permissions import Permission
-from workflows import changes, definitions, drafts
-from workflows.errors import DraftMoved
-from workflows.forms import DefinitionForm
+from workflows import beginning, changes, definitions, drafts, starters
+from workflows.errors import DraftMoved, WorkflowNameTaken
+from workflows.forms import BeginForm, DefinitionForm
 from workflows.models import DefinitionRevision, Workflow
 
 
@@ -33,6 +34,30 @@ def import_definition(request: TenantRequest) -> HttpResponse:
     )
     messages.success(request, f"Saved as revision {revision.number}.")
     return redirect("workflows:revision", revision.workflow.slug, revision.number)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(Permission.WORKFLOW_EDIT)
+def begin_workflow(request: TenantRequest) -> HttpResponse:
+    """A new workflow from a template."""
+    form = BeginForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        asked = form.cleaned_data
+        try:
+            revision = beginning.create(
+                starter=asked["starter"],
+                title=asked["title"],
+                name=asked["name"],
+                purpose=asked["purpose"],
+                data_class=DataClass.from_word(asked["data_class"]),
+                by=actor_of(request),
+            )
+        except WorkflowNameTaken as error:
+            form.add_error("name", str(error))
+        else:
+            return redirect("workflows:edit", revision.workflow.slug)
+    shown = {"form": form, "starters": starters.all_of_them().values()}
+    return render(request, "workflows/new.html", shown, status=422 if form.is_bound else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
