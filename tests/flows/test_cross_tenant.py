@@ -38,10 +38,7 @@ from workflows.models import Deployment
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
 NOBODYS_ID = UUID("00000000-0000-7000-8000-000000000000")
-PUBLIC_BY_DESIGN = {
-    "api:problem",  # its parameter names a kind of refusal, not somebody's thing
-    "api-workflows:starter",  # templates come with Grove: every tenant has the same
-}
+PUBLIC_BY_DESIGN = {"api:problem"}  # its parameter names a kind of refusal, not somebody's thing
 OF_THE_PLATFORM = {  # tests/tenancy/test_tenant_pages.py finds them where they are
     "tenancy:tenant",
     "compliance:dispose-tenant",
@@ -154,6 +151,7 @@ def _fill_tenancy(world: World) -> None:
         "name": f"secret-of-{slug}",
         **{f"{name}.name": f"group-of-{slug}" for name in OF_GROUPS},
         "data_class": "cosmic",  # every tenant has the same classes: there is nothing to guess
+        "starter": "cosmic",  # templates come with Grove: every tenant has the same
         "invitation": "no-such-invitation",
         "token": "no-such-callback",
         **{f"{name}.slug": slug for name in OF_THE_PLATFORM},

@@ -296,3 +296,22 @@ def test_who_may_not_edit_sees_no_form(workflow: Workflow, beta: Tenant) -> None
     assert browser(beta).get(EDIT).status_code == 404
     assert browser(workflow.tenant).post(EDIT, {"base": str(head().pk)}).status_code == 404
     assert browser(workflow.tenant).post(EDIT, {"base": "x", "do": "undo"}).status_code == 404
+
+
+def test_what_was_typed_when_the_session_ended_is_not_silently_lost(workflow: Workflow) -> None:
+    ann = browser(workflow.tenant)
+    page = f"{EDIT}?node=classify"
+    sent = typed(ann.get(page), **{"f-prompt": "A long <b>prompt</b>"})
+    came = {"Referer": f"http://{workflow.tenant.slug}.localhost{page}"}
+    ann.logout()
+
+    plain = ann.post(EDIT, sent, headers=came)
+    piece = ann.post(EDIT, sent, headers={**came, "HX-Request": "true"})
+    elsewhere = ann.post(EDIT, sent, headers={"Referer": "https://evil.example/x"})
+
+    assert plain.status_code == 401
+    assert "A long &lt;b&gt;prompt&lt;/b&gt;" in plain.content.decode()
+    assert "next=%2Fworkflows%2Fcomplaint%2Fedit%2F%3Fnode%3Dclassify" in plain.content.decode()
+    assert "nothing was saved" in piece.content.decode()
+    assert 'href="/accounts/login/?next=%2F"' in elsewhere.content.decode()
+    assert head().number == 1

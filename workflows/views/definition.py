@@ -17,7 +17,7 @@ from workflows.models import DefinitionRevision, Workflow
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required(Permission.WORKFLOW_EDIT)
+@permission_required(Permission.WORKFLOW_EDIT, returns_typed=True)
 def import_definition(request: TenantRequest) -> HttpResponse:
     """A definition under its own name. One with errors is refused, and every error is listed."""
     sent = (request.POST, request.FILES) if request.method == "POST" else ()
@@ -37,7 +37,7 @@ def import_definition(request: TenantRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required(Permission.WORKFLOW_EDIT)
+@permission_required(Permission.WORKFLOW_EDIT, returns_typed=True)
 def begin_workflow(request: TenantRequest) -> HttpResponse:
     """A new workflow from a template."""
     form = BeginForm(request.POST if request.method == "POST" else None)
@@ -61,7 +61,7 @@ def begin_workflow(request: TenantRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required(Permission.WORKFLOW_EDIT)
+@permission_required(Permission.WORKFLOW_EDIT, returns_typed=True)
 def edit_definition(request: TenantRequest, slug: str) -> HttpResponse:
     """The draft as text. It is always saved, with its problems listed; only publishing asks that there are none."""
     workflow = get_object_or_404(Workflow.objects.living().with_pointers(), slug=slug)

@@ -29,7 +29,7 @@ UNPROCESSABLE, CONFLICT = 422, 412
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required(Permission.WORKFLOW_EDIT)
+@permission_required(Permission.WORKFLOW_EDIT, returns_typed=True)
 def edit_draft(request: TenantRequest, slug: str) -> HttpResponse:
     """The draft with the selected node's form. What is sent is saved, problems and all."""
     workflow, head = _draft(slug)
