@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from compliance.models import PolicySnapshot
-from runs.models import RunPurpose
+from runs.models import Run, RunPurpose
 from workflows.models import WorkflowVersion
 
 FIELD = {"class": "field"}
@@ -109,3 +109,17 @@ def _offer(form: forms.Form, name: str, choices: Choices) -> None:
     field = form.fields[name]
     assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
     field.choices = choices
+
+
+class TryForm(forms.Form):
+    """The past run whose input and answers a draft is tried with."""
+
+    run = forms.ChoiceField(label="Input and answers of", widget=forms.Select(attrs=FIELD))
+
+    def __init__(self, *args: Any, runs: Sequence[Run], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [
+            (str(each.pk), f"…{str(each.pk)[-8:]}, {each.created_at:%d %b %H:%M}, {each.get_status_display().lower()}")
+            for each in runs
+        ]  # fmt: skip
+        _offer(self, "run", choices)

@@ -24,7 +24,7 @@ from runs.replay_report import DecisionChange, ReplayReport
 from tenancy import ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
-from workflows.models import WorkflowVersion
+from workflows.models import DefinitionRevision, WorkflowVersion
 
 
 def replay(
@@ -32,19 +32,25 @@ def replay(
     *,
     by: Actor,
     version: WorkflowVersion | None = None,
+    revision: DefinitionRevision | None = None,
     snapshot: PolicySnapshot | None = None,
     model_groups: Mapping[str, Sequence[str]] | None = None,
 ) -> ReplayReport:
     """Replay a run that has ended, and say how it compares. Writes nothing but one entry of the ledger.
 
-    `version` (of the same workflow, published or not), `snapshot` and `model_groups` (deployments by name, in the order
-    in which they would be asked) each ask what if. To really run what they change, fork with the purpose `what_if`.
+    `version` (of the same workflow, published or not) or a `revision` of it such as the draft, `snapshot` and
+    `model_groups` (deployments by name, in the order in which they would be asked) each ask what if. To really run what they
+    change, fork with the purpose `what_if`.
     Raises EvidenceDisposed, EvidenceIncomplete (with what is `missing`), ReplayRefused.
     """
+    if revision is not None and not revision.is_publishable:
+        raise ReplayRefused(f"Revision {revision.number} is a draft with errors. Mend them first.")
     tree = read_tree(run)
-    rehearsal = _rehearse(run, tree, version, snapshot, model_groups or {})
+    chosen = revision or (version or run.version).revision
+    rehearsal = _rehearse(run, tree, chosen, snapshot, model_groups or {})
     rehearsal.run()
-    report = _report(rehearsal, version or run.version, snapshot)
+    number = None if revision else (version or run.version).number
+    report = _report(rehearsal, number, chosen.number, snapshot)
     with transaction.atomic():
         ledger.append(
             EventType.RUN_REPLAYED,
@@ -53,6 +59,7 @@ def replay(
             result=report.result,
             first=report.first.node if report.first else "",
             version=report.version_number,
+            revision=report.revision_number,
             policy=report.policy_number,
             model_groups=sorted(model_groups or {}),
             output_recorded=report.output_recorded,
@@ -64,18 +71,17 @@ def replay(
 def _rehearse(
     run: Run,
     tree: Mapping[UUID, Evidence],
-    version: WorkflowVersion | None,
+    chosen: DefinitionRevision,
     snapshot: PolicySnapshot | None,
     model_groups: Mapping[str, Sequence[str]],
 ) -> Rehearsal:
     """All that needs the database is read here; what follows is pure."""
-    chosen = version or run.version
     if chosen.workflow_id != run.workflow_id:
         raise ReplayRefused("A run is replayed on a version of its own workflow.")
-    definition = chosen.revision.definition
+    definition = chosen.definition
     evidence = tree[run.pk]
     labels = Labels.from_json(run.labels)
-    if chosen.pk != run.version_id:
+    if chosen.pk != run.version.revision_id:
         labels = start.labels_of_input(definition, evidence.open(run, "input_sealed"))
     for each in tree.values():
         each.run.version.revision.definition  # noqa: B018 - opened now, since a replay reads nothing
@@ -97,7 +103,7 @@ def _engine_of(snapshot: PolicySnapshot | None) -> Engine | None:
 
 
 def _report(
-    rehearsal: Rehearsal, version: WorkflowVersion, snapshot: PolicySnapshot | None
+    rehearsal: Rehearsal, version: int | None, revision: int, snapshot: PolicySnapshot | None
 ) -> ReplayReport:
     run, live = rehearsal.evidence.run, rehearsal.live
     nodes = tuple(replay_report.compare(rehearsal))
@@ -110,7 +116,8 @@ def _report(
     same = first is None and output_same is not False and ended_same and not decisions
     return ReplayReport(
         run_id=run.pk,
-        version_number=version.number,
+        version_number=version,
+        revision_number=revision,
         policy_number=(snapshot or run.snapshot).number,
         result=replay_report.SAME if same else replay_report.DIFFERS,
         nodes=nodes,

@@ -82,7 +82,8 @@ class ReplayReport:
     """
 
     run_id: UUID
-    version_number: int
+    version_number: int | None  # None where a draft was replayed that is no version yet
+    revision_number: int
     policy_number: int
     result: str
     nodes: tuple[NodeReplay, ...]
@@ -104,6 +105,7 @@ class ReplayReport:
         return {
             "run": str(self.run_id),
             "version": self.version_number,
+            "revision": self.revision_number,
             "policy": self.policy_number,
             "result": self.result,
             "first": self.first.to_json() if self.first else None,

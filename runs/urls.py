@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from runs.views import cases, egress, lineage, run, runs, start, steer, waits
+from runs.views import cases, egress, lineage, run, runs, start, steer, trying, waits
 
 app_name = "runs"
 urlpatterns = [
@@ -24,6 +24,7 @@ urlpatterns = [
     path("<uuid:run_id>/decisions/", run.show_decisions, name="decisions"),
     path("<uuid:run_id>/payloads/", run.show_payloads, name="payloads"),
     path("compare/", lineage.choose_two, name="choose-two"),
+    path("try/<slug:slug>/", trying.try_draft, name="try"),
     path("<uuid:run_id>/compare/", lineage.compare_runs, name="compare"),
     path("<uuid:run_id>/fork/", lineage.fork_run, name="fork"),
     path("<uuid:run_id>/replay/", lineage.replay_run, name="replay"),

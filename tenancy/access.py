@@ -7,10 +7,11 @@ refuses a view with neither.
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 
 from tenancy.context import current_tenant
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from tenancy.actors import Actor
     from tenancy.models import ApiToken, Membership, ServiceKey
+
+SHORT = 3  # what is no longer than this is quickly typed again
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -92,15 +95,23 @@ def actor_of(request: HttpRequest) -> "Actor":
     return actor
 
 
-def permission_required(permission: Permission) -> Callable[[View], View]:
-    """Mark a function view, sync or async, with the permission that it needs, and hold it to it."""
+def permission_required(
+    permission: Permission, *, returns_typed: bool = False
+) -> Callable[[View], View]:
+    """Mark a function view, sync or async, with the permission that it needs, and hold it to it.
+
+    With `returns_typed`, what somebody sends whose session has ended meanwhile is shown to them again, instead of being
+    lost on the way to the sign-in page. Not for forms that take secrets.
+    """
 
     def decorate(view: View) -> View:
         if iscoroutinefunction(view):
 
             @wraps(view)
             async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-                answer = await sync_to_async(_find_refusal)(request, permission)
+                answer = await sync_to_async(_find_refusal)(
+                    request, permission, returns_typed=returns_typed
+                )
                 return answer or await cast(Awaitable[Any], view(request, *args, **kwargs))
 
             guarded: Callable[..., Any] = guarded_async
@@ -108,7 +119,8 @@ def permission_required(permission: Permission) -> Callable[[View], View]:
 
             @wraps(view)
             def guarded_sync(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-                return _find_refusal(request, permission) or view(request, *args, **kwargs)
+                refusal = _find_refusal(request, permission, returns_typed=returns_typed)
+                return refusal or view(request, *args, **kwargs)
 
             guarded = guarded_sync
         guarded.required_permission = permission  # type: ignore[attr-defined]
@@ -136,11 +148,15 @@ def public(view: View) -> View:
     return view
 
 
-def _find_refusal(request: HttpRequest, permission: Permission) -> HttpResponse | None:
+def _find_refusal(
+    request: HttpRequest, permission: Permission, *, returns_typed: bool
+) -> HttpResponse | None:
     """The way to the sign-in page for nobody; an exception for somebody who may not; None when all is well."""
     if not request.user.is_authenticated:
         if request.path.startswith("/api/"):
             raise NotSignedIn
+        if returns_typed and request.method == "POST":
+            return _give_back(request)
         return _sign_in_first(request)
     check(request, permission)
     return None
@@ -152,3 +168,25 @@ def _sign_in_first(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return HttpResponse(status=401, headers={"HX-Redirect": address})
     return HttpResponseRedirect(address)
+
+
+def _give_back(request: HttpRequest) -> HttpResponse:
+    """Say that nothing was saved, with what was typed. HTMX leaves the form as it stands, with a note above it."""
+    address = f"{reverse('account_login')}?{urlencode({'next': _came_from(request)})}"
+    typed = [
+        (name, text)
+        for name, texts in request.POST.lists()
+        for text in texts
+        if name != "csrfmiddlewaretoken" and len(text) > SHORT
+    ]
+    template = "tenancy/signed_out.html"
+    name = f"{template}#note" if request.headers.get("HX-Request") else template
+    return render(request, name, {"address": address, "typed": typed}, status=401)
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page that the form stands on, as far as the browser says; only one of this site."""
+    came = urlsplit(request.headers.get("Referer", ""))
+    if came.netloc != request.get_host() or not came.path.startswith("/"):
+        return "/"
+    return f"{came.path}?{came.query}" if came.query else came.path

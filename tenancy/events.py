@@ -74,6 +74,8 @@ class EventType(StrEnum):
     STORAGE_PROFILE_CREATED = "storage_profile.created"
     STORAGE_PROFILE_CHANGED = "storage_profile.changed"
 
+    DRAFT_MOVED = "draft.moved"  # something was undone or redone
+
     # runs
     RUN_STARTED = "run.started"
     RUN_COMPLETED = "run.completed"

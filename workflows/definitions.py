@@ -1,10 +1,11 @@
-"""Saving definitions: every save is a revision that stays; the newest is the workflow's draft."""
+"""Saving definitions: every save is a revision that stays, and becomes the workflow's draft."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.utils.timezone import now
 
 from compliance.labels import DataClass
@@ -128,11 +129,11 @@ def _definition_and_problems(found: Source) -> tuple[Definition | None, tuple[Pr
         definition = build(found)
         if has_errors(problems):
             return definition, problems
-        register = _register()
+        known_models = register()
         return definition, (
             *problems,
-            *reach.problems(definition, register),
-            *starts.class_problems(definition, startable, register.answer_classes),
+            *reach.problems(definition, known_models),
+            *starts.class_problems(definition, startable, known_models.answer_classes),
         )
     except DefinitionInvalid as error:
         if has_errors(problems):
@@ -141,7 +142,7 @@ def _definition_and_problems(found: Source) -> tuple[Definition | None, tuple[Pr
         return None, (*problems, Problem(code=error.code, sentence=error.sentence))
 
 
-def _register() -> reach.Register:
+def register() -> reach.Register:
     """The models and destinations that there are now."""
     routes = current()
     return reach.Register(
@@ -257,7 +258,7 @@ def _insert(
     revision = DefinitionRevision.objects.create(
         tenant_id=current_tenant().pk,
         workflow=workflow,
-        number=parent.number + 1 if parent else 1,
+        number=_next_number(workflow),
         parent=parent,
         digest=digest(definition.spec) if definition else "",
         media=reading.media,
@@ -269,11 +270,26 @@ def _insert(
     _insert_content(revision, reading, key)
     if definition:
         documentation.take_over(workflow, definition, revision=revision, by=by)
-        workflow.title = definition.title[:200]
-        workflow.data_class = int(_data_class(reading))
-    workflow.head = revision
-    workflow.save(update_fields=["head", "title", "data_class"])
+    workflow.tip = None
+    point_at(workflow, revision, definition)
     return revision
+
+
+def _next_number(workflow: Workflow) -> int:
+    """Numbers are never given twice, also after something was undone."""
+    newest = workflow.revisions.order_by().aggregate(newest=Max("number"))["newest"]
+    return (newest or 0) + 1
+
+
+def point_at(
+    workflow: Workflow, revision: DefinitionRevision, definition: Definition | None
+) -> None:
+    """Make this revision the draft: the one place where a head moves. The workflow's row is locked by the caller."""
+    workflow.head = revision
+    if definition is not None:
+        workflow.title = definition.title[:200]
+        workflow.data_class = int(definition.data_class)
+    workflow.save(update_fields=["head", "tip", "title", "data_class"])
 
 
 def _insert_content(revision: DefinitionRevision, reading: Reading, key: keys.DataKeyRef) -> None:

@@ -43,6 +43,8 @@ class State:
 STATES: Mapping[str, State] = {
     "plain": State("plain", "", ""),
     "problem": State("bad", "warn", "has a problem"),
+    "look": State("plain", "warn", "has something to look at"),
+    "way": State("warn", "down", "passes on what may not be seen"),
     "queued": State("todo", "todo", "not started"),
     "running": State("run", "pulse", "running"),
     "waiting": State("wait", "pause", "waiting"),
@@ -296,7 +298,9 @@ def _edge(points: Sequence[Point], branch: str, tone: str, direction: Direction)
 
 def _tone(source: str, target: str) -> str:
     """done: walked; hot: the run stands here; skip: not taken; todo: may come; plain: no run."""
-    if "plain" in (source, target) or "problem" in (source, target):
+    if source == "way":
+        return "hot"  # what may not be seen comes along here
+    if {source, target} & {"plain", "problem", "look", "way"}:
         return "plain"
     if target in ("skipped", "cancelled") or source in ("skipped", "cancelled"):
         return "skip"

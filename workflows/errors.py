@@ -209,3 +209,38 @@ class BudgetNotFound(GroveError):
 
     code = "budget_not_found"
     status = 404
+
+
+class DraftMoved(GroveError):
+    """The draft is not what you began from: somebody has changed it in the meantime. Read it again."""
+
+    code = "draft_moved"
+    status = 412
+
+
+class RevisionNotNamed(GroveError):
+    """Say which draft you began from: send its ETag as If-Match."""
+
+    code = "if_match_missing"
+    status = 428
+
+
+class NothingToUndo(GroveError):
+    """There is nothing to undo here."""
+
+    code = "nothing_to_undo"
+    status = 409
+
+
+class StarterUnknown(GroveError):
+    """There is no such template to begin from."""
+
+    code = "starter_unknown"
+    status = 422
+
+
+class EditRefused(GroveError):
+    """The draft cannot be changed in this way."""
+
+    code = "edit_refused"
+    status = 422

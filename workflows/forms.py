@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from compliance.labels import DataClass
+from workflows import starters
 from workflows.source import MAX_BYTES
 
 FIELD = {"class": "field"}
@@ -53,6 +55,44 @@ class DefinitionForm(forms.Form):
         cleaned["text"] = text
         cleaned["media"] = "json" if text.lstrip().startswith("{") else "yaml"
         return cleaned
+
+
+class BeginForm(forms.Form):
+    """A new workflow: what it is called, what it is for, and what it begins from."""
+
+    title = forms.CharField(
+        max_length=200,
+        label="Title",
+        widget=forms.TextInput(attrs={**FIELD, "autocomplete": "off"}),
+    )
+    name = forms.RegexField(
+        regex=r"^[a-z][a-z0-9-]{0,62}$",
+        required=False,
+        label="Name in addresses",
+        help_text="Small letters, digits and hyphens; made from the title when left out. It stays.",
+        error_messages={"invalid": "Small letters, digits and hyphens, a letter first."},
+        widget=forms.TextInput(attrs={**FIELD, "autocomplete": "off"}),
+    )
+    purpose = forms.CharField(
+        required=False,
+        max_length=2000,
+        label="Purpose",
+        help_text="Why it exists, in one sentence. It goes into the document that is approved.",
+        widget=forms.Textarea(attrs={**FIELD, "rows": 2}),
+    )
+    data_class = forms.ChoiceField(
+        choices=[(level.word, level.word.capitalize()) for level in DataClass],
+        initial=DataClass.CONFIDENTIAL.word,
+        label="Data class",
+        help_text="The highest class of data that this workflow may carry.",
+        widget=forms.Select(attrs=FIELD),
+    )
+    starter = forms.ChoiceField(
+        choices=[(name, name) for name in starters.NAMES],
+        initial="triage",
+        label="Template",
+        widget=forms.RadioSelect,
+    )
 
 
 class ReasonForm(forms.Form):

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import jmespath
-from jmespath import functions, visitor
+from jmespath import functions, lexer, visitor
 from jmespath.exceptions import JMESPathError, JMESPathTypeError
 
 MAX_EXPRESSION = 4_000
@@ -15,6 +15,7 @@ MAX_VALUES = 200_000  # values in any one result
 MAX_CHARACTERS = 8_000_000  # characters in any one result
 MAX_FUEL = 1_000_000  # steps and values counted over one search
 _MAKERS = frozenset({"multi_select_list", "multi_select_dict", "flatten", "function_expression"})
+_PROBE = "probe_of_a_name_that_no_node_has"
 
 
 class ExpressionFailed(ValueError):
@@ -68,6 +69,29 @@ def names_in(expression: str) -> list[str]:
     """Names that the expression looks up at the top, where the ids of nodes are."""
     found = (part["value"] for part in _looked_at(expression) if part["type"] == "field")
     return list(dict.fromkeys(found))
+
+
+def rename(expression: str, old: str, new: str) -> str:
+    """The expression with a name that it looks up at the top replaced, and all else as it was written."""
+    if old not in names_in(expression):
+        return expression
+    tokens = list(lexer.Lexer().tokenize(expression))
+    written = [
+        (token["start"], _end_of(token))
+        for token in tokens
+        if token["value"] == old and token["type"] in ("unquoted_identifier", "quoted_identifier")
+    ]
+    for start, end in reversed(written):
+        before, after = expression[:start], expression[end:]
+        if _PROBE in names_in(f"{before}{_PROBE}{after}"):
+            expression = f"{before}{new}{after}"
+    return expression
+
+
+def _end_of(token: Mapping[str, Any]) -> int:
+    # The lexer counts the end of a quoted name without its first quotation mark.
+    quotes = 2 if token["type"] == "quoted_identifier" else 0
+    return int(token["start"]) + len(token["value"]) + quotes
 
 
 def looks_at_everything(expression: str) -> bool:

@@ -18,7 +18,11 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing wrong. Lines and columns count from 1; None where there is no place for it."""
+    """One thing wrong. Lines and columns count from 1; None where there is no place for it.
+
+    `field` is the member of the node that it is in, where there is one; `way` the nodes through which comes what is
+    wrong here.
+    """
 
     code: str
     sentence: str
@@ -26,6 +30,8 @@ class Problem:
     line: int | None = None
     column: int | None = None
     severity: Severity = Severity.ERROR
+    field: str = ""
+    way: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         place = f"Line {self.line}: " if self.line else ""

@@ -87,8 +87,19 @@ def problem_at(
         node=node,
         line=place.line if place else None,
         column=place.column if place else None,
+        field=field_of(path),
         **more,
     )
+
+
+def field_of(path: Path) -> str:
+    """The member of the innermost node on this path, or of the definition itself."""
+    inner = path
+    while inner[:1] == ("nodes",) and len(inner) > 1:
+        inner = inner[2:]
+        if inner[:2] == ("body", "nodes"):
+            inner = inner[1:]
+    return str(inner[0]) if inner and isinstance(inner[0], str) else ""
 
 
 def _top_problem(source: Source, fault: SchemaFault) -> Problem:

@@ -2,16 +2,20 @@
 
 from django.urls import path
 
-from workflows.views import definition, environments, lifecycle, workflow, workflows
+from workflows.views import definition, editor, environments, lifecycle, workflow, workflows
 
 app_name = "workflows"
 urlpatterns = [
     path("", workflows.list_workflows, name="list"),
+    path("-/new/", definition.begin_workflow, name="new"),
     path("-/import/", definition.import_definition, name="import"),
     path("<slug:slug>/", workflow.show_graph, name="detail"),
-    path("<slug:slug>/edit/", definition.edit_definition, name="edit"),
     path("<slug:slug>/environments/", environments.show_environments, name="environments"),
     path("<slug:slug>/environments/staging/", environments.stage, name="stage"),
+    path("<slug:slug>/edit/", editor.edit_draft, name="edit"),
+    path("<slug:slug>/edit/yaml/", definition.edit_definition, name="edit-yaml"),
+    path("<slug:slug>/edit/revisions/", editor.list_revisions, name="edit-revisions"),
+    path("<slug:slug>/edit/presence/", editor.tell_presence, name="presence"),
     path("<slug:slug>/versions/", workflow.show_versions, name="versions"),
     path("<slug:slug>/versions/<int:number>/", workflow.show_graph, name="version"),
     path(

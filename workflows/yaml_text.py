@@ -20,8 +20,15 @@ def to_yaml(spec: Mapping[str, Any]) -> str:
     """The spec as YAML 1.2. Members every definition has come first; others as they were written."""
     ordered = _with_nodes_in_order(_in_order(spec, _TOP_ORDER))
     stream = StringIO()
-    _writer().dump(_dressed(ordered), stream)
+    _writer().dump(dressed(ordered), stream)
     return stream.getvalue()
+
+
+def value_to_yaml(value: Any) -> str:
+    """Any JSON value as YAML, as it stands."""
+    stream = StringIO()
+    _writer().dump(dressed(value), stream)
+    return stream.getvalue().removesuffix("...\n")
 
 
 def _with_nodes_in_order(values: dict[str, Any]) -> dict[str, Any]:
@@ -57,12 +64,12 @@ def _writer() -> YAML:
     return writer
 
 
-def _dressed(value: Any) -> Any:
+def dressed(value: Any) -> Any:
     """Texts get the style in which YAML gives them back unchanged."""
     if isinstance(value, Mapping):
-        return {_dressed_text(key): _dressed(inner) for key, inner in value.items()}
+        return {_dressed_text(key): dressed(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_dressed(inner) for inner in value]
+        return [dressed(inner) for inner in value]
     if isinstance(value, str):
         return _dressed_block(value) if "\n" in value else _dressed_text(value)
     return value

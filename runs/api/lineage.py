@@ -26,7 +26,7 @@ from runs.models import Run
 from tenancy.access import actor_of, can
 from tenancy.api.idempotency import fingerprint_of, idempotent
 from tenancy.permissions import Permission
-from workflows.models import WorkflowVersion
+from workflows.models import DefinitionRevision, WorkflowVersion
 
 
 class ForkRun(APIView):
@@ -95,6 +95,7 @@ class ReplayRun(APIView):
             run,
             by=actor_of(request._request),
             version=_version(run, wanted.get("version")),
+            revision=_revision(run, wanted.get("revision")),
             snapshot=snapshot,
             model_groups=wanted.get("model_groups"),
         )
@@ -126,6 +127,13 @@ def _get_run(run_id: UUID) -> Run:
         "workflow", "version__workflow", "version__revision", "snapshot"
     )
     return get_object_or_404(runs, pk=run_id)
+
+
+def _revision(run: Run, number: int | None) -> DefinitionRevision | None:
+    if number is None:
+        return None
+    revisions = DefinitionRevision.objects.select_related("workflow")
+    return get_object_or_404(revisions, workflow_id=run.workflow_id, number=number)
 
 
 def _version(run: Run, number: int | None) -> WorkflowVersion | None:

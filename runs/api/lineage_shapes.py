@@ -67,6 +67,9 @@ class ReplayAsked(serializers.Serializer[Any]):
     """Nothing: the run as it was. Each of these asks what if."""
 
     version = serializers.IntegerField(required=False, min_value=1, help_text=VERSION)
+    revision = serializers.IntegerField(
+        required=False, min_value=1, help_text="A revision instead, such as the draft."
+    )
     policy = serializers.IntegerField(
         required=False, min_value=1, help_text="The number of a policy snapshot."
     )
@@ -102,7 +105,8 @@ class DecisionChangeShown(serializers.Serializer[Any]):
 
 class ReplayShown(serializers.Serializer[Any]):
     run = serializers.UUIDField()
-    version = serializers.IntegerField()
+    version = serializers.IntegerField(allow_null=True, help_text="Null for a draft.")
+    revision = serializers.IntegerField()
     policy = serializers.IntegerField()
     result = serializers.ChoiceField(choices=["same", "differs"])
     first = NodeReplayShown(allow_null=True, help_text="The first node that is not the same.")

@@ -152,6 +152,7 @@ def _fill_tenancy(world: World) -> None:
         "name": f"secret-of-{slug}",
         **{f"{name}.name": f"group-of-{slug}" for name in OF_GROUPS},
         "data_class": "cosmic",  # every tenant has the same classes: there is nothing to guess
+        "starter": "cosmic",  # templates come with Grove: every tenant has the same
         "invitation": "no-such-invitation",
         "token": "no-such-callback",
         **{f"{name}.slug": slug for name in OF_THE_PLATFORM},

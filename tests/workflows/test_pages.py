@@ -106,10 +106,10 @@ def test_draft_with_errors_is_saved_with_its_problems(version: WorkflowVersion) 
     client = browser(version.tenant, Role.AUTHOR)
     text = COMPLAINTS.replace("after: [joined]", "after: [joind]")
 
-    answer = client.post(f"/workflows/{SLUG}/edit/", {"text": text, "parent": head.pk})
+    answer = client.post(f"/workflows/{SLUG}/edit/yaml/", {"text": text, "parent": head.pk})
 
     assert answer.status_code == 302
-    assert "joind" in client.get(f"/workflows/{SLUG}/edit/").content.decode()
+    assert "joind" in client.get(f"/workflows/{SLUG}/edit/yaml/").content.decode()
     with tenant_context(version.tenant):
         assert Workflow.objects.get().head.error_count > 0
 
@@ -119,10 +119,10 @@ def test_saving_over_somebody_elses_revision_is_refused(version: WorkflowVersion
     definitions.save(workflow=version.workflow, text=COMPLAINTS + "# theirs\n", by=actors.SYSTEM)
 
     answer = browser(version.tenant, Role.AUTHOR).post(
-        f"/workflows/{SLUG}/edit/", {"text": COMPLAINTS + "# mine\n", "parent": old.pk}
+        f"/workflows/{SLUG}/edit/yaml/", {"text": COMPLAINTS + "# mine\n", "parent": old.pk}
     )
 
-    assert answer.status_code == 409
+    assert answer.status_code == 412
 
 
 def test_publishing_needs_a_reason_and_another_role_than_editing(

@@ -50,6 +50,13 @@ class ProblemShape(serializers.Serializer[Any]):
     line = serializers.IntegerField(allow_null=True)
     column = serializers.IntegerField(allow_null=True)
     severity = serializers.ChoiceField(choices=["error", "warning"])
+    field = serializers.CharField(
+        allow_blank=True, help_text="The member of the node that it is in, where there is one."
+    )
+    way = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="The nodes through which comes what is wrong here.",
+    )
 
 
 class RevisionShape(serializers.Serializer[Any]):

@@ -9,6 +9,8 @@ from workflows.api import (
     models,
     prices,
     routing,
+    drafts,
+    starters,
     trials,
     workflows,
 )
@@ -19,6 +21,10 @@ urlpatterns = [
     path("definition-checks", workflows.DefinitionCheck.as_view(), name="definition-checks"),
     path("workflows", workflows.WorkflowList.as_view(), name="workflows"),
     path("workflows/<slug:slug>", workflows.WorkflowResource.as_view(), name="workflow"),
+    path("workflow-starters", starters.StarterList.as_view(), name="starters"),
+    path("workflow-starters/<slug:starter>", starters.Beginning.as_view(), name="starter"),
+    path("workflows/<slug:slug>/draft", drafts.Draft.as_view(), name="draft"),
+    path("workflows/<slug:slug>/draft/edits", drafts.DraftEdits.as_view(), name="draft-edits"),
     path("workflows/<slug:slug>/revisions", workflows.RevisionList.as_view(), name="revisions"),
     path(
         "workflows/<slug:slug>/revisions/<int:number>",

@@ -56,8 +56,8 @@ class WorkflowList(APIView):
     @idempotent()
     def post(self, request: Request) -> Response:
         """Import a definition under its own name. Refused with every problem it has."""
-        asked = _checked(DefinitionInput, request)
-        text, media = _text_of(asked)
+        asked = checked(DefinitionInput, request)
+        text, media = text_of(asked)
         revision = definitions.import_definition(
             text=text, media=media, summary=asked["summary"], by=actor_of(request)
         )
@@ -86,9 +86,9 @@ class RevisionList(APIView):
     @idempotent()
     def post(self, request: Request, slug: str) -> Response:
         """Save a draft, problems and all: `error_count` says how many keep it from being published."""
-        asked = _checked(NextDefinitionInput, request)
+        asked = checked(NextDefinitionInput, request)
         workflow = _workflow(slug)
-        text, media = _text_of(asked)
+        text, media = text_of(asked)
         parent = _revision(slug, asked["parent"]) if asked["parent"] is not None else None
         revision = definitions.save(
             workflow=workflow,
@@ -122,7 +122,7 @@ class VersionList(APIView):
     @idempotent()
     def post(self, request: Request, slug: str) -> Response:
         """Number a revision, so that somebody else can publish it."""
-        revision = _revision(slug, _checked(VersionInput, request)["revision"])
+        revision = _revision(slug, checked(VersionInput, request)["revision"])
         version = versions.create(revision=revision, by=actor_of(request))
         return _created(version_to_json(version), _address("version", version))
 
@@ -142,7 +142,7 @@ class Publication(APIView):
     @idempotent()
     def post(self, request: Request, slug: str, number: int) -> Response:
         """Let new runs take this version; the one published before retires with it."""
-        reason = _checked(ReasonInput, request)["reason"]
+        reason = checked(ReasonInput, request)["reason"]
         versions.publish(version=_version(slug, number), by=actor_of(request), reason=reason)
         return Response(version_to_json(_version(slug, number)))
 
@@ -154,7 +154,7 @@ class Retirement(APIView):
     @idempotent()
     def post(self, request: Request, slug: str, number: int) -> Response:
         """Let no new run take this version."""
-        reason = _checked(ReasonInput, request)["reason"]
+        reason = checked(ReasonInput, request)["reason"]
         versions.retire(version=_version(slug, number), by=actor_of(request), reason=reason)
         return Response(version_to_json(_version(slug, number)))
 
@@ -189,7 +189,7 @@ class DefinitionCheck(APIView):
     )
     def post(self, request: Request) -> Response:
         """List what is wrong with a definition, without saving anything."""
-        text, media = _text_of(_checked(DefinitionInput, request))
+        text, media = text_of(checked(DefinitionInput, request))
         reading = definitions.read(text, media=media)
         return Response([problem.to_json() for problem in reading.problems])
 
@@ -222,13 +222,14 @@ def _version(slug: str, number: int) -> WorkflowVersion:
     return version
 
 
-def _checked(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+def checked(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """What was sent, in this shape. Raises ValidationError."""
     asked = shape(data=request.data)
     asked.is_valid(raise_exception=True)
     return dict(asked.validated_data)
 
 
-def _text_of(asked: Mapping[str, Any]) -> tuple[str, Media]:
+def text_of(asked: Mapping[str, Any]) -> tuple[str, Media]:
     """An object is kept as JSON, a text as it was typed."""
     given = asked["definition"]
     if isinstance(given, str):

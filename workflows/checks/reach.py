@@ -36,6 +36,14 @@ def problems(definition: Definition, known: Register) -> Iterator[Problem]:
                 yield _problem(node, flow, member, place, faults[0], known)
 
 
+def find_refusal(group: str, labels: Labels, known: Register) -> str:
+    """Why a member of this group may not see values with these labels; empty where all of them may."""
+    for member in known.groups.get(group, ()):
+        if faults := _faults(member, labels, known):
+            return f"{member.name}: {faults[0].sentence}"
+    return ""
+
+
 def _faults(member: Target, labels: Labels, known: Register) -> list[Fault]:
     return member.find_faults(labels, today=known.today, placements=known.placements)
 
@@ -46,22 +54,25 @@ def _problem(
     def brings_it(labels: Labels) -> bool:
         return any(each.code == fault.code for each in _faults(member, labels, known))
 
-    way = " → ".join(flow.way(node.id, brings_it))
+    way = flow.way(node.id, brings_it)
     asked = f"Node “{node.id}” asks model group “{node.config.model_group}”"
     return Problem(
         code="model_unfit",
         sentence=(
             f"{asked}, whose member {place}, “{member.name}”, may not take this call: {fault.sentence} "
-            f"What reaches it: {_described(flow.into[node.id])}, by {way}. "
+            f"What reaches it: {described(flow.into[node.id])}, by {' → '.join(way)}. "
             "Point the group elsewhere, or let less reach the node."
         ),
         node=node.id,
         line=node.line,
         column=node.column,
+        field="model_group",
+        way=way,
     )
 
 
-def _described(labels: Labels) -> str:
+def described(labels: Labels) -> str:
+    """Labels in words: “confidential data with NAME, to stay in eu”."""
     tags = f" with {', '.join(sorted(labels.tags))}" if labels.tags else ""
     where = ""
     if labels.residency is not None:

@@ -17,6 +17,7 @@ from workflows.models.documentation import Documentation
 from workflows.models.governance import GovernanceRules
 from workflows.models.model_group import ModelGroup, ModelGroupMember
 from workflows.models.promotion import Environment, Promotion
+from workflows.models.presence import Presence
 from workflows.models.provider import Auth, Deployment, Egress, Price, Provider, ProviderKind
 from workflows.models.register import RegisterEntry, RegisterEpoch, RegisterKind
 from workflows.models.standing import ClassPlacement, DeploymentStanding
@@ -47,6 +48,7 @@ __all__ = [
     "GovernanceRules",
     "ModelGroup",
     "ModelGroupMember",
+    "Presence",
     "Price",
     "Promotion",
     "Provider",

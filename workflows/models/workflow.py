@@ -19,13 +19,17 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
 
 
 class Workflow(TenantOwned):
-    """`head` is the draft: the newest revision. `published` is the version that new runs take."""
+    """`head` is the draft: the revision that is edited next. `published` is the version that new runs take.
+
+    `tip` is where the draft stood before something was undone: what can be redone lies between it and the head.
+    """
 
     slug = models.SlugField(max_length=64)
     title = models.CharField(max_length=200)
     data_class = models.PositiveSmallIntegerField(default=int(DataClass.INTERNAL))
     data_key_id = models.UUIDField(editable=False)
     head = TenantForeignKey("workflows.DefinitionRevision", null=True, related_name="+")
+    tip = TenantForeignKey("workflows.DefinitionRevision", null=True, related_name="+")
     published = TenantForeignKey("workflows.WorkflowVersion", null=True, related_name="+")
     disposed_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
