@@ -202,3 +202,10 @@ class BudgetNotFound(GroveError):
 
     code = "budget_not_found"
     status = 404
+
+
+class SideUnknown(GroveError):
+    """There is no such version or revision to compare."""
+
+    code = "side_unknown"
+    status = 404

@@ -1,6 +1,6 @@
 """What this tenant asks of a workflow before a version is published, and while it is in use."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from django.db import transaction
 
@@ -10,25 +10,11 @@ from tenancy.context import current_tenant
 from tenancy.events import EventType
 from tenancy.models import Tenant
 from workflows.errors import GovernanceInvalid
+from workflows.governance_rules import Rules
 from workflows.models import GovernanceRules
 from workflows.models.governance import LONGEST_TERM_DAYS, MOST_REVIEWERS
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """The rules as a value. Whoever says nothing asks nothing.
-
-    `recertify_days`: after so many days a sign-off has to be given again; None: never.
-    `block_overdue`: a workflow whose sign-off is missing, stale or over refuses new runs.
-    """
-
-    review_required: bool = False
-    reviewers: int = 1
-    documentation_required: bool = False
-    cases_must_pass: bool = False
-    staging_first: bool = False
-    recertify_days: int | None = None
-    block_overdue: bool = False
+__all__ = ["Rules", "current", "find_newest", "rules_of", "set_rules"]
 
 
 def current() -> Rules:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workflows.views import definition, lifecycle, workflow, workflows
+from workflows.views import compare, definition, lifecycle, workflow, workflows
 
 app_name = "workflows"
 urlpatterns = [
@@ -35,4 +35,6 @@ urlpatterns = [
         lifecycle.create_version,
         name="create-version",
     ),
+    # what changed, and who has to look at it
+    path("<slug:slug>/compare/", compare.show_comparison, name="compare"),
 ]

@@ -1,5 +1,6 @@
 """Versions and their life: draft, published, retired. One version of a workflow is published at a time."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import transaction
@@ -155,6 +156,19 @@ def closure(*, version: WorkflowVersion) -> dict[str, str]:
         named = (each.revision.definition.sub_workflows for each in known.values())
         pending = frozenset().union(*named) - found.keys()
     return dict(sorted(found.items()))
+
+
+def lineage(found: Iterable[WorkflowVersion]) -> list[WorkflowVersion]:
+    """These versions of one workflow, each with `superseded_numbers`: those that retired when it was published."""
+    rows = list(found)
+    for version in rows:
+        told = f"{SUPERSEDED} {version.number}"
+        version.superseded_numbers = sorted(
+            other.number
+            for other in rows
+            if any(status.reason == told for status in other.statuses.all())
+        )
+    return rows
 
 
 def _lock(workflow_id: UUID) -> Workflow:

@@ -89,6 +89,9 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "notice": ("info", "eye", "Notice"),
     "warning": ("warn", "warn", "Warning"),
     "critical": ("bad", "x", "Critical"),
+    "low_risk": ("ok", "check", "Low risk"),
+    "medium_risk": ("warn", "warn", "Medium risk"),
+    "high_risk": ("bad", "warn", "High risk"),
 }
 
 

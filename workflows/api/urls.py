@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from workflows.api import budgets, destinations, models, prices, routing, trials, workflows
+from workflows.api import (
+    budgets,
+    destinations,
+    differences,
+    models,
+    prices,
+    routing,
+    trials,
+    workflows,
+)
 
 app_name = "api-workflows"
 urlpatterns = [
@@ -78,5 +87,9 @@ urlpatterns = [
         "class-placements/<slug:data_class>",
         routing.PlacementResource.as_view(),
         name="class-placement",
+    ),
+    # what changed, and who has to look at it
+    path(
+        "workflows/<slug:slug>/differences", differences.Differences.as_view(), name="differences"
     ),
 ]

@@ -38,6 +38,8 @@ class WorkflowVersion(Authored):
     revision = TenantForeignKey("workflows.DefinitionRevision", related_name="versions")
     digest = models.CharField(max_length=64)
 
+    superseded_numbers: list[int]  # set by versions.lineage
+
     objects = TenantManager.from_queryset(VersionQuerySet)()  # type: ignore[misc]  # the plugin takes the base's for a ClassVar
 
     class Meta(Authored.Meta):
