@@ -71,6 +71,12 @@ class EventType(StrEnum):
     STORAGE_PROFILE_CREATED = "storage_profile.created"
     STORAGE_PROFILE_CHANGED = "storage_profile.changed"
 
+    # reviews
+    REVIEW_SUBMITTED = "review.submitted"
+    REVIEW_VOTED = "review.voted"
+    REVIEW_COMMENTED = "review.commented"
+    REVIEW_WITHDRAWN = "review.withdrawn"
+
     # runs
     RUN_STARTED = "run.started"
     RUN_COMPLETED = "run.completed"

@@ -17,6 +17,7 @@ from workflows.models.governance import GovernanceRules
 from workflows.models.model_group import ModelGroup, ModelGroupMember
 from workflows.models.provider import Auth, Deployment, Egress, Price, Provider, ProviderKind
 from workflows.models.register import RegisterEntry, RegisterEpoch, RegisterKind
+from workflows.models.review import Comment, Review, ReviewState, Vote, VoteChoice
 from workflows.models.standing import ClassPlacement, DeploymentStanding
 from workflows.models.storage import StorageKind, StorageProfile, StoredObject
 from workflows.models.version import VersionState, VersionStatus, WorkflowVersion
@@ -32,6 +33,7 @@ __all__ = [
     "BudgetSettlement",
     "BudgetUnit",
     "ClassPlacement",
+    "Comment",
     "CostDay",
     "CostMark",
     "DefinitionRevision",
@@ -49,6 +51,8 @@ __all__ = [
     "RegisterEntry",
     "RegisterEpoch",
     "RegisterKind",
+    "Review",
+    "ReviewState",
     "RevisionContent",
     "Scheme",
     "StorageKind",
@@ -56,6 +60,8 @@ __all__ = [
     "StoredObject",
     "VersionState",
     "VersionStatus",
+    "Vote",
+    "VoteChoice",
     "Workflow",
     "WorkflowVersion",
 ]
