@@ -1,7 +1,12 @@
 """Who wrote what would go live: such a person neither votes on it nor publishes it."""
 
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
 from tenancy import persons
 from tenancy.actors import Actor
+from tenancy.models import Membership
 from workflows.errors import AuthorExcluded
 from workflows.models import DefinitionRevision, VersionState, VersionStatus, WorkflowVersion
 
@@ -26,6 +31,15 @@ def check_is_none(*, version: WorkflowVersion, by: Actor) -> None:
         raise AuthorExcluded(
             f"You saved what is in version {version.number}: somebody else has to judge and publish it."
         )
+
+
+def workflows_by(member: Membership) -> QuerySet[DefinitionRevision, UUID]:
+    """The workflows of which this member saved a revision at any time, in person or by a token."""
+    tokens = [str(token) for token in member.tokens.values_list("pk", flat=True)]
+    own = Q(author_kind="user", author_id=str(member.user_id))
+    by_token = Q(author_kind="token", author_id__in=tokens)
+    rows = DefinitionRevision.objects.filter(own | by_token)
+    return rows.order_by().values_list("workflow_id", flat=True).distinct()
 
 
 def _last_published_before(version: WorkflowVersion) -> int:

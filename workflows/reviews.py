@@ -238,12 +238,8 @@ def waiting_for(actor: Actor) -> QuerySet[Review]:
     if member is None or Permission.WORKFLOW_PUBLISH not in member.permissions:
         return Review.objects.none()
     rows = Review.objects.open().exclude(votes__person=person)
-    mine = [
-        review.pk
-        for review in rows.select_related("version__revision")
-        if person not in authors.of(review.version)
-    ]
-    return Review.objects.filter(pk__in=mine)
+    own = rows.filter(workflow__in=authors.workflows_by(member)).select_related("version__revision")
+    return rows.exclude(pk__in=[each.pk for each in own if person in authors.of(each.version)])
 
 
 def why_not(review: Review, *, actor: Actor) -> str:

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from workflows.views import compare, definition, lifecycle, workflow, workflows
+from workflows.views import compare, definition, lifecycle, reviews, workflow, workflows
 
 app_name = "workflows"
 urlpatterns = [
     path("", workflows.list_workflows, name="list"),
     path("-/import/", definition.import_definition, name="import"),
+    path("-/reviews/", reviews.list_reviews, name="reviews"),
     path("<slug:slug>/", workflow.show_graph, name="detail"),
     path("<slug:slug>/edit/", definition.edit_definition, name="edit"),
     path("<slug:slug>/versions/", workflow.show_versions, name="versions"),
@@ -37,4 +38,9 @@ urlpatterns = [
     ),
     # what changed, and who has to look at it
     path("<slug:slug>/compare/", compare.show_comparison, name="compare"),
+    path("<slug:slug>/submit/", reviews.submit_review, name="submit-review"),
+    path("<slug:slug>/reviews/<int:number>/", reviews.show_review, name="review"),
+    path("<slug:slug>/reviews/<int:number>/vote/", reviews.vote_on_review, name="vote"),
+    path("<slug:slug>/reviews/<int:number>/comment/", reviews.comment_on_review, name="comment"),
+    path("<slug:slug>/reviews/<int:number>/withdraw/", reviews.withdraw_review, name="withdraw"),
 ]

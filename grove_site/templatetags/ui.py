@@ -22,6 +22,7 @@ from runs.gantt import to_words
 from runs.views.waiting import approvals_for
 from tenancy.access import can
 from tenancy.permissions import Permission
+from workflows.views.reviews import count_waiting
 
 register = template.Library()
 
@@ -276,7 +277,13 @@ NAVIGATION = (
             ("alerts:list", "bell", "Alerts", Permission.DECISION_VIEW),
         ),
     ),
-    ("Build", (("workflows:list", "flow", "Workflows", Permission.WORKFLOW_VIEW),)),
+    (
+        "Build",
+        (
+            ("workflows:list", "flow", "Workflows", Permission.WORKFLOW_VIEW),
+            ("workflows:reviews", "eye", "Reviews", Permission.WORKFLOW_VIEW),
+        ),
+    ),
     (
         "Connect",
         (
@@ -319,6 +326,7 @@ def _alerts_for(request: HttpRequest) -> int:
 COUNTS: dict[str, Callable[[HttpRequest], int]] = {
     "runs:waiting": approvals_for,
     "alerts:list": _alerts_for,
+    "workflows:reviews": count_waiting,
 }
 PLATFORM_ONLY = {"tenancy:tenants"}
 

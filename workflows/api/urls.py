@@ -8,6 +8,7 @@ from workflows.api import (
     differences,
     models,
     prices,
+    reviews,
     routing,
     trials,
     workflows,
@@ -91,5 +92,25 @@ urlpatterns = [
     # what changed, and who has to look at it
     path(
         "workflows/<slug:slug>/differences", differences.Differences.as_view(), name="differences"
+    ),
+    path("reviews", reviews.ReviewList.as_view(), name="reviews"),
+    path("workflows/<slug:slug>/reviews", reviews.Submission.as_view(), name="submit-review"),
+    path(
+        "workflows/<slug:slug>/reviews/<int:number>",
+        reviews.ReviewResource.as_view(),
+        name="review",
+    ),
+    path(
+        "workflows/<slug:slug>/reviews/<int:number>/votes", reviews.VoteList.as_view(), name="votes"
+    ),
+    path(
+        "workflows/<slug:slug>/reviews/<int:number>/comments",
+        reviews.CommentList.as_view(),
+        name="comments",
+    ),
+    path(
+        "workflows/<slug:slug>/reviews/<int:number>/withdraw",
+        reviews.Withdrawal.as_view(),
+        name="withdraw-review",
     ),
 ]

@@ -98,6 +98,7 @@ def show_versions(request: TenantRequest, slug: str) -> HttpResponse:
     shown = _page(found, "versions")
     rows = found.workflow.versions.with_state().select_related("revision")
     shown["versions"] = versions.lineage(rows.prefetch_related("statuses"))
+    shown["reviews"] = found.workflow.reviews.select_related("version", "workflow")[:50]
     shown["revisions"] = found.workflow.revisions.prefetch_related("versions")[:200]
     return render(request, "workflows/versions.html", shown)
 
