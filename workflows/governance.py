@@ -9,12 +9,13 @@ from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
 from tenancy.models import Tenant
+from workflows import voters
 from workflows.errors import GovernanceInvalid
 from workflows.governance_rules import Rules
 from workflows.models import GovernanceRules
 from workflows.models.governance import LONGEST_TERM_DAYS, MOST_REVIEWERS
 
-__all__ = ["Rules", "current", "find_newest", "rules_of", "set_rules"]
+__all__ = ["Rules", "check_satisfiable", "current", "find_newest", "rules_of", "set_rules"]
 
 
 def current() -> Rules:
@@ -38,6 +39,7 @@ def set_rules(*, rules: Rules, reason: str, by: Actor) -> GovernanceRules:
     """Put other rules in force from now on. The same ones again change nothing. Raises GovernanceInvalid."""
     reason = reason.strip()
     _check(rules, reason)
+    check_satisfiable(rules)
     Tenant.objects.select_for_update().get(pk=current_tenant().pk)  # two of them queue here
     before = find_newest()
     if before is not None and rules_of(before) == rules:
@@ -60,6 +62,27 @@ def set_rules(*, rules: Rules, reason: str, by: Actor) -> GovernanceRules:
         **asdict(rules),
     )
     return row
+
+
+def check_satisfiable(rules: Rules) -> None:
+    """Whether the members that there are could fulfil the rules. Raises GovernanceInvalid, which says who is missing.
+
+    Who wrote a draft does not vote on it; that is looked at again when it is sent to review.
+    """
+    if not rules.review_required:
+        return
+    found = voters.find()
+    if len(found) < rules.reviewers:
+        raise GovernanceInvalid(
+            f"{rules.reviewers} reviewers could never come together: {len(found)} "
+            f"{'member' if len(found) == 1 else 'members'} may publish, and so vote. Ask for fewer, or give more "
+            "members the role of reviewer or compliance officer."
+        )
+    if not any(voters.is_officer(each) for each in found):
+        raise GovernanceInvalid(
+            "A change of high risk needs the vote of a compliance officer, and this tenant has none. Give a member "
+            "that role first."
+        )
 
 
 def _check(rules: Rules, reason: str) -> None:

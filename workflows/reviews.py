@@ -12,8 +12,7 @@ from django.db.models import QuerySet
 from tenancy import ledger, persons
 from tenancy.actors import Actor
 from tenancy.events import EventType
-from tenancy.models import Membership
-from tenancy.permissions import Permission, Role
+from tenancy.permissions import Permission
 from workflows import (
     authors,
     checklist,
@@ -22,6 +21,7 @@ from workflows import (
     review_states,
     version_states,
     versions,
+    voters,
 )
 from workflows.errors import (
     CommentRefused,
@@ -110,7 +110,7 @@ def vote(
     member = persons.find_membership(person)
     if member is None or Permission.WORKFLOW_PUBLISH not in member.permissions:
         raise VoteRefused("Only a member who may publish votes on a review.")
-    is_officer = member.role == Role.COMPLIANCE_OFFICER
+    is_officer = voters.is_officer(member)
     given = list(review.votes.all())
     _check_may_still_vote(review, given, person=person, is_officer=is_officer)
     reason = reason.strip()[:LONGEST_REASON]
@@ -257,7 +257,7 @@ def why_not(review: Review, *, actor: Actor) -> str:
             review,
             list(review.votes.all()),
             person=person,
-            is_officer=member.role == Role.COMPLIANCE_OFFICER,
+            is_officer=voters.is_officer(member),
         )
     except VoteRefused as refused:
         return refused.sentence
@@ -286,22 +286,16 @@ def _open(workflow: Workflow, version: WorkflowVersion, *, message: str, by: Act
 
 def _check_possible(version: WorkflowVersion, *, needed: int, needs_officer: bool) -> None:
     excluded = authors.of(version)
-    voters = [each for each in may_vote() if persons.of_user(each.user_id) not in excluded]
-    if len(voters) < needed:
+    eligible = [each for each in voters.find() if persons.of_user(each.user_id) not in excluded]
+    if len(eligible) < needed:
         raise ReviewImpossible(
-            f"{needed} reviewers are asked for, and {len(voters)} of the members who may publish did not write it. "
+            f"{needed} reviewers are asked for, and {len(eligible)} of the members who may publish did not write it. "
             "Add members, or ask for fewer in the rules of governance."
         )
-    if needs_officer and not any(each.role == Role.COMPLIANCE_OFFICER for each in voters):
+    if needs_officer and not any(voters.is_officer(each) for each in eligible):
         raise ReviewImpossible(
             "The risk of this change is high: a compliance officer has to vote, and there is none who did not write it."
         )
-
-
-def may_vote() -> list[Membership]:
-    """The living members who may publish, and so vote."""
-    members = Membership.objects.living().select_related("user")
-    return [each for each in members if Permission.WORKFLOW_PUBLISH in each.permissions]
 
 
 def _check_may_still_vote(

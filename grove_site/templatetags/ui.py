@@ -299,6 +299,7 @@ NAVIGATION = (
         "Assure",
         (
             ("compliance:policies", "shield", "Policies", Permission.POLICY_VIEW),
+            ("places:governance", "hand", "Governance", Permission.WORKFLOW_VIEW),
             ("tenancy:ledger", "log", "Ledger", Permission.LEDGER_VIEW),
             ("runs:egress", "out", "Egress", Permission.DECISION_VIEW),
             ("compliance:disposals", "trash", "Disposal", Permission.DISPOSAL_VIEW),

@@ -6,6 +6,7 @@ from workflows.api import (
     budgets,
     destinations,
     differences,
+    governance,
     models,
     prices,
     reviews,
@@ -113,4 +114,6 @@ urlpatterns = [
         reviews.Withdrawal.as_view(),
         name="withdraw-review",
     ),
+    path("governance", governance.GovernanceResource.as_view(), name="governance"),
+    path("governance/history", governance.GovernanceHistory.as_view(), name="governance-history"),
 ]
