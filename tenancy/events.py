@@ -75,6 +75,11 @@ class EventType(StrEnum):
     STORAGE_PROFILE_CHANGED = "storage_profile.changed"
 
     DRAFT_MOVED = "draft.moved"  # something was undone or redone
+    # reviews
+    REVIEW_SUBMITTED = "review.submitted"
+    REVIEW_VOTED = "review.voted"
+    REVIEW_COMMENTED = "review.commented"
+    REVIEW_WITHDRAWN = "review.withdrawn"
 
     # runs
     RUN_STARTED = "run.started"

@@ -19,6 +19,7 @@ class Permission(StrEnum):
     WORKFLOW_RETIRE = "workflow.retire"
     WORKFLOW_ATTEST = "workflow.attest"  # sign that a document is true of a workflow
     DOCUMENTATION_EDIT = "documentation.edit"
+    REVIEW_COMMENT = "review.comment"
     GOVERNANCE_EDIT = "governance.edit"  # what must hold before a version is published
     RUN_VIEW = "run.view"
     RUN_START = "run.start"
@@ -79,6 +80,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     | {
         Permission.WORKFLOW_EDIT,
         Permission.DOCUMENTATION_EDIT,
+        Permission.REVIEW_COMMENT,
         Permission.RUN_START,
         Permission.RUN_CANCEL,
         Permission.PAYLOAD_VIEW,
@@ -89,6 +91,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     | {
         Permission.WORKFLOW_PUBLISH,
         Permission.WORKFLOW_RETIRE,
+        Permission.REVIEW_COMMENT,
         Permission.PAYLOAD_VIEW,
         Permission.RUN_DECIDE,
     },
@@ -111,6 +114,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
         Permission.WORKFLOW_RETIRE,
         Permission.WORKFLOW_ATTEST,
         Permission.DOCUMENTATION_EDIT,
+        Permission.REVIEW_COMMENT,
         Permission.GOVERNANCE_EDIT,
         Permission.PAYLOAD_VIEW,
         Permission.RUN_DECIDE,
@@ -125,6 +129,7 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     | _OWN_TOKENS
     | {
         Permission.PAYLOAD_VIEW,
+        Permission.REVIEW_COMMENT,
         Permission.RUN_DECIDE,
         Permission.ALERT_ACKNOWLEDGE,
         Permission.DISPOSAL_VIEW,

@@ -31,3 +31,8 @@ class WorkflowsConfig(AppConfig):
                 find_reference=stores.find_reference, key_id_of=stores.key_id_of, fetch=stores.get
             )
         )
+
+        # what stands before a publication
+        from workflows import gates, reviews
+
+        gates.add(reviews.missing)

@@ -13,7 +13,7 @@ from tenancy import keys, ledger, sealing
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
-from workflows import documentation, model_groups, pinned, source, validation
+from workflows import documentation, model_groups, pinned, review_states, source, validation
 from workflows.checks import reach, starts
 from workflows.checks.known import Known
 from workflows.definition import Definition, build, digest
@@ -235,6 +235,7 @@ def _save_next(
         workflow=workflow.slug,
         revision=revision.number,
         digest=revision.digest,
+        lapsed_review=review_states.lapse(workflow=workflow, number=revision.number, by=by),
     )
     return revision
 

@@ -11,8 +11,16 @@ from uuid import UUID
 from django.db.models import Count, QuerySet
 
 from compliance.disposables import PlanLine
-from workflows import stored_objects, versions
-from workflows.models import Case, DefinitionRevision, RevisionContent, StoredObject, Workflow
+from tenancy.actors import SYSTEM
+from workflows import review_states, stored_objects, versions
+from workflows.models import (
+    Case,
+    Comment,
+    DefinitionRevision,
+    RevisionContent,
+    StoredObject,
+    Workflow,
+)
 
 
 class WorkflowDisposable:
@@ -40,7 +48,12 @@ class WorkflowDisposable:
     def erase(self, ids: Collection[UUID], *, at: datetime) -> int:
         rows, _ = RevisionContent.objects.filter(revision__workflow_id__in=ids).delete()
         rows += Case.objects.filter(workflow_id__in=ids).delete()[0]
+        remarks = Comment.objects.filter(review__workflow_id__in=ids)
+        rows += remarks.filter(answers__isnull=False).delete()[0] + remarks.delete()[0]
         for workflow in Workflow.objects.living().select_for_update().filter(pk__in=ids):
+            for review in workflow.reviews.open().select_related("version"):
+                reason = "The workflow was disposed of."
+                review_states.withdraw_of(version=review.version, by=SYSTEM, reason=reason)
             if workflow.published is not None:
                 versions.end_with_workflow(version=workflow.published)
             workflow.published = None

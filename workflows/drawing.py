@@ -53,6 +53,9 @@ STATES: Mapping[str, State] = {
     "failed": State("bad", "x", "failed"),
     "skipped": State("skip", "skip", "skipped"),
     "cancelled": State("skip", "x", "cancelled"),
+    "added": State("new", "plus", "new"),
+    "removed": State("gone", "x", "gone"),
+    "changed": State("diff", "code", "changed"),
 }
 ICONS: Mapping[str, str] = {
     "input": "in",

@@ -244,3 +244,52 @@ class EditRefused(GroveError):
 
     code = "edit_refused"
     status = 422
+
+
+class SideUnknown(GroveError):
+    """There is no such version or revision to compare."""
+
+    code = "side_unknown"
+    status = 404
+
+
+class AuthorExcluded(GroveError):
+    """Who wrote something neither judges nor publishes it."""
+
+    code = "author_excluded"
+    status = 403
+
+
+class ReviewOpen(GroveError):
+    """This workflow has an open review already."""
+
+    code = "review_open"
+    status = 409
+
+
+class ReviewClosed(GroveError):
+    """This review is over: it was decided, withdrawn, or lapsed because the draft changed."""
+
+    code = "review_closed"
+    status = 409
+
+
+class ReviewImpossible(GroveError):
+    """There are not enough people who could review this."""
+
+    code = "review_impossible"
+    status = 422
+
+
+class VoteRefused(GroveError):
+    """This vote cannot be taken as it is."""
+
+    code = "vote_refused"
+    status = 422
+
+
+class CommentRefused(GroveError):
+    """This comment cannot be taken as it is."""
+
+    code = "comment_refused"
+    status = 422

@@ -1,6 +1,6 @@
 """What this tenant asks of a workflow before a version is published, and while it is in use."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from django.db import transaction
 
@@ -9,26 +9,13 @@ from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
 from tenancy.models import Tenant
+from workflows import voters
 from workflows.errors import GovernanceInvalid
+from workflows.governance_rules import Rules
 from workflows.models import GovernanceRules
 from workflows.models.governance import LONGEST_TERM_DAYS, MOST_REVIEWERS
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """The rules as a value. Whoever says nothing asks nothing.
-
-    `recertify_days`: after so many days a sign-off has to be given again; None: never.
-    `block_overdue`: a workflow whose sign-off is missing, stale or over refuses new runs.
-    """
-
-    review_required: bool = False
-    reviewers: int = 1
-    documentation_required: bool = False
-    cases_must_pass: bool = False
-    staging_first: bool = False
-    recertify_days: int | None = None
-    block_overdue: bool = False
+__all__ = ["Rules", "check_satisfiable", "current", "find_newest", "rules_of", "set_rules"]
 
 
 def current() -> Rules:
@@ -52,6 +39,7 @@ def set_rules(*, rules: Rules, reason: str, by: Actor) -> GovernanceRules:
     """Put other rules in force from now on. The same ones again change nothing. Raises GovernanceInvalid."""
     reason = reason.strip()
     _check(rules, reason)
+    check_satisfiable(rules)
     Tenant.objects.select_for_update().get(pk=current_tenant().pk)  # two of them queue here
     before = find_newest()
     if before is not None and rules_of(before) == rules:
@@ -74,6 +62,27 @@ def set_rules(*, rules: Rules, reason: str, by: Actor) -> GovernanceRules:
         **asdict(rules),
     )
     return row
+
+
+def check_satisfiable(rules: Rules) -> None:
+    """Whether the members that there are could fulfil the rules. Raises GovernanceInvalid, which says who is missing.
+
+    Who wrote a draft does not vote on it; that is looked at again when it is sent to review.
+    """
+    if not rules.review_required:
+        return
+    found = voters.find()
+    if len(found) < rules.reviewers:
+        raise GovernanceInvalid(
+            f"{rules.reviewers} reviewers could never come together: {len(found)} "
+            f"{'member' if len(found) == 1 else 'members'} may publish, and so vote. Ask for fewer, or give more "
+            "members the role of reviewer or compliance officer."
+        )
+    if not any(voters.is_officer(each) for each in found):
+        raise GovernanceInvalid(
+            "A change of high risk needs the vote of a compliance officer, and this tenant has none. Give a member "
+            "that role first."
+        )
 
 
 def _check(rules: Rules, reason: str) -> None:

@@ -113,10 +113,11 @@ def _published() -> Mapping[str, Reach]:
 def _reach_of(version: WorkflowVersion) -> Reach:
     """A version never changes, so a process opens each of them once."""
     definition: Definition = version.revision.definition
-    return Reach(definition.model_groups, frozenset(_origins(definition)))
+    return Reach(definition.model_groups, frozenset(origins_of(definition)))
 
 
-def _origins(definition: Definition) -> Iterable[str]:
+def origins_of(definition: Definition) -> Iterable[str]:
+    """Where its HTTP requests go; ANYWHERE where only the run decides."""
     for node in definition.walk():
         if HTTP_REQUEST.name in {tool.value for tool in KINDS[node.kind].tools(node.config)}:
             call = node.config.request if node.kind == "callback" else node.config

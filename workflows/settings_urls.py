@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from workflows.views import connecting, deployments, model_groups, places, prices, providers
+from workflows.views import (
+    connecting,
+    deployments,
+    governance,
+    model_groups,
+    places,
+    prices,
+    providers,
+)
 
 app_name = "places"
 urlpatterns = [
@@ -51,4 +59,6 @@ urlpatterns = [
         model_groups.rearrange,
         name="rearrange-model-group",
     ),
+    path("governance/", governance.show_governance, name="governance"),
+    path("governance/change/", governance.change_governance, name="change-governance"),
 ]

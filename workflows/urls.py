@@ -2,13 +2,23 @@
 
 from django.urls import path
 
-from workflows.views import definition, editor, environments, lifecycle, workflow, workflows
+from workflows.views import (
+    compare,
+    definition,
+    editor,
+    environments,
+    lifecycle,
+    reviews,
+    workflow,
+    workflows,
+)
 
 app_name = "workflows"
 urlpatterns = [
     path("", workflows.list_workflows, name="list"),
     path("-/new/", definition.begin_workflow, name="new"),
     path("-/import/", definition.import_definition, name="import"),
+    path("-/reviews/", reviews.list_reviews, name="reviews"),
     path("<slug:slug>/", workflow.show_graph, name="detail"),
     path("<slug:slug>/environments/", environments.show_environments, name="environments"),
     path("<slug:slug>/environments/staging/", environments.stage, name="stage"),
@@ -41,4 +51,11 @@ urlpatterns = [
         lifecycle.create_version,
         name="create-version",
     ),
+    # what changed, and who has to look at it
+    path("<slug:slug>/compare/", compare.show_comparison, name="compare"),
+    path("<slug:slug>/submit/", reviews.submit_review, name="submit-review"),
+    path("<slug:slug>/reviews/<int:number>/", reviews.show_review, name="review"),
+    path("<slug:slug>/reviews/<int:number>/vote/", reviews.vote_on_review, name="vote"),
+    path("<slug:slug>/reviews/<int:number>/comment/", reviews.comment_on_review, name="comment"),
+    path("<slug:slug>/reviews/<int:number>/withdraw/", reviews.withdraw_review, name="withdraw"),
 ]

@@ -1,5 +1,6 @@
 """Versions and their life: draft, published, retired. One version of a workflow is published at a time."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import transaction
@@ -7,23 +8,21 @@ from django.db import transaction
 from tenancy import ledger
 from tenancy.actors import SYSTEM, Actor
 from tenancy.events import EventType
-from workflows import definitions, gates, pinned, promotions
+from workflows import authors, definitions, gates, pinned, promotions, review_states, version_states
 from workflows.errors import (
     DefinitionInvalid,
     NotPublishable,
     PinnedVersionMissing,
-    TransitionRefused,
     WorkflowDisposed,
 )
 from workflows.models import (
     DefinitionRevision,
     Environment,
     VersionState,
-    VersionStatus,
     Workflow,
     WorkflowVersion,
 )
-from workflows.models.version import FOLLOWS, SUPERSEDED
+from workflows.models.version import SUPERSEDED
 
 
 @transaction.atomic
@@ -43,7 +42,7 @@ def create(*, revision: DefinitionRevision, by: Actor) -> WorkflowVersion:
         digest=revision.digest,
         **WorkflowVersion.authorship(by),
     )
-    _move(version, VersionState.DRAFT, by=by, reason="", number=1)
+    version_states.begin(version, by=by)
     ledger.append(
         EventType.VERSION_CREATED,
         subject=version,
@@ -60,23 +59,24 @@ def create(*, revision: DefinitionRevision, by: Actor) -> WorkflowVersion:
 def publish(*, version: WorkflowVersion, by: Actor, reason: str = "") -> None:
     """Let new runs take this version; the one published before retires with it. Publishing twice changes nothing.
 
-    Raises NotPublishable with its `problems`, TransitionRefused, WorkflowDisposed.
+    Raises NotPublishable with its `problems`, AuthorExcluded, TransitionRefused, WorkflowDisposed.
     """
     workflow = lock(version.workflow_id)
     version = WorkflowVersion.objects.select_related("revision").get(pk=version.pk)
+    authors.check_is_none(version=version, by=by)
     if version.is_published:
         return
     check_publishable(version)
     gates.check(version)
     superseded = workflow.published
     if superseded is not None:
-        _move(
+        version_states.move(
             superseded,
             VersionState.RETIRED,
             by=by,
             reason=f"{SUPERSEDED} {version.number}",
         )
-    _move(version, VersionState.PUBLISHED, by=by, reason=reason)
+    version_states.move(version, VersionState.PUBLISHED, by=by, reason=reason)
     promotions.record(version=version, environment=Environment.PROD, by=by, reason=reason)
     workflow.published = version
     workflow.save(update_fields=["published"])
@@ -98,7 +98,8 @@ def retire(*, version: WorkflowVersion, by: Actor, reason: str = "") -> None:
     version = WorkflowVersion.objects.get(pk=version.pk)
     if version.state is VersionState.RETIRED:
         return
-    _move(version, VersionState.RETIRED, by=by, reason=reason)
+    review_states.withdraw_of(version=version, by=by, reason="The version was retired.")
+    version_states.move(version, VersionState.RETIRED, by=by, reason=reason)
     if workflow.published_id == version.pk:
         workflow.published = None
         workflow.save(update_fields=["published"])
@@ -114,7 +115,9 @@ def retire(*, version: WorkflowVersion, by: Actor, reason: str = "") -> None:
 
 def end_with_workflow(*, version: WorkflowVersion) -> None:
     """Retire a version because its workflow is disposed of. Part of the disposal, which writes the ledger entries."""
-    _move(version, VersionState.RETIRED, by=SYSTEM, reason="The workflow was disposed of.")
+    version_states.move(
+        version, VersionState.RETIRED, by=SYSTEM, reason="The workflow was disposed of."
+    )
 
 
 def check_publishable(version: WorkflowVersion) -> None:
@@ -159,35 +162,22 @@ def closure(*, version: WorkflowVersion) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def lineage(found: Iterable[WorkflowVersion]) -> list[WorkflowVersion]:
+    """These versions of one workflow, each with `superseded_numbers`: those that retired when it was published."""
+    rows = list(found)
+    for version in rows:
+        told = f"{SUPERSEDED} {version.number}"
+        version.superseded_numbers = sorted(
+            other.number
+            for other in rows
+            if any(status.reason == told for status in other.statuses.all())
+        )
+    return rows
+
+
 def lock(workflow_id: UUID) -> Workflow:
     """The workflow's row: two publishers queue here, and so do a publisher and a saver. Raises WorkflowDisposed."""
     workflow = Workflow.objects.select_for_update().get(pk=workflow_id)
     if workflow.is_disposed:
         raise WorkflowDisposed
     return workflow
-
-
-def _move(
-    version: WorkflowVersion,
-    state: VersionState,
-    *,
-    by: Actor,
-    reason: str,
-    number: int | None = None,
-) -> None:
-    """The one place where a version changes its state. Raises TransitionRefused."""
-    if number is None:
-        newest = version.statuses.order_by("-number").first()
-        if newest is None or state not in FOLLOWS[VersionState(newest.state)]:
-            raise TransitionRefused(
-                f"Version {version.number} is {newest.state if newest else 'nothing yet'}; "
-                f"it cannot become {state}."
-            )
-        number = newest.number + 1
-    VersionStatus.objects.create(
-        version=version,
-        number=number,
-        state=state,
-        reason=reason[:1000],
-        **VersionStatus.authorship(by),
-    )

@@ -22,6 +22,7 @@ from runs.gantt import to_words
 from runs.views.waiting import approvals_for
 from tenancy.access import can
 from tenancy.permissions import Permission
+from workflows.views.reviews import count_waiting
 
 register = template.Library()
 
@@ -89,6 +90,17 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "notice": ("info", "eye", "Notice"),
     "warning": ("warn", "warn", "Warning"),
     "critical": ("bad", "x", "Critical"),
+    "changes_requested": ("warn", "redo", "Changes requested"),
+    "request_changes": ("warn", "redo", "Requests changes"),
+    "approve": ("ok", "check", "Approves"),
+    "lapsed": ("", "clock", "Lapsed"),
+    "withdrawn": ("", "undo", "Withdrawn"),
+    "met": ("ok", "check", "There"),
+    "look": ("warn", "eye", "Look"),
+    "missing": ("bad", "x", "Missing"),
+    "low_risk": ("ok", "check", "Low risk"),
+    "medium_risk": ("warn", "warn", "Medium risk"),
+    "high_risk": ("bad", "warn", "High risk"),
 }
 
 
@@ -265,7 +277,13 @@ NAVIGATION = (
             ("alerts:list", "bell", "Alerts", Permission.DECISION_VIEW),
         ),
     ),
-    ("Build", (("workflows:list", "flow", "Workflows", Permission.WORKFLOW_VIEW),)),
+    (
+        "Build",
+        (
+            ("workflows:list", "flow", "Workflows", Permission.WORKFLOW_VIEW),
+            ("workflows:reviews", "eye", "Reviews", Permission.WORKFLOW_VIEW),
+        ),
+    ),
     (
         "Connect",
         (
@@ -281,6 +299,7 @@ NAVIGATION = (
         "Assure",
         (
             ("compliance:policies", "shield", "Policies", Permission.POLICY_VIEW),
+            ("places:governance", "hand", "Governance", Permission.WORKFLOW_VIEW),
             ("tenancy:ledger", "log", "Ledger", Permission.LEDGER_VIEW),
             ("runs:egress", "out", "Egress", Permission.DECISION_VIEW),
             ("compliance:disposals", "trash", "Disposal", Permission.DISPOSAL_VIEW),
@@ -308,6 +327,7 @@ def _alerts_for(request: HttpRequest) -> int:
 COUNTS: dict[str, Callable[[HttpRequest], int]] = {
     "runs:waiting": approvals_for,
     "alerts:list": _alerts_for,
+    "workflows:reviews": count_waiting,
 }
 PLATFORM_ONLY = {"tenancy:tenants"}
 

@@ -20,8 +20,16 @@ from tests import factories
 from tests.runs import rich_definitions as definitions_of_runs
 from tests.runs.making import make_model_group, make_run, make_version, wait_until
 from tests.runs.scripted_model import Answer, ScriptedModel
-from workflows import budget_use, budgets, definitions, destinations, storage_profiles, versions
-from workflows.models import Provider, WorkflowVersion
+from workflows import (
+    budget_use,
+    budgets,
+    definitions,
+    destinations,
+    reviews,
+    storage_profiles,
+    versions,
+)
+from workflows.models import Provider, Workflow, WorkflowVersion
 
 PASSWORD = "a long word for the tests"
 COMPLAINTS = """\
@@ -175,6 +183,8 @@ def open_bank(model: ScriptedModel) -> Bank:
         )
         for role in Role
     }
+    with tenant_context(tenant):
+        _review(people)
     return Bank(
         tenant=tenant,
         provider=provider,
@@ -247,3 +257,30 @@ def _start(version: WorkflowVersion, text: str) -> Run:
         by=actors.SYSTEM,
         owner_label="customer-4711",
     )
+
+
+def _review(people: dict[Role, Any]) -> None:
+    """A workflow with a published version and a newer one in review, of which much changed."""
+    ann, rob = (actors.Actor.of_user(people[role].user) for role in (Role.AUTHOR, Role.REVIEWER))
+    text = COMPLAINTS.replace("complaint-handling", "letter-answering").replace(
+        "title: Complaint handling", "title: Letter answering"
+    )
+    first = definitions.import_definition(text=text, by=ann, summary="First one")
+    versions.publish(version=versions.create(revision=first, by=ann), by=rob, reason="Sound.")
+    text = text.replace("detect: [EMAIL, IBAN]", "detect: [EMAIL]").replace("2555", "3650")
+    text = text.replace("You sort complaints.", "You sort letters by how urgent they are.")
+    text = text.replace(
+        "  - id: route\n",
+        "  - {id: length, kind: transform, title: Length, after: [mask], "
+        'expression: "length(mask.text)"}\n  - id: route\n',
+    )
+    workflow = definitions.save(
+        workflow=first.workflow, text=text, by=ann, summary="Fewer kinds are masked"
+    ).workflow
+    review = reviews.submit(
+        workflow=Workflow.objects.with_pointers().get(pk=workflow.pk),
+        message="IBANs are needed to answer.",
+        by=ann,
+    )
+    asked = reviews.comment(review=review, node="mask", text="Who reads the IBANs then?", by=rob)
+    reviews.comment(review=review, text="The clerk who answers.", answers=asked, by=ann)

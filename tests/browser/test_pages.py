@@ -92,6 +92,16 @@ PAGES = {
     "password": ("/accounts/password/", Role.OPERATOR),
     "second factor": ("/accounts/2fa/", Role.OPERATOR),
     "nothing": ("/runs/019000000-nothing/", Role.OPERATOR),
+    # what changed, and who judges it
+    "compare": ("/workflows/letter-answering/compare/?from=1&to=2", Role.REVIEWER),
+    "compare with a broken draft": ("/workflows/complaint-handling/compare/", Role.AUTHOR),
+    "versions with reviews": ("/workflows/letter-answering/versions/", Role.AUTHOR),
+    "send to review": ("/workflows/letter-answering/submit/", Role.AUTHOR),
+    "reviews": ("/workflows/-/reviews/", Role.REVIEWER),
+    "review": ("/workflows/letter-answering/reviews/1/", Role.REVIEWER),
+    "review to look at": ("/workflows/letter-answering/reviews/1/", Role.AUDITOR),
+    "governance": ("/settings/governance/", Role.COMPLIANCE_OFFICER),
+    "governance to look at": ("/settings/governance/", Role.AUTHOR),
 }
 
 

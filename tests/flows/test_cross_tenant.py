@@ -33,7 +33,7 @@ from tests.architecture.routes import Route, all_routes, guarded_routes
 from tests.runs import making
 from tests.runs.definitions import CHAIN
 from workflows import budgets, destinations, storage_profiles
-from workflows.models import Deployment
+from workflows.models import Authored, Deployment, Review
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -83,6 +83,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "api-workflows:revisions": {"definition": CHAIN.format(name="probe"), "summary": "Probe."},
     "api-workflows:stage": {"reason": "Probe."},
     "api-workflows:versions": {"revision": 1},
+    "api-workflows:votes": {"choice": "request_changes", "reason": "Probe."},
+    "api-workflows:comments": {"text": "Probe."},
+    "workflows:vote": {"choice": "request_changes", "reason": "Probe."},
+    "workflows:comment": {"text": "Probe."},
 }
 
 
@@ -187,6 +191,16 @@ def _fill_runs(world: World) -> None:
         "kind": "run",
         "target_id": run.pk,
     }
+    Review.objects.create(
+        workflow=version.workflow,
+        version=version,
+        number=version.number,
+        digest=version.digest,
+        needed=1,
+        risk="low",
+        message=f"review-of-{world.tenant.slug}",
+        **Authored.authorship(SYSTEM),
+    )
     deployment = Deployment.objects.select_related("provider").get()
     world.ids |= {
         "api-workflows:provider.name": deployment.provider.name,
@@ -208,6 +222,7 @@ def _fill_runs(world: World) -> None:
     world.ids["alert_id"] = _make_alert(world.tenant.slug).pk
     world.traces += [
         f"alert-of-{world.tenant.slug}",
+        f"review-of-{world.tenant.slug}",
         version.workflow.slug,
         str(run.pk),
         f"group-of-{world.tenant.slug}",

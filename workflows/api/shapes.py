@@ -16,6 +16,7 @@ from workflows.models import (
     Price,
     Provider,
     ProviderKind,
+    VersionState,
     Workflow,
     WorkflowVersion,
 )
@@ -87,7 +88,7 @@ class VersionShape(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     revision = serializers.IntegerField()
     digest = serializers.CharField()
-    state = serializers.ChoiceField(choices=["draft", "published", "retired"])
+    state = serializers.ChoiceField(choices=VersionState.values)
     author = AuthorShape()
     created_at = serializers.CharField()
 

@@ -5,11 +5,14 @@ from django.urls import path
 from workflows.api import (
     budgets,
     destinations,
+    differences,
+    drafts,
     environments,
+    governance,
     models,
     prices,
+    reviews,
     routing,
-    drafts,
     starters,
     trials,
     workflows,
@@ -104,4 +107,30 @@ urlpatterns = [
         routing.PlacementResource.as_view(),
         name="class-placement",
     ),
+    # what changed, and who has to look at it
+    path(
+        "workflows/<slug:slug>/differences", differences.Differences.as_view(), name="differences"
+    ),
+    path("reviews", reviews.ReviewList.as_view(), name="reviews"),
+    path("workflows/<slug:slug>/reviews", reviews.Submission.as_view(), name="submit-review"),
+    path(
+        "workflows/<slug:slug>/reviews/<int:number>",
+        reviews.ReviewResource.as_view(),
+        name="review",
+    ),
+    path(
+        "workflows/<slug:slug>/reviews/<int:number>/votes", reviews.VoteList.as_view(), name="votes"
+    ),
+    path(
+        "workflows/<slug:slug>/reviews/<int:number>/comments",
+        reviews.CommentList.as_view(),
+        name="comments",
+    ),
+    path(
+        "workflows/<slug:slug>/reviews/<int:number>/withdraw",
+        reviews.Withdrawal.as_view(),
+        name="withdraw-review",
+    ),
+    path("governance", governance.GovernanceResource.as_view(), name="governance"),
+    path("governance/history", governance.GovernanceHistory.as_view(), name="governance-history"),
 ]

@@ -16,10 +16,11 @@ from workflows.models.destination import Destination, Scheme
 from workflows.models.documentation import Documentation
 from workflows.models.governance import GovernanceRules
 from workflows.models.model_group import ModelGroup, ModelGroupMember
-from workflows.models.promotion import Environment, Promotion
 from workflows.models.presence import Presence
+from workflows.models.promotion import Environment, Promotion
 from workflows.models.provider import Auth, Deployment, Egress, Price, Provider, ProviderKind
 from workflows.models.register import RegisterEntry, RegisterEpoch, RegisterKind
+from workflows.models.review import Comment, Review, ReviewState, Vote, VoteChoice
 from workflows.models.standing import ClassPlacement, DeploymentStanding
 from workflows.models.storage import StorageKind, StorageProfile, StoredObject
 from workflows.models.version import VersionState, VersionStatus, WorkflowVersion
@@ -36,6 +37,7 @@ __all__ = [
     "BudgetUnit",
     "Case",
     "ClassPlacement",
+    "Comment",
     "CostDay",
     "CostMark",
     "DefinitionRevision",
@@ -56,6 +58,8 @@ __all__ = [
     "RegisterEntry",
     "RegisterEpoch",
     "RegisterKind",
+    "Review",
+    "ReviewState",
     "RevisionContent",
     "Scheme",
     "StorageKind",
@@ -63,6 +67,8 @@ __all__ = [
     "StoredObject",
     "VersionState",
     "VersionStatus",
+    "Vote",
+    "VoteChoice",
     "Workflow",
     "WorkflowVersion",
 ]

@@ -9,13 +9,27 @@ from workflows.models.authored import Authored
 
 class VersionState(models.TextChoices):
     DRAFT = "draft"
+    IN_REVIEW = "in_review"
+    CHANGES_REQUESTED = "changes_requested"
     PUBLISHED = "published"
     RETIRED = "retired"
 
 
-# From a state to those that may follow it. A retired version may be published again.
+# From a state to those that may follow it. A retired version may be published again. A review that lapses makes a
+# draft of its version again; one of which changes were asked is published only after another review.
 FOLLOWS: dict[VersionState, frozenset[VersionState]] = {
-    VersionState.DRAFT: frozenset({VersionState.PUBLISHED, VersionState.RETIRED}),
+    VersionState.DRAFT: frozenset(
+        {VersionState.IN_REVIEW, VersionState.PUBLISHED, VersionState.RETIRED}
+    ),
+    VersionState.IN_REVIEW: frozenset(
+        {
+            VersionState.DRAFT,
+            VersionState.CHANGES_REQUESTED,
+            VersionState.PUBLISHED,
+            VersionState.RETIRED,
+        }
+    ),
+    VersionState.CHANGES_REQUESTED: frozenset({VersionState.IN_REVIEW, VersionState.RETIRED}),
     VersionState.PUBLISHED: frozenset({VersionState.RETIRED}),
     VersionState.RETIRED: frozenset({VersionState.PUBLISHED}),
 }
@@ -37,6 +51,8 @@ class WorkflowVersion(Authored):
     number = models.PositiveIntegerField()
     revision = TenantForeignKey("workflows.DefinitionRevision", related_name="versions")
     digest = models.CharField(max_length=64)
+
+    superseded_numbers: list[int]  # set by versions.lineage
 
     objects = TenantManager.from_queryset(VersionQuerySet)()  # type: ignore[misc]  # the plugin takes the base's for a ClassVar
 
@@ -86,7 +102,7 @@ class VersionStatus(Authored):
 
     version = TenantForeignKey("workflows.WorkflowVersion", related_name="statuses")
     number = models.PositiveIntegerField()
-    state = models.CharField(max_length=16, choices=VersionState.choices)
+    state = models.CharField(max_length=24, choices=VersionState.choices)
     reason = models.CharField(max_length=1000, blank=True)
 
     class Meta(Authored.Meta):

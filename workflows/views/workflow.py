@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from tenancy.access import TenantRequest, permission_required
 from tenancy.permissions import Permission
-from workflows import document
+from workflows import document, versions
 from workflows.definition import Definition, NodeGraph
 from workflows.drawing import GraphPicture, NodeLook, draw_graph
 from workflows.models import DefinitionRevision, Workflow, WorkflowVersion
@@ -96,9 +96,9 @@ def show_versions(request: TenantRequest, slug: str) -> HttpResponse:
     """Versions with their life, and all revisions."""
     found = _find(slug, None)
     shown = _page(found, "versions")
-    shown["versions"] = (
-        found.workflow.versions.with_state().select_related("revision").prefetch_related("statuses")
-    )
+    rows = found.workflow.versions.with_state().select_related("revision")
+    shown["versions"] = versions.lineage(rows.prefetch_related("statuses"))
+    shown["reviews"] = found.workflow.reviews.select_related("version", "workflow")[:50]
     shown["revisions"] = found.workflow.revisions.prefetch_related("versions")[:200]
     return render(request, "workflows/versions.html", shown)
 
@@ -110,15 +110,15 @@ def _workflow(slug: str) -> Workflow:
 def _find(slug: str, number: int | None) -> Shown:
     """The version asked for; without a number the published one, else the newest, else the draft."""
     workflow = _workflow(slug)
-    versions = workflow.versions.with_state().select_related("revision__workflow", "workflow")
+    rows = workflow.versions.with_state().select_related("revision__workflow", "workflow")
     if number is not None:
-        version = versions.filter(number=number).first()
+        version = rows.filter(number=number).first()
         if version is None:
             raise Http404
     elif workflow.published_id:
-        version = versions.get(pk=workflow.published_id)
+        version = rows.get(pk=workflow.published_id)
     else:
-        version = versions.first()
+        version = rows.first()
     revision = version.revision if version else workflow.head
     return Shown(workflow=workflow, revision=revision, version=version)
 
