@@ -11,7 +11,7 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         from compliance import disposables
         from tenancy import exports, secret_uses
-        from workflows import secret_usage, stored_objects, stores
+        from workflows import completeness, gates, secret_usage, stored_objects, stores
         from workflows.disposal import StoredObjectDisposable, WorkflowDisposable
         from workflows.models.definition import open_for_export
 
@@ -30,3 +30,4 @@ class WorkflowsConfig(AppConfig):
                 find_reference=stores.find_reference, key_id_of=stores.key_id_of, fetch=stores.get
             )
         )
+        gates.add(completeness.gate)

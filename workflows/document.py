@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from compliance.labels import DataClass
 from compliance.models import PolicyActivation
 from compliance.policy import rules
-from workflows import document_text, document_tools, pinned, versions
+from workflows import document_text, document_tools, documentation, pinned, versions
 from workflows.definition import Definition, NodeGraph
 from workflows.document_facts import (
     DeploymentFacts,
@@ -75,7 +75,7 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
         legal_basis=written.legal_basis if written else "",
         people_concerned=written.people_concerned if written else "",
         retention_days=written.retention_days if written else None,
-        nodes=_nodes(definition, dict(written.node_texts) if written else {}),
+        nodes=_nodes(definition, dict(written.node_texts) if written else None),
         groups=groups,
         policy=policy,
         versions=told,
@@ -86,7 +86,10 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
     )
 
 
-def _nodes(definition: Definition, texts: dict[str, str]) -> tuple[NodeFacts, ...]:
+def _nodes(definition: Definition, texts: dict[str, str] | None) -> tuple[NodeFacts, ...]:
+    """Before anything was documented, the definition speaks for its nodes."""
+    if texts is None:
+        texts = documentation.of_definition(definition).node_texts
     return tuple(_nodes_of(definition, definition.spec["nodes"], texts))
 
 
@@ -104,7 +107,7 @@ def _nodes_of(
         spec, place = by_id[node_id], f"{before}{number}"
         yield NodeFacts(
             id=node_id,
-            description=texts.get(node_id, str(spec.get("description") or "")),
+            description=texts.get(node_id, ""),
             spec=spec,
             after=tuple(str(edge) for edge in graph.graph.edges_into(node_id)),
             place=place,

@@ -202,3 +202,24 @@ class BudgetNotFound(GroveError):
 
     code = "budget_not_found"
     status = 404
+
+
+class DocumentationInvalid(GroveError):
+    """These texts cannot be kept as they are."""
+
+    code = "documentation_invalid"
+    status = 422
+
+
+class DocumentationOutdated(GroveError):
+    """Somebody else changed the documentation in the meantime. Look at their texts, then save again."""
+
+    code = "documentation_outdated"
+    status = 412
+
+
+class DayInvalid(GroveError):
+    """Name a day such as 2026-11-01 that is not to come."""
+
+    code = "day_invalid"
+    status = 400

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workflows.views import definition, lifecycle, workflow, workflows
+from workflows.views import definition, documentation, lifecycle, workflow, workflows
 
 app_name = "workflows"
 urlpatterns = [
@@ -19,12 +19,12 @@ urlpatterns = [
     ),
     path(
         "<slug:slug>/versions/<int:number>/documentation/",
-        workflow.show_documentation,
+        documentation.show_documentation,
         name="version-documentation",
     ),
     path(
         "<slug:slug>/versions/<int:number>/documentation.md",
-        workflow.download_documentation,
+        documentation.download_documentation,
         name="version-document",
     ),
     path("<slug:slug>/versions/<int:number>/publish/", lifecycle.publish, name="publish"),
@@ -34,5 +34,15 @@ urlpatterns = [
         "<slug:slug>/revisions/<int:number>/version/",
         lifecycle.create_version,
         name="create-version",
+    ),
+    path(
+        "<slug:slug>/documentation/edit/",
+        documentation.edit_documentation,
+        name="edit-documentation",
+    ),
+    path(
+        "<slug:slug>/documentation/history/",
+        documentation.show_history,
+        name="documentation-history",
     ),
 ]

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from workflows.api import budgets, destinations, models, prices, routing, trials, workflows
+from workflows.api import (
+    budgets,
+    destinations,
+    documentation,
+    models,
+    prices,
+    routing,
+    trials,
+    workflows,
+)
 
 app_name = "api-workflows"
 urlpatterns = [
@@ -78,5 +87,15 @@ urlpatterns = [
         "class-placements/<slug:data_class>",
         routing.PlacementResource.as_view(),
         name="class-placement",
+    ),
+    path(
+        "workflows/<slug:slug>/documentation",
+        documentation.DocumentationResource.as_view(),
+        name="documentation",
+    ),
+    path(
+        "workflows/<slug:slug>/documentation/history",
+        documentation.DocumentationHistory.as_view(),
+        name="documentation-history",
     ),
 ]
