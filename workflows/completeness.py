@@ -1,7 +1,7 @@
 """How complete the plain-language part of a workflow is: what is missing, and which texts are older than their node.
 
 A text is stale when its node behaves otherwise in this revision than in the one that stood when the text was written,
-or last found true. Titles and descriptions are no behaviour.
+or last found true.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from compliance.labels import DataClass
-from workflows import documentation
-from workflows.definition import Definition, NodeSpec
+from workflows import documentation, node_behaviour
 from workflows.errors import ContentDisposed
 from workflows.governance import Rules
 from workflows.models import DefinitionRevision, Documentation, Workflow, WorkflowVersion
@@ -23,7 +22,6 @@ USEFUL = {
     "people_concerned": "people concerned",
     "retention_days": "retention",
 }
-NOT_BEHAVIOUR = ("title", "description")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +127,7 @@ def find_draft(workflow: Workflow) -> DefinitionRevision | None:
 
 def _stale(revision: DefinitionRevision, texts: Mapping[str, str]) -> dict[str, datetime]:
     """The nodes whose text is older than their change, with when it was written."""
-    behaviours = _behaviours(revision.definition)
+    behaviours = node_behaviour.of_definition(revision.definition)
     written = _written_at(revision, {node for node in texts if node in behaviours})
     before: dict[datetime, Mapping[str, Any]] = {}
     stale = {}
@@ -183,27 +181,6 @@ def _behaviours_at(revision: DefinitionRevision, at: datetime) -> Mapping[str, A
     if stood is None:
         return {}
     try:
-        return _behaviours(stood.definition)
+        return node_behaviour.of_definition(stood.definition)
     except ContentDisposed:
         return {}
-
-
-def _behaviours(definition: Definition) -> dict[str, Any]:
-    """What each node does, by id: as written, without its words; of a body only its nodes and edges."""
-    specs = {spec["id"]: spec for spec in _specs(definition.spec["nodes"])}
-    return {node.id: _behaviour(node, specs[node.id]) for node in definition.walk()}
-
-
-def _specs(nodes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for spec in nodes:
-        yield spec
-        yield from _specs((spec.get("body") or {}).get("nodes", []))
-
-
-def _behaviour(node: NodeSpec, spec: Mapping[str, Any]) -> dict[str, Any]:
-    said = {name: value for name, value in spec.items() if name not in NOT_BEHAVIOUR}
-    if node.body is not None:
-        said["body"] = [
-            (inner["id"], inner["kind"], inner.get("after", [])) for inner in spec["body"]["nodes"]
-        ]
-    return said

@@ -1,6 +1,7 @@
 """The document of a version for the compliance officer: the same bytes for the same version and date."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -12,13 +13,23 @@ from django.utils.timezone import now
 from compliance.labels import DataClass
 from compliance.models import PolicyActivation
 from compliance.policy import rules
-from workflows import document_text, document_tools, documentation, pinned, versions
+from workflows import (
+    dataflow,
+    document_changes,
+    document_text,
+    document_tools,
+    documentation,
+    pinned,
+    versions,
+)
 from workflows.definition import Definition, NodeGraph
 from workflows.document_facts import (
     DeploymentFacts,
     DocumentFacts,
+    FlowFacts,
     NodeFacts,
     PinnedFacts,
+    PlacementFacts,
     PolicyFacts,
     Step,
     VersionFacts,
@@ -61,6 +72,7 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
     policy = _policy(as_of)
     groups = {name: _deployments(name, as_of) for name in sorted(definition.model_groups)}
     told = tuple(_version(each, as_of) for each in _versions_until(version, as_of))
+    tools = document_tools.gather(definition, as_of)
     return DocumentFacts(
         name=workflow.slug,
         title=definition.title,
@@ -80,9 +92,12 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
         policy=policy,
         versions=told,
         documented_at=written.created_at if written else None,
-        tools=document_tools.gather(definition, as_of),
+        tools=tools,
         pinned=_pinned(version),
         budget=(budget.amount_micros, budget.currency) if (budget := definition.budget) else None,
+        flow=_flow(definition),
+        placements=_placements(as_of),
+        since=document_changes.gather(version, as_of, tools),
     )
 
 
@@ -164,6 +179,29 @@ def _deployments(group: str, as_of: datetime) -> tuple[DeploymentFacts, ...]:
                 enabled=bool(deployment.get("enabled")) and bool(provider.get("enabled")),
             )
         )
+    return tuple(found)
+
+
+def _flow(definition: Definition) -> tuple[FlowFacts, ...]:
+    """Which labels can reach which nodes, the strictest first."""
+    reached: dict[tuple[DataClass, tuple[str, ...]], list[str]] = defaultdict(list)
+    flow = dataflow.flow_of(definition)
+    for node in definition.walk():
+        labels = flow.into[node.id]
+        reached[labels.data_class, tuple(sorted(labels.tags))].append(node.id)
+    return tuple(
+        FlowFacts(data_class=data_class, tags=tags, nodes=tuple(nodes))
+        for (data_class, tags), nodes in sorted(reached.items(), reverse=True)
+    )
+
+
+def _placements(as_of: datetime) -> tuple[PlacementFacts, ...]:
+    found = []
+    for level in DataClass:
+        facts = register.find_facts(RegisterKind.CLASS_PLACEMENT, level.word, as_of) or {}
+        regions, providers = tuple(facts.get("regions", ())), tuple(facts.get("providers", ()))
+        if regions or providers:
+            found.append(PlacementFacts(data_class=level, regions=regions, providers=providers))
     return tuple(found)
 
 

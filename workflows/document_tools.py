@@ -50,7 +50,9 @@ def _place(tool: str, arguments: Mapping[str, Any], as_of: datetime) -> PlaceFac
     if tool != HTTP_REQUEST.name:
         store = str(arguments.get("store") or "")
         facts = register.find_facts(RegisterKind.STORAGE_PROFILE, store, as_of)
-        return _facts(store, facts, is_external=False) if facts else None
+        return (
+            _facts(RegisterKind.STORAGE_PROFILE, store, facts, is_external=False) if facts else None
+        )
     try:
         url = connections.read_url(str(arguments.get("url") or "").partition("{{")[0])
     except ToolError:
@@ -62,7 +64,12 @@ def _place(tool: str, arguments: Mapping[str, Any], as_of: datetime) -> PlaceFac
             url.host,
             url.port,
         ):
-            return _facts(name, facts, is_external=facts.get("egress") != "internal")
+            return _facts(
+                RegisterKind.DESTINATION,
+                name,
+                facts,
+                is_external=facts.get("egress") != "internal",
+            )
     return None
 
 
@@ -71,8 +78,11 @@ def _destinations(as_of: datetime) -> list[str]:
     return sorted(set(entries.values_list("name", flat=True)))
 
 
-def _facts(name: str, facts: Mapping[str, Any], *, is_external: bool) -> PlaceFacts:
+def _facts(
+    kind: RegisterKind, name: str, facts: Mapping[str, Any], *, is_external: bool
+) -> PlaceFacts:
     return PlaceFacts(
+        kind=kind.value,
         name=name,
         title=str(facts.get("title") or ""),
         region=str(facts.get("region") or ""),

@@ -45,4 +45,9 @@ urlpatterns = [
         documentation.show_history,
         name="documentation-history",
     ),
+    path(
+        "<slug:slug>/documentation/difference/",
+        documentation.show_difference,
+        name="documentation-difference",
+    ),
 ]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.shortcuts import get_object_or_404
+from django.utils.timezone import now
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -15,7 +16,7 @@ from tenancy.access import actor_of
 from tenancy.api import preconditions
 from tenancy.api.shapes import page_shape, to_time
 from tenancy.permissions import Permission
-from workflows import completeness, documentation, documentation_history
+from workflows import completeness, document_states, documentation, documentation_history
 from workflows.api.moments import find_asked_moment
 from workflows.api.shapes import AuthorShape, author_to_json
 from workflows.completeness import Completeness
@@ -102,6 +103,25 @@ class ChangeShape(serializers.Serializer[Any]):
     confirmed = serializers.ListField(child=serializers.CharField())
 
 
+class DocumentOfVersionShape(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    digest = serializers.CharField(help_text="SHA-256 of the markdown.")
+
+
+class DifferenceShape(serializers.Serializer[Any]):
+    """Two documents of a workflow, each of the version in use at its moment."""
+
+    sections = serializers.ListField(child=serializers.CharField())
+    unified = serializers.CharField(allow_blank=True, help_text="Empty: the same bytes.")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {
+            "from": DocumentOfVersionShape(),
+            "to": DocumentOfVersionShape(),
+            **super().get_fields(),
+        }
+
+
 class DocumentationResource(APIView):
     required_permissions = {"get": Permission.WORKFLOW_VIEW, "put": Permission.DOCUMENTATION_EDIT}
 
@@ -159,6 +179,34 @@ class DocumentationHistory(APIView):
             {
                 "items": [_change_to_json(change) for change in changes],
                 "next_cursor": page.next_cursor,
+            }
+        )
+
+
+class DocumentDifference(APIView):
+    required_permissions = {"get": Permission.WORKFLOW_VIEW}
+
+    @extend_schema(
+        operation_id="documentation_difference",
+        parameters=[
+            OpenApiParameter("from", OpenApiTypes.DATETIME, required=True),
+            OpenApiParameter("to", OpenApiTypes.DATETIME, description="Now when left out."),
+        ],
+        responses=DifferenceShape,
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """What the document says otherwise at one moment than at another, in words and line by line."""
+        workflow = _workflow(slug)
+        before = find_asked_moment(request, "from")
+        if before is None:
+            raise serializers.ValidationError({"from": "Say from which moment on."})
+        told = document_states.compare(workflow, before, find_asked_moment(request, "to") or now())
+        return Response(
+            {
+                "from": {"version": told.old.number, "digest": told.digests[0]},
+                "to": {"version": told.new.number, "digest": told.digests[1]},
+                "sections": [each.sentence for each in told.difference.sections],
+                "unified": told.difference.unified,
             }
         )
 

@@ -98,4 +98,9 @@ urlpatterns = [
         documentation.DocumentationHistory.as_view(),
         name="documentation-history",
     ),
+    path(
+        "workflows/<slug:slug>/documentation/difference",
+        documentation.DocumentDifference.as_view(),
+        name="documentation-difference",
+    ),
 ]

@@ -8,12 +8,19 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import mark_safe
+from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_safe
 
 from tenancy import paging
 from tenancy.access import TenantRequest, actor_of, permission_required
 from tenancy.permissions import Permission
-from workflows import completeness, document, documentation, documentation_history
+from workflows import (
+    completeness,
+    document,
+    document_states,
+    documentation,
+    documentation_history,
+)
 from workflows.document_dates import read_day
 from workflows.documentation_forms import DocumentationForm, initial_of
 from workflows.errors import DocumentationOutdated
@@ -101,6 +108,19 @@ def show_history(request: TenantRequest, slug: str) -> HttpResponse:
         "values": _values(workflow, as_of),
     }
     return render(request, "workflows/documentation_history.html", shown)
+
+
+@require_safe
+@permission_required(Permission.WORKFLOW_VIEW)
+def show_difference(request: TenantRequest, slug: str) -> HttpResponse:
+    """What the document says otherwise at the end of one day than at the end of another."""
+    workflow = get_object_or_404(Workflow.objects.living().with_pointers(), slug=slug)
+    first, before = read_day(request.GET.get("from", ""))
+    last, after = read_day(request.GET.get("to", ""))
+    shown: dict[str, Any] = {"workflow": workflow, "first": first, "last": last}
+    if before is not None:
+        shown["told"] = document_states.compare(workflow, before, after or now())
+    return render(request, "workflows/documentation_difference.html", shown)
 
 
 def _values(workflow: Workflow, as_of: datetime | None) -> list[documentation_history.Value] | None:
