@@ -71,6 +71,8 @@ class EventType(StrEnum):
     STORAGE_PROFILE_CREATED = "storage_profile.created"
     STORAGE_PROFILE_CHANGED = "storage_profile.changed"
 
+    DOCUMENT_ATTESTED = "document.attested"
+
     # runs
     RUN_STARTED = "run.started"
     RUN_COMPLETED = "run.completed"

@@ -223,3 +223,31 @@ class DayInvalid(GroveError):
 
     code = "day_invalid"
     status = 400
+
+
+class AttestationInvalid(GroveError):
+    """A sign-off says what is attested, and ends on a day to come, if it ends."""
+
+    code = "attestation_invalid"
+    status = 422
+
+
+class AttestationRefused(GroveError):
+    """This sign-off cannot be given."""
+
+    code = "attestation_refused"
+    status = 409
+
+
+class AttestationOutdated(GroveError):
+    """The document changed while you read it. Read it again, then sign."""
+
+    code = "attestation_outdated"
+    status = 412
+
+
+class AttestationOverdue(GroveError):
+    """This workflow takes no new runs until its document is signed."""
+
+    code = "attestation_overdue"
+    status = 409

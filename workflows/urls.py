@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workflows.views import definition, documentation, lifecycle, workflow, workflows
+from workflows.views import attestations, definition, documentation, lifecycle, workflow, workflows
 
 app_name = "workflows"
 urlpatterns = [
@@ -49,5 +49,9 @@ urlpatterns = [
         "<slug:slug>/documentation/difference/",
         documentation.show_difference,
         name="documentation-difference",
+    ),
+    path("<slug:slug>/documentation/sign-off/", attestations.show_sign_off, name="sign-off"),
+    path(
+        "<slug:slug>/documentation/sign-off/sign/", attestations.sign_document, name="sign-document"
     ),
 ]

@@ -89,6 +89,9 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "notice": ("info", "eye", "Notice"),
     "warning": ("warn", "warn", "Warning"),
     "critical": ("bad", "x", "Critical"),
+    "current": ("ok", "check", "Signed"),
+    "missing": ("warn", "warn", "Not signed"),
+    "stale": ("warn", "redo", "Changed since signed"),
 }
 
 
@@ -281,6 +284,7 @@ NAVIGATION = (
         "Assure",
         (
             ("compliance:policies", "shield", "Policies", Permission.POLICY_VIEW),
+            ("register:recertification", "check", "Sign-offs", Permission.WORKFLOW_VIEW),
             ("tenancy:ledger", "log", "Ledger", Permission.LEDGER_VIEW),
             ("runs:egress", "out", "Egress", Permission.DECISION_VIEW),
             ("compliance:disposals", "trash", "Disposal", Permission.DISPOSAL_VIEW),

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from workflows.api import (
+    attestations,
     budgets,
     destinations,
     documentation,
@@ -103,4 +104,10 @@ urlpatterns = [
         documentation.DocumentDifference.as_view(),
         name="documentation-difference",
     ),
+    path(
+        "workflows/<slug:slug>/attestations",
+        attestations.AttestationList.as_view(),
+        name="attestations",
+    ),
+    path("sign-offs", attestations.SignOffList.as_view(), name="sign-offs"),
 ]

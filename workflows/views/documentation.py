@@ -15,6 +15,7 @@ from tenancy import paging
 from tenancy.access import TenantRequest, actor_of, permission_required
 from tenancy.permissions import Permission
 from workflows import (
+    attestations,
     completeness,
     document,
     document_states,
@@ -44,6 +45,7 @@ def show_documentation(request: TenantRequest, slug: str, number: int) -> HttpRe
         "document_digest": document.digest(text),
         "day": day,
         "complete": completeness.look(version.revision),
+        "sign_off": attestations.find(version) if version.is_published else None,
     }
     return render(request, "workflows/documentation.html", shown)
 
