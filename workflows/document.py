@@ -16,6 +16,7 @@ from compliance.policy import rules
 from workflows import (
     dataflow,
     document_changes,
+    document_places,
     document_text,
     document_tools,
     documentation,
@@ -24,7 +25,6 @@ from workflows import (
 )
 from workflows.definition import Definition, NodeGraph
 from workflows.document_facts import (
-    DeploymentFacts,
     DocumentFacts,
     FlowFacts,
     NodeFacts,
@@ -33,7 +33,6 @@ from workflows.document_facts import (
     PolicyFacts,
     Step,
     VersionFacts,
-    papers_in_words,
 )
 from workflows.errors import ContentDisposed, PinnedVersionMissing
 from workflows.models import Documentation, RegisterKind, WorkflowVersion
@@ -69,10 +68,12 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
         .order_by("-number")
         .first()
     )
-    policy = _policy(as_of)
-    groups = {name: _deployments(name, as_of) for name in sorted(definition.model_groups)}
+    policy, known = _policy(as_of), register.find_all(as_of)
+    groups = {
+        name: document_places.deployments(name, known) for name in sorted(definition.model_groups)
+    }
     told = tuple(_version(each, as_of) for each in _versions_until(version, as_of))
-    tools = document_tools.gather(definition, as_of)
+    tools = document_tools.gather(definition, known)
     return DocumentFacts(
         name=workflow.slug,
         title=definition.title,
@@ -96,8 +97,8 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
         pinned=_pinned(version),
         budget=(budget.amount_micros, budget.currency) if (budget := definition.budget) else None,
         flow=_flow(definition),
-        placements=_placements(as_of),
-        since=document_changes.gather(version, as_of, tools),
+        placements=_placements(known),
+        since=document_changes.gather(version, as_of, tools, known),
     )
 
 
@@ -160,28 +161,6 @@ def _pinned(version: WorkflowVersion) -> tuple[PinnedFacts, ...]:
     )
 
 
-def _deployments(group: str, as_of: datetime) -> tuple[DeploymentFacts, ...]:
-    known = register.find_facts(RegisterKind.MODEL_GROUP, group, as_of) or {"deployments": []}
-    found = []
-    for name in known["deployments"]:
-        deployment = register.find_facts(RegisterKind.DEPLOYMENT, name, as_of) or {}
-        provider_name = str(deployment.get("provider") or "")
-        provider = register.find_facts(RegisterKind.PROVIDER, provider_name, as_of) or {}
-        found.append(
-            DeploymentFacts(
-                name=name,
-                model=str(deployment.get("model") or ""),
-                clearance=DataClass(deployment.get("clearance", 0)),
-                provider=str(provider.get("title") or provider_name),
-                region=str(provider.get("region") or ""),
-                is_external=provider.get("egress") != "internal",
-                papers=papers_in_words(provider, of_model=True),
-                enabled=bool(deployment.get("enabled")) and bool(provider.get("enabled")),
-            )
-        )
-    return tuple(found)
-
-
 def _flow(definition: Definition) -> tuple[FlowFacts, ...]:
     """Which labels can reach which nodes, the strictest first."""
     reached: dict[tuple[DataClass, tuple[str, ...]], list[str]] = defaultdict(list)
@@ -195,10 +174,10 @@ def _flow(definition: Definition) -> tuple[FlowFacts, ...]:
     )
 
 
-def _placements(as_of: datetime) -> tuple[PlacementFacts, ...]:
+def _placements(known: register.Known) -> tuple[PlacementFacts, ...]:
     found = []
     for level in DataClass:
-        facts = register.find_facts(RegisterKind.CLASS_PLACEMENT, level.word, as_of) or {}
+        facts = known.get((RegisterKind.CLASS_PLACEMENT, level.word), {})
         regions, providers = tuple(facts.get("regions", ())), tuple(facts.get("providers", ()))
         if regions or providers:
             found.append(PlacementFacts(data_class=level, regions=regions, providers=providers))

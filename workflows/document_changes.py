@@ -25,7 +25,7 @@ LONGEST_VALUE = 80
 
 
 def gather(
-    version: WorkflowVersion, as_of: datetime, tools: Iterable[ToolFacts]
+    version: WorkflowVersion, as_of: datetime, tools: Iterable[ToolFacts], known: register.Known
 ) -> SinceFacts | None:
     """None where no version up to this one was ever published."""
     approval = (
@@ -44,7 +44,7 @@ def gather(
     found = [
         *_of_definition(version, approval.version),
         *_of_texts(version, approval.created_at, as_of),
-        *_of_places(version.revision.definition, tools, approval.created_at, as_of),
+        *_of_places(version.revision.definition, tools, known, approval.created_at, as_of),
         *_of_policy(approval.created_at, as_of),
     ]
     return SinceFacts(
@@ -100,25 +100,27 @@ def _of_texts(version: WorkflowVersion, since: datetime, until: datetime) -> Ite
 
 
 def _of_places(
-    definition: Definition, tools: Iterable[ToolFacts], since: datetime, until: datetime
+    definition: Definition,
+    tools: Iterable[ToolFacts],
+    known: register.Known,
+    since: datetime,
+    until: datetime,
 ) -> Iterator[Changed]:
-    used = _used(definition, tools, since, until)
+    then = register.find_all(since)
+    before = {(str(kind), name): facts for (kind, name), facts in then.items()}
     wanted = Q()
-    for kind, name in used:
+    for kind, name in _used(definition, tools, (then, known)):
         wanted |= Q(kind=kind, name=name)
     entries = RegisterEntry.objects.filter(
         wanted | Q(kind=RegisterKind.CLASS_PLACEMENT),
         created_at__gt=since,
         created_at__lte=until,
     ).order_by("created_at", "id")
-    before: dict[Named, Mapping[str, Any] | None] = {}
     for entry in entries:
         named = (entry.kind, entry.name)
-        if named not in before:
-            before[named] = register.find_facts(RegisterKind(entry.kind), entry.name, since)
         yield Changed(
             at=entry.created_at,
-            what=f"{entry.get_kind_display()} {entry.name}: {_difference(before[named], entry.facts)}",
+            what=f"{entry.get_kind_display()} {entry.name}: {_difference(before.get(named), entry.facts)}",
             by=entry.author_name,
             why="",
         )
@@ -126,15 +128,15 @@ def _of_places(
 
 
 def _used(
-    definition: Definition, tools: Iterable[ToolFacts], since: datetime, until: datetime
+    definition: Definition, tools: Iterable[ToolFacts], moments: Iterable[register.Known]
 ) -> list[Named]:
     """What calls of this definition may reach, at the beginning or at the end of the time."""
     used: set[Named] = {(RegisterKind.MODEL_GROUP, name) for name in definition.model_groups}
-    for at in (since, until):
+    for known in moments:
         for group in definition.model_groups:
-            members = register.find_facts(RegisterKind.MODEL_GROUP, group, at) or {}
+            members = known.get((RegisterKind.MODEL_GROUP, group), {})
             for deployment in members.get("deployments", ()):
-                facts = register.find_facts(RegisterKind.DEPLOYMENT, deployment, at) or {}
+                facts = known.get((RegisterKind.DEPLOYMENT, deployment), {})
                 used.add((RegisterKind.DEPLOYMENT, deployment))
                 used.add((RegisterKind.PROVIDER, str(facts.get("provider") or "")))
     used |= {(tool.place.kind, tool.place.name) for tool in tools if tool.place is not None}

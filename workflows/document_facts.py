@@ -57,13 +57,17 @@ class PlaceFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolFacts:
-    """One tool that a node may call. `where` is as written; `place` None where only the run decides it."""
+    """One tool that a node may call. `where` is as written; `place` None where only the run decides it.
+
+    `acts`: it changes something there, or that is only known in the run.
+    """
 
     node: str
     tool: str
     does: str
     where: str
     place: PlaceFacts | None
+    acts: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

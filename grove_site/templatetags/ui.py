@@ -92,6 +92,10 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "current": ("ok", "check", "Signed"),
     "missing": ("warn", "warn", "Not signed"),
     "stale": ("warn", "redo", "Changed since signed"),
+    "high": ("bad", "warn", "High"),
+    "medium": ("warn", "warn", "Medium"),
+    "low": ("ok", "check", "Low"),
+    "enabled": ("ok", "check", "Enabled"),
 }
 
 
@@ -284,6 +288,8 @@ NAVIGATION = (
         "Assure",
         (
             ("compliance:policies", "shield", "Policies", Permission.POLICY_VIEW),
+            ("register:list", "layers", "Register", Permission.WORKFLOW_VIEW),
+            ("register:processing", "doc", "Processing", Permission.WORKFLOW_VIEW),
             ("register:recertification", "check", "Sign-offs", Permission.WORKFLOW_VIEW),
             ("tenancy:ledger", "log", "Ledger", Permission.LEDGER_VIEW),
             ("runs:egress", "out", "Egress", Permission.DECISION_VIEW),

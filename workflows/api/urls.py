@@ -9,6 +9,7 @@ from workflows.api import (
     documentation,
     models,
     prices,
+    register,
     routing,
     trials,
     workflows,
@@ -110,4 +111,11 @@ urlpatterns = [
         name="attestations",
     ),
     path("sign-offs", attestations.SignOffList.as_view(), name="sign-offs"),
+    path("register", register.Register.as_view(), name="register"),
+    path("processing-records", register.ProcessingRecords.as_view(), name="processing-records"),
+    path(
+        "processing-records/<slug:slug>",
+        register.ProcessingRecord.as_view(),
+        name="processing-record",
+    ),
 ]

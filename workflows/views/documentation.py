@@ -143,7 +143,9 @@ def _show_conflict(
 
 
 def below_the_title(html: str) -> str:
-    """Each heading one level down, for the page has a title already; no table head without words."""
+    """Each heading one level down, for the page has a title already; tables that scroll; no head without words."""
     html = EMPTY_HEAD.sub("", html)
+    html = html.replace("<table>", '<div class="scroll" tabindex="0"><table>')
+    html = html.replace("</table>", "</table></div>")
     moved = re.sub(r"<(/?)h([1-5])>", lambda at: f"<{at[1]}h{int(at[2]) + 1}>", html)
     return mark_safe(moved)  # noqa: S308 - document.to_html lets nothing but text and tables through
