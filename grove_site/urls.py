@@ -16,6 +16,7 @@ urlpatterns = [
     path("budgets/", include("workflows.budget_urls")),
     path("costs/", include("runs.cost_urls")),
     path("assure/", include("compliance.urls")),
+    path("", include("workflows.register_urls")),
     path("settings/", include("tenancy.urls")),
     path("settings/", include("workflows.settings_urls")),
     path("api/v1/", include("tenancy.api.urls")),

@@ -20,11 +20,11 @@ class RunsConfig(AppConfig):
 
     def ready(self) -> None:
         from compliance import disposables
-        from runs import calls_of_models, case_runs, payloads, staging
+        from runs import calls_of_models, case_runs, last_runs, payloads, staging
         from runs import quotas as runs_of_quotas
         from runs.disposal import RunDisposable
         from tenancy import exports, quotas
-        from workflows import gates, stores
+        from workflows import gates, landscape, stores
         from workflows.providers import health
 
         disposables.register(RunDisposable())
@@ -38,3 +38,4 @@ class RunsConfig(AppConfig):
             exports.register_opener(f"runs.{model}", payloads.open_for_export)
             named = partial(payloads.find_named, self.get_model(model), columns)
             stores.register_keeper(f"runs_{model.lower()}", named)
+        landscape.read_runs_with(last_runs.of_workflows)

@@ -24,6 +24,7 @@ from tenancy.errors import GroveError, KeyDestroyed
 from tenancy.events import EventType
 from tenancy.keys import DataKeyRef
 from tenancy.models import new_id
+from workflows import attestations
 from workflows.definition import Definition
 from workflows.models import WorkflowVersion
 
@@ -108,6 +109,8 @@ def fork(
     quotas.check(terms.refusal if terms else None, at=at_moment)
     if terms is None or terms.snapshot is None:
         raise NoActivePolicy
+    if terms.needs_sign_off:
+        attestations.check_current(version)
     wanted = _Wanted(
         run=run,
         version=version,

@@ -27,7 +27,7 @@ from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
 from tenancy.models import new_id
-from workflows import environments, json_schemas
+from workflows import attestations, environments, json_schemas
 from workflows.definition import Definition
 from workflows.errors import ContentDisposed
 from workflows.models import Environment, VersionState, WorkflowVersion
@@ -66,8 +66,9 @@ def start(
 
     The same idempotency key gives the same run.
     `owner_label` says whose the data is, `subject` whom it is about: it is kept as a keyed digest only.
-    Raises VersionNotPublished, VersionNotStaged, InputTooLarge, InputInvalid (with `errors`: pointer and sentence
-    each), QuotaExceeded, BudgetInvalid, and what making the manifest raises (no active policy, unknown model group).
+    Raises VersionNotPublished, VersionNotStaged, AttestationOverdue, InputTooLarge, InputInvalid (with `errors`:
+    pointer and sentence each), QuotaExceeded, BudgetInvalid, and what making the manifest raises (no active policy,
+    unknown model group).
     """
     at = now()
     terms = starts.read_terms(version.pk, at=at)
@@ -84,6 +85,8 @@ def start(
     check_input(definition, run_input)
     if idempotency_key and (earlier := find_by_key(idempotency_key)):
         return earlier
+    if terms.needs_sign_off:
+        attestations.check_current(version)
     quotas.check(
         terms.refusal, at=at
     )  # once more when it is written: this one makes refusals cheap

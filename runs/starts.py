@@ -18,7 +18,8 @@ from tenancy.models import LedgerEntry
 
 READ_TERMS = """
 SELECT (SELECT s.state FROM workflows_versionstatus s WHERE s.version_id = v.id ORDER BY s.number DESC LIMIT 1),
-       w.disposed_at IS NOT NULL, p.id, p.number, p.digest, grove_quota_in_the_way(%s)
+       w.disposed_at IS NOT NULL, p.id, p.number, p.digest, grove_quota_in_the_way(%s),
+       (SELECT g.block_overdue FROM workflows_governancerules g ORDER BY g.number DESC LIMIT 1)
 FROM workflows_workflowversion v
 JOIN workflows_workflow w ON w.id = v.workflow_id
 LEFT JOIN compliance_policysnapshot p
@@ -41,12 +42,16 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """On what a version would be started now. `refusal` is a quota that is used up."""
+    """On what a version would be started now. `refusal` is a quota that is used up.
+
+    `needs_sign_off`: the rules refuse runs of what is not signed as it stands.
+    """
 
     state: str
     is_disposed: bool
     snapshot: Snapshot | None
     refusal: Refusal | None
+    needs_sign_off: bool
 
 
 def read_terms(version_id: UUID, *, at: datetime) -> Terms | None:
@@ -54,12 +59,13 @@ def read_terms(version_id: UUID, *, at: datetime) -> Terms | None:
     row = ask(READ_TERMS, (at, version_id))
     if row is None:
         return None
-    state, is_disposed, snapshot_id, number, digest, refusal = row
+    state, is_disposed, snapshot_id, number, digest, refusal, needs_sign_off = row
     return Terms(
         state=state or "",
         is_disposed=is_disposed,
         snapshot=snapshot_id and Snapshot(id=snapshot_id, number=number, digest=digest),
         refusal=_to_refusal(refusal),
+        needs_sign_off=bool(needs_sign_off),
     )
 
 

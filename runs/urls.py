@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from runs.views import cases, egress, lineage, run, runs, start, steer, trying, waits
+from runs.views import cases, documents, egress, lineage, run, runs, start, steer, trying, waits
 
 app_name = "runs"
 urlpatterns = [
@@ -30,4 +30,6 @@ urlpatterns = [
     path("<uuid:run_id>/replay/", lineage.replay_run, name="replay"),
     path("<uuid:run_id>/resume/", steer.resume_run, name="resume"),
     path("<uuid:run_id>/cancel/", steer.cancel_run, name="cancel"),
+    path("documents/<slug:slug>/", documents.show_states, name="documents"),
+    path("documents/<slug:slug>/<int:number>/", documents.list_executed, name="executed"),
 ]

@@ -24,7 +24,8 @@ from runs.models import Run, RunClaim, Wait, WaitKind
 from tenancy import keys, ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
-from tenancy.models import ApiToken, Domain, new_id
+from tenancy.models import Domain, new_id
+from tenancy.people import person_of
 from tenancy.permissions import Role
 from workflows import json_schemas
 from workflows.nodes import Answer, Json, Pause
@@ -165,19 +166,11 @@ def decide(*, wait: Wait, verdict: str, reason: str, by: Actor, role: str) -> Wa
         label = Role(wait.approver).label.lower()
         raise AnswerRefused(f"This is for somebody with the role {label} to decide.")
     run = wait.run.root_run or wait.run
-    if _person(run.started_by_kind, run.started_by_id) == _person(by.kind, by.id):
+    if person_of(run.started_by_kind, run.started_by_id) == person_of(by.kind, by.id):
         raise AnswerRefused("Whoever started a run does not decide in it. Ask somebody else.")
     if verdict == REFUSED and not reason.strip():
         raise AnswerInvalid("Say why it is refused.")
     return _take(wait, by=by, verdict=verdict, value={"reason": reason.strip()})
-
-
-def _person(kind: str, actor_id: str) -> tuple[str, str]:
-    """Who that is: behind a token stands the member whose it is."""
-    if kind != "token":
-        return kind, actor_id
-    users = ApiToken.objects.filter(pk=actor_id).values_list("membership__user_id", flat=True)
-    return "user", str(users.first())
 
 
 @transaction.atomic

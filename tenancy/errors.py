@@ -356,3 +356,17 @@ class StatementInvalid(GroveError):
 
     code = "statement_invalid"
     status = 422
+
+
+class PreconditionMissing(GroveError):
+    """Say with If-Match which state you began from: the ETag of what you read."""
+
+    code = "precondition_missing"
+    status = 428
+
+
+class PreconditionFailed(GroveError):
+    """This was changed since you read it. Read it again, then decide."""
+
+    code = "precondition_failed"
+    status = 412

@@ -80,6 +80,7 @@ class EventType(StrEnum):
     REVIEW_VOTED = "review.voted"
     REVIEW_COMMENTED = "review.commented"
     REVIEW_WITHDRAWN = "review.withdrawn"
+    DOCUMENT_ATTESTED = "document.attested"
 
     # runs
     RUN_STARTED = "run.started"

@@ -11,7 +11,15 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         from compliance import disposables
         from tenancy import exports, secret_uses
-        from workflows import cases, secret_usage, stored_objects, stores
+        from workflows import (
+            cases,
+            completeness,
+            gates,
+            reviews,
+            secret_usage,
+            stored_objects,
+            stores,
+        )
         from workflows.disposal import StoredObjectDisposable, WorkflowDisposable
         from workflows.models.definition import open_for_export
 
@@ -31,8 +39,5 @@ class WorkflowsConfig(AppConfig):
                 find_reference=stores.find_reference, key_id_of=stores.key_id_of, fetch=stores.get
             )
         )
-
-        # what stands before a publication
-        from workflows import gates, reviews
-
         gates.add(reviews.missing)
+        gates.add(completeness.gate)

@@ -50,8 +50,8 @@ TOP: dict[str, Any] = {
             "description": "What people need to know about this workflow.",
             "properties": {
                 "purpose": {"type": "string"},
-                "owner": {"type": "string"},
-                "category": {"type": "string"},
+                "owner": {"type": "string", "maxLength": 200},
+                "category": {"type": "string", "maxLength": 200},
                 "legal_basis": {"type": "string"},
                 "people_concerned": {"type": "string"},
                 "retention_days": {"type": "integer", "minimum": 1, "maximum": 36_500},

@@ -1,6 +1,7 @@
 """The document of a version for the compliance officer: the same bytes for the same version and date."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -12,17 +13,26 @@ from django.utils.timezone import now
 from compliance.labels import DataClass
 from compliance.models import PolicyActivation
 from compliance.policy import rules
-from workflows import document_text, document_tools, pinned, versions
+from workflows import (
+    dataflow,
+    document_changes,
+    document_places,
+    document_text,
+    document_tools,
+    documentation,
+    pinned,
+    versions,
+)
 from workflows.definition import Definition, NodeGraph
 from workflows.document_facts import (
-    DeploymentFacts,
     DocumentFacts,
+    FlowFacts,
     NodeFacts,
     PinnedFacts,
+    PlacementFacts,
     PolicyFacts,
     Step,
     VersionFacts,
-    papers_in_words,
 )
 from workflows.errors import ContentDisposed, PinnedVersionMissing
 from workflows.models import Documentation, RegisterKind, WorkflowVersion
@@ -58,9 +68,12 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
         .order_by("-number")
         .first()
     )
-    policy = _policy(as_of)
-    groups = {name: _deployments(name, as_of) for name in sorted(definition.model_groups)}
+    policy, known = _policy(as_of), register.find_all(as_of)
+    groups = {
+        name: document_places.deployments(name, known) for name in sorted(definition.model_groups)
+    }
     told = tuple(_version(each, as_of) for each in _versions_until(version, as_of))
+    tools = document_tools.gather(definition, known)
     return DocumentFacts(
         name=workflow.slug,
         title=definition.title,
@@ -75,18 +88,24 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
         legal_basis=written.legal_basis if written else "",
         people_concerned=written.people_concerned if written else "",
         retention_days=written.retention_days if written else None,
-        nodes=_nodes(definition, dict(written.node_texts) if written else {}),
+        nodes=_nodes(definition, dict(written.node_texts) if written else None),
         groups=groups,
         policy=policy,
         versions=told,
         documented_at=written.created_at if written else None,
-        tools=document_tools.gather(definition, as_of),
+        tools=tools,
         pinned=_pinned(version),
         budget=(budget.amount_micros, budget.currency) if (budget := definition.budget) else None,
+        flow=_flow(definition),
+        placements=_placements(known),
+        since=document_changes.gather(version, as_of, tools, known),
     )
 
 
-def _nodes(definition: Definition, texts: dict[str, str]) -> tuple[NodeFacts, ...]:
+def _nodes(definition: Definition, texts: dict[str, str] | None) -> tuple[NodeFacts, ...]:
+    """Before anything was documented, the definition speaks for its nodes."""
+    if texts is None:
+        texts = documentation.of_definition(definition).node_texts
     return tuple(_nodes_of(definition, definition.spec["nodes"], texts))
 
 
@@ -104,7 +123,7 @@ def _nodes_of(
         spec, place = by_id[node_id], f"{before}{number}"
         yield NodeFacts(
             id=node_id,
-            description=texts.get(node_id, str(spec.get("description") or "")),
+            description=texts.get(node_id, ""),
             spec=spec,
             after=tuple(str(edge) for edge in graph.graph.edges_into(node_id)),
             place=place,
@@ -142,25 +161,26 @@ def _pinned(version: WorkflowVersion) -> tuple[PinnedFacts, ...]:
     )
 
 
-def _deployments(group: str, as_of: datetime) -> tuple[DeploymentFacts, ...]:
-    known = register.find_facts(RegisterKind.MODEL_GROUP, group, as_of) or {"deployments": []}
+def _flow(definition: Definition) -> tuple[FlowFacts, ...]:
+    """Which labels can reach which nodes, the strictest first."""
+    reached: dict[tuple[DataClass, tuple[str, ...]], list[str]] = defaultdict(list)
+    flow = dataflow.flow_of(definition)
+    for node in definition.walk():
+        labels = flow.into[node.id]
+        reached[labels.data_class, tuple(sorted(labels.tags))].append(node.id)
+    return tuple(
+        FlowFacts(data_class=data_class, tags=tags, nodes=tuple(nodes))
+        for (data_class, tags), nodes in sorted(reached.items(), reverse=True)
+    )
+
+
+def _placements(known: register.Known) -> tuple[PlacementFacts, ...]:
     found = []
-    for name in known["deployments"]:
-        deployment = register.find_facts(RegisterKind.DEPLOYMENT, name, as_of) or {}
-        provider_name = str(deployment.get("provider") or "")
-        provider = register.find_facts(RegisterKind.PROVIDER, provider_name, as_of) or {}
-        found.append(
-            DeploymentFacts(
-                name=name,
-                model=str(deployment.get("model") or ""),
-                clearance=DataClass(deployment.get("clearance", 0)),
-                provider=str(provider.get("title") or provider_name),
-                region=str(provider.get("region") or ""),
-                is_external=provider.get("egress") != "internal",
-                papers=papers_in_words(provider, of_model=True),
-                enabled=bool(deployment.get("enabled")) and bool(provider.get("enabled")),
-            )
-        )
+    for level in DataClass:
+        facts = known.get((RegisterKind.CLASS_PLACEMENT, level.word), {})
+        regions, providers = tuple(facts.get("regions", ())), tuple(facts.get("providers", ()))
+        if regions or providers:
+            found.append(PlacementFacts(data_class=level, regions=regions, providers=providers))
     return tuple(found)
 
 

@@ -43,8 +43,9 @@ class DeploymentFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceFacts:
-    """A destination or a store: what it may see, and under which papers."""
+    """A destination or a store (`kind` as in the register): what it may see, and under which papers."""
 
+    kind: str
     name: str
     title: str
     region: str
@@ -56,13 +57,17 @@ class PlaceFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolFacts:
-    """One tool that a node may call. `where` is as written; `place` None where only the run decides it."""
+    """One tool that a node may call. `where` is as written; `place` None where only the run decides it.
+
+    `acts`: it changes something there, or that is only known in the run.
+    """
 
     node: str
     tool: str
     does: str
     where: str
     place: PlaceFacts | None
+    acts: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +115,45 @@ class VersionFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlowFacts:
+    """The nodes that the same labels can reach."""
+
+    data_class: DataClass
+    tags: tuple[str, ...]
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementFacts:
+    """Where a data class and those above it may go, unless they have a line of their own."""
+
+    data_class: DataClass
+    regions: tuple[str, ...]
+    providers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """One change after an approval."""
+
+    at: datetime
+    what: str
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinceFacts:
+    """The last approval, and what changed after it."""
+
+    version: int
+    at: datetime
+    by: str
+    reason: str
+    changes: tuple[Changed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentFacts:
     """What the document says. `versions` ends with the one it is about; `nodes` are in the order they run, those of
     a body after their container."""
@@ -135,6 +179,9 @@ class DocumentFacts:
     tools: tuple[ToolFacts, ...] = ()
     pinned: tuple[PinnedFacts, ...] = ()
     budget: tuple[int, str] | None = None
+    flow: tuple[FlowFacts, ...] = ()
+    placements: tuple[PlacementFacts, ...] = ()
+    since: SinceFacts | None = None
 
 
 def papers_in_words(facts: Mapping[str, Any], *, of_model: bool) -> str:

@@ -1,20 +1,17 @@
 """The words of the document. Pure: the same facts give the same bytes."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
-from workflows import node_words
+from workflows import document_flow_text, document_life_text, node_words
 from workflows.document_facts import (
     DocumentFacts,
     NodeFacts,
     PinnedFacts,
     PolicyFacts,
     ToolFacts,
-    VersionFacts,
 )
-
-NOT_SAID = "*Not said yet.*"
+from workflows.document_marks import NOT_SAID, fenced, moment, plain, prose, table
 
 
 def write(facts: DocumentFacts) -> str:
@@ -35,30 +32,21 @@ def write(facts: DocumentFacts) -> str:
         *_tools(facts.tools),
         *_pinned(facts.pinned),
         "## Where data goes",
-        *_flow(facts),
+        *document_flow_text.write(facts),
         "## People in the loop",
         *_people(facts.nodes),
         "## Policies in force",
         *_policies(facts.policy),
         "## Approvals and publication",
-        _life(facts.versions),
+        document_life_text.steps(facts.versions),
+        "## Changes since the last approval",
+        *document_life_text.since(facts.since),
         "## Retention",
-        _retention(facts.retention_days),
-        "## Changes",
-        _changes(facts.versions),
+        document_life_text.retention(facts.retention_days),
+        "## Versions",
+        document_life_text.versions(facts.versions),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def plain(text: str) -> str:
-    """A text with nothing in it that markdown or HTML would take for a sign, on one line."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return " ".join(re.sub(r"([\\`*_{}\[\]#|!])", r"\\\1", escaped).split())
-
-
-def _prose(text: str) -> str:
-    paragraphs = (plain(each) for each in re.split(r"\n\s*\n", text))
-    return "\n\n".join(each for each in paragraphs if each) or NOT_SAID
 
 
 def _overview(facts: DocumentFacts) -> str:
@@ -74,19 +62,19 @@ def _overview(facts: DocumentFacts) -> str:
         *_budget(facts),
         ("Stands since", moment(_last_change(facts))),
     ]
-    return _table(("", ""), rows)
+    return table(("", ""), rows)
 
 
 def _purpose(facts: DocumentFacts) -> Iterator[str]:
     if facts.description:
-        yield _prose(facts.description)
+        yield prose(facts.description)
     for heading, text in (
         ("Purpose", facts.purpose),
         ("Legal basis", facts.legal_basis),
         ("People concerned", facts.people_concerned),
     ):
         yield f"### {heading}"
-        yield _prose(text)
+        yield prose(text)
 
 
 def _budget(facts: DocumentFacts) -> list[tuple[str, str]]:
@@ -140,13 +128,13 @@ def _order(nodes: Sequence[NodeFacts]) -> str:
         )
         for node in nodes
     ]
-    return _table(("Order", "Node", "Title", "Kind", "After"), rows)
+    return table(("Order", "Node", "Title", "Kind", "After"), rows)
 
 
 def _nodes(nodes: Iterable[NodeFacts]) -> Iterator[str]:
     for node in nodes:
         yield f"### {node.place}. {plain(node.title)} (`{node.id}`)"
-        yield _prose(node.description)
+        yield prose(node.description)
         if node.container:
             yield f"Inside of `{node.container}`."
         yield node_words.describe(node.spec, plain)
@@ -173,7 +161,7 @@ def _tools(tools: Sequence[ToolFacts]) -> Iterator[str]:
         )
         for each in tools
     ]
-    yield _table(("Node", "Tool", "What it does", "Where, as written", "Declared as"), rows)
+    yield table(("Node", "Tool", "What it does", "Where, as written", "Declared as"), rows)
 
 
 def _standing(tool: ToolFacts) -> str:
@@ -198,7 +186,7 @@ def _pinned(pinned: Sequence[PinnedFacts]) -> Iterator[str]:
         )
         for each in pinned
     ]
-    yield _table(("Version", "Title", "Started by", "Digest begins"), rows)
+    yield table(("Version", "Title", "Started by", "Digest begins"), rows)
 
 
 def _people(nodes: Sequence[NodeFacts]) -> Iterator[str]:
@@ -219,7 +207,7 @@ def _people(nodes: Sequence[NodeFacts]) -> Iterator[str]:
         for node in asking
     ]
     yield "The run waits at these nodes until a person has decided."
-    yield _table(("Node", "Role", "Time to decide", "Approved", "Refused"), rows)
+    yield table(("Node", "Role", "Time to decide", "Approved", "Refused"), rows)
 
 
 def _leads(node: NodeFacts, branch: str) -> str:
@@ -258,55 +246,8 @@ def _models(facts: DocumentFacts) -> Iterator[str]:
             "Papers",
         )
         yield (
-            _table(heads, rows) if rows else "*No deployment at that date: every call is refused.*"
+            table(heads, rows) if rows else "*No deployment at that date: every call is refused.*"
         )
-
-
-def _flow(facts: DocumentFacts) -> Iterator[str]:
-    """The class is never lowered on the way: what a node is reached by, every model it asks is reached by."""
-    tags = sorted(
-        {
-            str(tag)
-            for node in facts.nodes
-            for tag in (node.spec.get("labels") or {}).get("tags", [])
-        }
-    )
-    marked = f", marked {', '.join(plain(tag) for tag in tags)}" if tags else ""
-    yield (
-        f"What comes in is **{facts.data_class.word}**{marked}. The class is carried along every edge "
-        "and never lowered on the way, so every node handles data up to this class."
-    )
-    rows = []
-    for node in facts.nodes:
-        for each in facts.groups.get(str(node.spec.get("model_group")), ()):
-            fits = each.clearance >= facts.data_class
-            rows.append(
-                (
-                    f"`{node.id}`",
-                    facts.data_class.word,
-                    plain(each.provider),
-                    plain(each.region) or "unknown",
-                    "outside" if each.is_external else "inside",
-                    "yes" if fits else f"refused: may see up to {each.clearance.word}",
-                )
-            )
-    for tool in facts.tools:
-        if tool.place is not None:
-            fits = tool.place.clearance >= facts.data_class
-            rows.append(
-                (
-                    f"`{tool.node}`",
-                    facts.data_class.word,
-                    plain(tool.place.title or tool.place.name),
-                    plain(tool.place.region) or "unknown",
-                    "outside" if tool.place.is_external else "inside",
-                    "yes" if fits else f"refused: may see up to {tool.place.clearance.word}",
-                )
-            )
-    if rows:
-        yield _table(("From node", "Class", "To", "Region", "Runs", "Allowed by clearance"), rows)
-    else:
-        yield "Nothing leaves Grove."
 
 
 def _policies(policy: PolicyFacts | None) -> Iterator[str]:
@@ -318,64 +259,10 @@ def _policies(policy: PolicyFacts | None) -> Iterator[str]:
         "It is asked before every model call and every tool call; what it does not allow is refused."
     )
     rows = [(f"`{rule}`", plain(title) or "–", effect) for rule, title, effect in policy.rules]
-    yield _table(("Policy", "What it says", "Effect"), rows)
-
-
-def _life(versions: Sequence[VersionFacts]) -> str:
-    rows = [
-        (
-            moment(step.at),
-            str(version.number),
-            step.state,
-            plain(step.by),
-            plain(step.reason) or "–",
-        )
-        for version in versions
-        for step in version.steps
-    ]
-    return _table(
-        ("When", "Version", "State", "By", "Reason"), sorted(rows, key=lambda row: row[0])
-    )
-
-
-def _retention(days: int | None) -> str:
-    if days is None:
-        return NOT_SAID
-    return f"Inputs, outputs and model calls of a run are kept for {days:,} days."
-
-
-def _changes(versions: Sequence[VersionFacts]) -> str:
-    rows = [
-        (
-            str(version.number),
-            moment(version.saved_at),
-            plain(version.author),
-            plain(version.summary) or "–",
-            f"`{version.digest[:16]}`",
-        )
-        for version in reversed(versions)
-    ]
-    return _table(("Version", "Written", "By", "What changed", "Digest begins"), rows)
+    yield table(("Policy", "What it says", "Effect"), rows)
 
 
 def _last_change(facts: DocumentFacts) -> datetime | None:
     moments = [step.at for version in facts.versions for step in version.steps]
     moments += [each for each in (facts.documented_at, facts.policy and facts.policy.since) if each]
     return max(moments, default=None)
-
-
-def moment(at: datetime | None) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at else "–"
-
-
-def fenced(text: str) -> str:
-    """A text as it is, in a fence longer than any within it."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text.rstrip()}\n{fence}"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(heads)} |", f"|{'|'.join(' --- ' for _ in heads)}|"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join(lines)

@@ -1,26 +1,25 @@
 """What the document says of tools: who calls which, where, and how that place stood at a moment."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from compliance.labels import DataClass
 from workflows.definition import Definition, NodeSpec
 from workflows.document_facts import PlaceFacts, ToolFacts, papers_in_words
-from workflows.models import RegisterEntry, RegisterKind
+from workflows.models import RegisterKind
 from workflows.nodes import KINDS
-from workflows.providers import register
+from workflows.providers.register import Known
 from workflows.tools import connections
-from workflows.tools.declarations import DECLARED, HTTP_REQUEST
+from workflows.tools.declarations import DECLARED, HTTP_REQUEST, Effect
 from workflows.tools.errors import ToolError
 
 
-def gather(definition: Definition, as_of: datetime) -> tuple[ToolFacts, ...]:
+def gather(definition: Definition, known: Known) -> tuple[ToolFacts, ...]:
     """One entry for each tool that a node may call, in the order of the definition."""
-    return tuple(each for node in definition.walk() for each in _of_node(node, as_of))
+    return tuple(each for node in definition.walk() for each in _of_node(node, known))
 
 
-def _of_node(node: NodeSpec, as_of: datetime) -> Iterator[ToolFacts]:
+def _of_node(node: NodeSpec, known: Known) -> Iterator[ToolFacts]:
     for tool in KINDS[node.kind].tools(node.config):
         declared = DECLARED.get(tool.value)
         arguments = _arguments(node)
@@ -29,7 +28,8 @@ def _of_node(node: NodeSpec, as_of: datetime) -> Iterator[ToolFacts]:
             tool=tool.value,
             does=declared.sentence if declared else "",
             where=_where(tool.value, arguments),
-            place=_place(tool.value, arguments, as_of),
+            place=_place(tool.value, arguments, known),
+            acts=declared is None or declared.effect(arguments) is not Effect.READ,
         )
 
 
@@ -46,33 +46,39 @@ def _where(tool: str, arguments: Mapping[str, Any]) -> str:
     return "/".join(str(arguments[name]) for name in ("store", "key") if name in arguments)
 
 
-def _place(tool: str, arguments: Mapping[str, Any], as_of: datetime) -> PlaceFacts | None:
+def _place(tool: str, arguments: Mapping[str, Any], known: Known) -> PlaceFacts | None:
     if tool != HTTP_REQUEST.name:
         store = str(arguments.get("store") or "")
-        facts = register.find_facts(RegisterKind.STORAGE_PROFILE, store, as_of)
-        return _facts(store, facts, is_external=False) if facts else None
+        facts = known.get((RegisterKind.STORAGE_PROFILE, store))
+        return (
+            _facts(RegisterKind.STORAGE_PROFILE, store, facts, is_external=False) if facts else None
+        )
     try:
         url = connections.read_url(str(arguments.get("url") or "").partition("{{")[0])
     except ToolError:
         return None
-    for name in _destinations(as_of):
-        facts = register.find_facts(RegisterKind.DESTINATION, name, as_of) or {}
+    for (kind, name), facts in sorted(known.items()):
+        if kind != RegisterKind.DESTINATION:
+            continue
         if (facts.get("scheme"), facts.get("host"), facts.get("port")) == (
             url.scheme,
             url.host,
             url.port,
         ):
-            return _facts(name, facts, is_external=facts.get("egress") != "internal")
+            return _facts(
+                RegisterKind.DESTINATION,
+                name,
+                facts,
+                is_external=facts.get("egress") != "internal",
+            )
     return None
 
 
-def _destinations(as_of: datetime) -> list[str]:
-    entries = RegisterEntry.objects.filter(kind=RegisterKind.DESTINATION, created_at__lte=as_of)
-    return sorted(set(entries.values_list("name", flat=True)))
-
-
-def _facts(name: str, facts: Mapping[str, Any], *, is_external: bool) -> PlaceFacts:
+def _facts(
+    kind: RegisterKind, name: str, facts: Mapping[str, Any], *, is_external: bool
+) -> PlaceFacts:
     return PlaceFacts(
+        kind=kind.value,
         name=name,
         title=str(facts.get("title") or ""),
         region=str(facts.get("region") or ""),

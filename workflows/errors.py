@@ -293,3 +293,52 @@ class CommentRefused(GroveError):
 
     code = "comment_refused"
     status = 422
+
+
+class DocumentationInvalid(GroveError):
+    """These texts cannot be kept as they are."""
+
+    code = "documentation_invalid"
+    status = 422
+
+
+class DocumentationOutdated(GroveError):
+    """Somebody else changed the documentation in the meantime. Look at their texts, then save again."""
+
+    code = "documentation_outdated"
+    status = 412
+
+
+class DayInvalid(GroveError):
+    """Name a day such as 2026-11-01 that is not to come."""
+
+    code = "day_invalid"
+    status = 400
+
+
+class AttestationInvalid(GroveError):
+    """A sign-off says what is attested, and ends on a day to come, if it ends."""
+
+    code = "attestation_invalid"
+    status = 422
+
+
+class AttestationRefused(GroveError):
+    """This sign-off cannot be given."""
+
+    code = "attestation_refused"
+    status = 409
+
+
+class AttestationOutdated(GroveError):
+    """The document changed while you read it. Read it again, then sign."""
+
+    code = "attestation_outdated"
+    status = 412
+
+
+class AttestationOverdue(GroveError):
+    """This workflow takes no new runs until its document is signed."""
+
+    code = "attestation_overdue"
+    status = 409

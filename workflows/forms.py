@@ -1,5 +1,6 @@
 """What people send about workflows. Forms check and shape; the verbs decide."""
 
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django import forms
@@ -103,3 +104,27 @@ class ReasonForm(forms.Form):
         widget=forms.Textarea(attrs={**FIELD, "rows": 3}),
         help_text="Kept with the version for whoever asks later.",
     )
+
+
+class AttestationForm(forms.Form):
+    """What somebody attests. `digest` is that of the document on the page."""
+
+    digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    statement = forms.CharField(
+        max_length=2000,
+        label="What you attest",
+        widget=forms.Textarea(attrs={**FIELD, "rows": 3}),
+        help_text="Such as: I have read this document, and it is true of how the workflow is used.",
+    )
+    expires_on = forms.DateField(
+        required=False,
+        label="Holds until the end of",
+        widget=forms.DateInput(attrs={**FIELD, "type": "date"}),
+        help_text="Then it has to be signed again; earlier where the rules say so.",
+    )
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """The end of that day in UTC."""
+        day: date | None = self.cleaned_data.get("expires_on")
+        return datetime.combine(day, time.max, tzinfo=UTC) if day else None

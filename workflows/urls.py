@@ -3,8 +3,10 @@
 from django.urls import path
 
 from workflows.views import (
+    attestations,
     compare,
     definition,
+    documentation,
     editor,
     environments,
     lifecycle,
@@ -35,12 +37,12 @@ urlpatterns = [
     ),
     path(
         "<slug:slug>/versions/<int:number>/documentation/",
-        workflow.show_documentation,
+        documentation.show_documentation,
         name="version-documentation",
     ),
     path(
         "<slug:slug>/versions/<int:number>/documentation.md",
-        workflow.download_documentation,
+        documentation.download_documentation,
         name="version-document",
     ),
     path("<slug:slug>/versions/<int:number>/publish/", lifecycle.publish, name="publish"),
@@ -58,4 +60,23 @@ urlpatterns = [
     path("<slug:slug>/reviews/<int:number>/vote/", reviews.vote_on_review, name="vote"),
     path("<slug:slug>/reviews/<int:number>/comment/", reviews.comment_on_review, name="comment"),
     path("<slug:slug>/reviews/<int:number>/withdraw/", reviews.withdraw_review, name="withdraw"),
+    path(
+        "<slug:slug>/documentation/edit/",
+        documentation.edit_documentation,
+        name="edit-documentation",
+    ),
+    path(
+        "<slug:slug>/documentation/history/",
+        documentation.show_history,
+        name="documentation-history",
+    ),
+    path(
+        "<slug:slug>/documentation/difference/",
+        documentation.show_difference,
+        name="documentation-difference",
+    ),
+    path("<slug:slug>/documentation/sign-off/", attestations.show_sign_off, name="sign-off"),
+    path(
+        "<slug:slug>/documentation/sign-off/sign/", attestations.sign_document, name="sign-document"
+    ),
 ]

@@ -101,6 +101,13 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "low_risk": ("ok", "check", "Low risk"),
     "medium_risk": ("warn", "warn", "Medium risk"),
     "high_risk": ("bad", "warn", "High risk"),
+    "current": ("ok", "check", "Signed"),
+    "unsigned": ("warn", "warn", "Not signed"),
+    "stale": ("warn", "redo", "Changed since signed"),
+    "high": ("bad", "warn", "High"),
+    "medium": ("warn", "warn", "Medium"),
+    "low": ("ok", "check", "Low"),
+    "enabled": ("ok", "check", "Enabled"),
 }
 
 
@@ -300,6 +307,9 @@ NAVIGATION = (
         (
             ("compliance:policies", "shield", "Policies", Permission.POLICY_VIEW),
             ("places:governance", "hand", "Governance", Permission.WORKFLOW_VIEW),
+            ("register:list", "layers", "Register", Permission.WORKFLOW_VIEW),
+            ("register:processing", "doc", "Processing", Permission.WORKFLOW_VIEW),
+            ("register:recertification", "check", "Sign-offs", Permission.WORKFLOW_VIEW),
             ("tenancy:ledger", "log", "Ledger", Permission.LEDGER_VIEW),
             ("runs:egress", "out", "Egress", Permission.DECISION_VIEW),
             ("compliance:disposals", "trash", "Disposal", Permission.DISPOSAL_VIEW),

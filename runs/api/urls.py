@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from runs.api import cases, costs, egress, lineage, runs, tool_calls, waits
+from runs.api import cases, costs, documents, egress, lineage, runs, tool_calls, waits
 from tenancy.access import public
 
 app_name = "api-runs"
@@ -47,4 +47,10 @@ urlpatterns = [
     path("waits/<uuid:wait_id>", waits.OneWait.as_view(), name="wait"),
     path("waits/<uuid:wait_id>/decision", waits.DecideOnWait.as_view(), name="decide"),
     path("callbacks/<str:token>", public(waits.AnswerCallback.as_view()), name="callback"),
+    path("workflows/<slug:slug>/documents", documents.DocumentStates.as_view(), name="documents"),
+    path(
+        "workflows/<slug:slug>/documents/<int:number>/runs",
+        documents.RunsOfDocument.as_view(),
+        name="executed",
+    ),
 ]

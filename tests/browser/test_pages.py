@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import pytest
+from django.utils.timezone import now
 
 from tenancy import tenants
 from tenancy.actors import SYSTEM
@@ -102,6 +103,31 @@ PAGES = {
     "review to look at": ("/workflows/letter-answering/reviews/1/", Role.AUDITOR),
     "governance": ("/settings/governance/", Role.COMPLIANCE_OFFICER),
     "governance to look at": ("/settings/governance/", Role.AUTHOR),
+    "texts": ("/workflows/complaint-handling/documentation/edit/", Role.COMPLIANCE_OFFICER),
+    "texts over time": ("/workflows/complaint-handling/documentation/history/", Role.AUDITOR),
+    "texts of today": (
+        "/workflows/complaint-handling/documentation/history/?as_of={today}",
+        Role.AUDITOR,
+    ),
+    "documents of two days": (
+        "/workflows/complaint-handling/documentation/difference/?from={today}",
+        Role.AUDITOR,
+    ),
+    "runs by document": ("/runs/documents/complaint-handling/", Role.AUDITOR),
+    "runs of a document": ("/runs/documents/complaint-handling/1/", Role.AUDITOR),
+    "sign-off": (
+        "/workflows/complaint-handling/documentation/sign-off/",
+        Role.COMPLIANCE_OFFICER,
+    ),
+    "sign-offs": ("/assure/recertification/", Role.AUDITOR),
+    "register": ("/register/", Role.AUDITOR),
+    "register of the past": ("/register/?as_of={today}&kind=workflow", Role.OPERATOR),
+    "register of agents": ("/register/?kind=agent", Role.OPERATOR),
+    "processing": ("/register/processing/", Role.DATA_PROTECTION_OFFICER),
+    "record of processing": (
+        "/register/processing/complaint-handling/",
+        Role.DATA_PROTECTION_OFFICER,
+    ),
 }
 
 
@@ -113,6 +139,7 @@ def test_page_is_sound(name: str, visit: "Visit", bank: "Bank") -> None:
         "failed": bank.failed.pk,
         "cancelled": bank.cancelled.pk,
         "provider": bank.provider,
+        "today": now().date(),
     }
 
     soundness.check(visit(path.format(**runs), role, reduced_motion="reduce"))

@@ -8,7 +8,7 @@ from django.test import override_settings
 from django.utils.timezone import now
 
 from compliance.labels import DataClass
-from runs import payloads, start, wake
+from runs import cancel, fork, payloads, start, wake
 from runs.errors import BudgetInvalid, InputInvalid, InputTooLarge, VersionNotPublished
 from runs.models import NodeExecution, Run, RunClaim, RunEvent, RunFacts
 from tenancy import actors, keys
@@ -24,8 +24,17 @@ from tests.runs.making import (
     make_version,
     wait_until,
 )
-from workflows import model_groups, versions
-from workflows.errors import ContentDisposed
+from workflows import (
+    attestations,
+    document,
+    documentation,
+    governance,
+    model_groups,
+    versions,
+)
+from workflows.documentation import Texts
+from workflows.errors import AttestationOverdue, ContentDisposed
+from workflows.governance import Rules
 from workflows.models import Workflow, WorkflowVersion
 from workflows.providers import register
 
@@ -319,3 +328,33 @@ def test_money_of_a_run_is_in_the_currency_of_its_prices(in_acme: Tenant) -> Non
     model_groups.create(name="default", deployments=[deployment], by=actors.SYSTEM)
 
     assert begin(make_version(definitions.TALK), budget_micros=5).currency == "USD"
+
+
+def test_what_is_not_signed_as_it_stands_takes_no_new_runs_where_the_rules_say_so(
+    chain: WorkflowVersion,
+) -> None:
+    olga = Actor(kind="user", id="olga", name="Olga")
+
+    def sign() -> None:
+        digest = document.digest(document.render(version=chain))
+        attestations.sign(version=chain, digest=digest, statement="True.", by=olga)
+
+    begin(chain)  # nothing is asked
+    governance.set_rules(rules=Rules(block_overdue=True), reason="Policy.", by=actors.SYSTEM)
+    before = count()
+    with pytest.raises(AttestationOverdue, match="never signed"):
+        begin(chain)
+    assert count() == before
+    sign()
+    run = begin(chain)
+    documentation.save(
+        workflow=chain.workflow, texts=Texts(owner="Others"), by=actors.SYSTEM, reason="Moved"
+    )
+    with pytest.raises(AttestationOverdue, match="something else than what was signed"):
+        begin(chain)
+    cancel.cancel(run=run, by=BOB)
+    run.refresh_from_db()
+    with pytest.raises(AttestationOverdue):
+        fork.fork(run=run, at="start", by=BOB)
+    sign()
+    begin(chain)

@@ -1,5 +1,7 @@
 """Plain-language texts: compliance edits them, every state of them is kept."""
 
+from dataclasses import replace
+
 import pytest
 from django.utils.timezone import now
 
@@ -9,7 +11,7 @@ from tests.workflows.definition_texts import small
 from workflows import definitions, documentation
 from workflows.disposal import WorkflowDisposable
 from workflows.documentation import Texts
-from workflows.errors import WorkflowDisposed
+from workflows.errors import DocumentationInvalid, DocumentationOutdated, WorkflowDisposed
 from workflows.models import Documentation, Workflow
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -64,3 +66,53 @@ def test_tombstone_gets_no_new_texts(workflow: Workflow) -> None:
 
     with pytest.raises(WorkflowDisposed):
         documentation.save(workflow=workflow, texts=Texts(purpose="Late"), by=SYSTEM)
+
+
+def test_a_definition_overwrites_only_what_it_says_otherwise_than_before(
+    workflow: Workflow,
+) -> None:
+    newest = documentation.find_newest(workflow)
+    assert newest is not None
+    texts = replace(documentation.to_texts(newest), category="Service", purpose="By compliance.")
+    documentation.save(workflow=workflow, texts=texts, by=SYSTEM)
+
+    changed = small().replace("Test house", "Another house")
+    definitions.save(workflow=workflow, text=changed, by=SYSTEM)
+
+    now_said = documentation.find_newest(workflow)
+    assert now_said is not None
+    assert (now_said.owner, now_said.category, now_said.purpose) == (
+        "Another house",
+        "Service",
+        "By compliance.",
+    )
+
+
+def test_who_was_overtaken_overwrites_nothing(workflow: Workflow) -> None:
+    documentation.save(
+        workflow=workflow, texts=Texts(purpose="Ann's"), by=SYSTEM, begun_from=1, reason="Ann"
+    )
+
+    with pytest.raises(DocumentationOutdated):
+        documentation.save(workflow=workflow, texts=Texts(purpose="Rob's"), by=SYSTEM, begun_from=1)
+
+    newest = documentation.find_newest(workflow)
+    assert newest is not None
+    assert newest.purpose == "Ann's"
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (Texts(owner="x" * 201), "“owner” has more than 200"),
+        (Texts(purpose="x" * 10_001), "“purpose” has more than 10,000"),
+        (Texts(retention_days=0), "1 to 36,500 days"),
+        (Texts(node_texts={"anser": "x"}), "no node “anser”.* Did you mean “answer”"),
+        (Texts(node_texts={"answer": "x" * 10_001}), "node “answer” has more"),
+    ],
+)
+def test_texts_that_cannot_be_kept_are_refused(workflow: Workflow, texts: Texts, said: str) -> None:
+    with pytest.raises(DocumentationInvalid, match=said):
+        documentation.save(workflow=workflow, texts=texts, by=SYSTEM)
+
+    assert documentation.number_of(documentation.find_newest(workflow)) == 1

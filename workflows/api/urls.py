@@ -3,14 +3,17 @@
 from django.urls import path
 
 from workflows.api import (
+    attestations,
     budgets,
     destinations,
     differences,
+    documentation,
     drafts,
     environments,
     governance,
     models,
     prices,
+    register,
     reviews,
     routing,
     starters,
@@ -133,4 +136,32 @@ urlpatterns = [
     ),
     path("governance", governance.GovernanceResource.as_view(), name="governance"),
     path("governance/history", governance.GovernanceHistory.as_view(), name="governance-history"),
+    path(
+        "workflows/<slug:slug>/documentation",
+        documentation.DocumentationResource.as_view(),
+        name="documentation",
+    ),
+    path(
+        "workflows/<slug:slug>/documentation/history",
+        documentation.DocumentationHistory.as_view(),
+        name="documentation-history",
+    ),
+    path(
+        "workflows/<slug:slug>/documentation/difference",
+        documentation.DocumentDifference.as_view(),
+        name="documentation-difference",
+    ),
+    path(
+        "workflows/<slug:slug>/attestations",
+        attestations.AttestationList.as_view(),
+        name="attestations",
+    ),
+    path("sign-offs", attestations.SignOffList.as_view(), name="sign-offs"),
+    path("register", register.Register.as_view(), name="register"),
+    path("processing-records", register.ProcessingRecords.as_view(), name="processing-records"),
+    path(
+        "processing-records/<slug:slug>",
+        register.ProcessingRecord.as_view(),
+        name="processing-record",
+    ),
 ]

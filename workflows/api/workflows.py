@@ -20,9 +20,9 @@ from tenancy.access import actor_of
 from tenancy.api.idempotency import idempotent
 from tenancy.api.pages import page_of
 from tenancy.api.shapes import page_shape
-from tenancy.moments import find_moment
 from tenancy.permissions import Permission
 from workflows import definition_schema, definitions, document, versions
+from workflows.api.moments import find_asked_moment
 from workflows.api.shapes import (
     DefinitionInput,
     NextDefinitionInput,
@@ -169,8 +169,7 @@ class Document(APIView):
     )
     def get(self, request: Request, slug: str, number: int) -> HttpResponse:
         """The document in markdown: the same bytes for the same version and moment."""
-        asked = request.query_params.get("as_of")
-        as_of = _moment(asked) if asked else None
+        as_of = find_asked_moment(request, "as_of")
         text = document.render(version=_version(slug, number), as_of=as_of)
         return HttpResponse(
             text,
@@ -235,13 +234,6 @@ def text_of(asked: Mapping[str, Any]) -> tuple[str, Media]:
     if isinstance(given, str):
         return given, asked["media"]
     return orjson.dumps(given, option=orjson.OPT_INDENT_2).decode(), "json"
-
-
-def _moment(asked: str) -> Any:
-    moment = find_moment(asked)
-    if moment is None or moment.tzinfo is None:
-        raise serializers.ValidationError({"as_of": "Write a moment with its zone, as RFC 3339."})
-    return moment
 
 
 def _repr_digest(text: str) -> str:

@@ -1,5 +1,6 @@
 """What people author, as rows."""
 
+from workflows.models.attestation import Attestation
 from workflows.models.authored import Authored
 from workflows.models.budget import (
     Budget,
@@ -27,6 +28,7 @@ from workflows.models.version import VersionState, VersionStatus, WorkflowVersio
 from workflows.models.workflow import Workflow
 
 __all__ = [
+    "Attestation",
     "Auth",
     "Authored",
     "Budget",

@@ -11,7 +11,8 @@ from workflows.models.authored import Authored
 class Documentation(Authored):
     """The plain-language part, editable without touching the definition. The newest number counts.
 
-    `node_texts` maps a node's id to its description.
+    `node_texts` maps a node's id to its description; `confirmed` names the nodes whose text its author found still
+    true, though the node had changed.
     """
 
     workflow = TenantForeignKey("workflows.Workflow", related_name="documentation")
@@ -23,6 +24,7 @@ class Documentation(Authored):
     people_concerned = models.TextField(blank=True)
     retention_days = models.PositiveIntegerField(null=True)
     node_texts: "models.JSONField[Any, dict[str, str]]" = models.JSONField(default=dict)
+    confirmed: "models.JSONField[Any, list[str]]" = models.JSONField(default=list)
     reason = models.CharField(max_length=1000, blank=True)
 
     class Meta(Authored.Meta):

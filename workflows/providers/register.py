@@ -4,7 +4,7 @@ What is in the register's entries is facts for documents; never a secret, only t
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -41,6 +41,7 @@ PROVIDER_FACTS = (
     "papers_expire_on",
     "enabled",
 )
+Known = Mapping[tuple[RegisterKind, str], Mapping[str, Any]]  # facts by kind and name
 DEPLOYMENT_FACTS = ("model", "clearance", "timeout_seconds", "enabled")
 
 
@@ -194,6 +195,19 @@ def find_facts(kind: RegisterKind, name: str, as_of: datetime) -> dict[str, Any]
         .first()
     )
     return entry.facts if entry else None
+
+
+def find_all(as_of: datetime) -> Known:
+    """Everything that was known at that moment, by kind and name, in one query."""
+    entries = (
+        RegisterEntry.objects.filter(created_at__lte=as_of)
+        .order_by("kind", "name", "-created_at", "-id")
+        .distinct("kind", "name")
+    )
+    return {
+        (RegisterKind(kind), name): facts
+        for kind, name, facts in entries.values_list("kind", "name", "facts")
+    }
 
 
 def trimmed(address: str) -> str:

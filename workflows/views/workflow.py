@@ -1,23 +1,19 @@
 """One workflow at one version (or its draft): graph, definition, documentation, and its history."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
 from tenancy.access import TenantRequest, permission_required
 from tenancy.permissions import Permission
-from workflows import document, versions
+from workflows import versions
 from workflows.definition import Definition, NodeGraph
 from workflows.drawing import GraphPicture, NodeLook, draw_graph
 from workflows.models import DefinitionRevision, Workflow, WorkflowVersion
-
-EMPTY_HEAD = re.compile(r"<thead>\s*<tr>(\s*<th></th>)+\s*</tr>\s*</thead>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +38,9 @@ class Shown:
 @permission_required(Permission.WORKFLOW_VIEW)
 def show_graph(request: TenantRequest, slug: str, number: int | None = None) -> HttpResponse:
     """The graph, drawn down, with the selected node beside it and the bodies it leads into below."""
-    found = _find(slug, number)
+    found = find_shown(slug, number)
     definition = _definition(found.revision)
-    shown = _page(found, "graph")
+    shown = page_of(found, "graph")
     if definition is not None:
         shown |= _graph(definition, request.GET.get("node", ""))
     fragment = request.htmx and request.htmx.target == "live"
@@ -55,7 +51,7 @@ def show_graph(request: TenantRequest, slug: str, number: int | None = None) -> 
 @require_safe
 @permission_required(Permission.WORKFLOW_VIEW)
 def show_definition(request: TenantRequest, slug: str, number: int) -> HttpResponse:
-    return _show_source(request, _find(slug, number))
+    return _show_source(request, find_shown(slug, number))
 
 
 @require_safe
@@ -70,32 +66,10 @@ def show_revision(request: TenantRequest, slug: str, number: int) -> HttpRespons
 
 @require_safe
 @permission_required(Permission.WORKFLOW_VIEW)
-def show_documentation(request: TenantRequest, slug: str, number: int) -> HttpResponse:
-    found = _find(slug, number)
-    version = _version(found)
-    shown = _page(found, "documentation")
-    shown["document"] = _below_the_title(document.to_html(document.render(version=version)))
-    return render(request, "workflows/documentation.html", shown)
-
-
-@require_safe
-@permission_required(Permission.WORKFLOW_VIEW)
-def download_documentation(request: TenantRequest, slug: str, number: int) -> HttpResponse:
-    version = _version(_find(slug, number))
-    name = f"{slug}-version-{number}.md"
-    return HttpResponse(
-        document.render(version=version),
-        content_type="text/markdown; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-@require_safe
-@permission_required(Permission.WORKFLOW_VIEW)
 def show_versions(request: TenantRequest, slug: str) -> HttpResponse:
     """Versions with their life, and all revisions."""
-    found = _find(slug, None)
-    shown = _page(found, "versions")
+    found = find_shown(slug, None)
+    shown = page_of(found, "versions")
     rows = found.workflow.versions.with_state().select_related("revision")
     shown["versions"] = versions.lineage(rows.prefetch_related("statuses"))
     shown["reviews"] = found.workflow.reviews.select_related("version", "workflow")[:50]
@@ -107,7 +81,7 @@ def _workflow(slug: str) -> Workflow:
     return get_object_or_404(Workflow.objects.with_pointers(), slug=slug)
 
 
-def _find(slug: str, number: int | None) -> Shown:
+def find_shown(slug: str, number: int | None) -> Shown:
     """The version asked for; without a number the published one, else the newest, else the draft."""
     workflow = _workflow(slug)
     rows = workflow.versions.with_state().select_related("revision__workflow", "workflow")
@@ -123,13 +97,13 @@ def _find(slug: str, number: int | None) -> Shown:
     return Shown(workflow=workflow, revision=revision, version=version)
 
 
-def _version(found: Shown) -> WorkflowVersion:
+def version_of(found: Shown) -> WorkflowVersion:
     if found.version is None:
         raise Http404
     return found.version
 
 
-def _page(found: Shown, tab: str) -> dict[str, Any]:
+def page_of(found: Shown, tab: str) -> dict[str, Any]:
     return {
         "workflow": found.workflow,
         "version": found.version,
@@ -140,7 +114,7 @@ def _page(found: Shown, tab: str) -> dict[str, Any]:
 
 
 def _show_source(request: TenantRequest, found: Shown) -> HttpResponse:
-    shown = _page(found, "definition")
+    shown = page_of(found, "definition")
     if found.revision is not None and not found.workflow.is_disposed:
         shown["source"] = found.revision.source
         shown["problems"] = found.revision.problems
@@ -198,10 +172,3 @@ def _spec_of(spec: Mapping[str, Any], trail: Sequence[str]) -> dict[str, Any]:
     if trail[1:]:
         return _spec_of(node["body"], trail[1:])
     return {name: value for name, value in node.items() if name not in told}
-
-
-def _below_the_title(html: str) -> str:
-    """Each heading one level down, for the page has a title already; no table head without words."""
-    html = EMPTY_HEAD.sub("", html)
-    moved = re.sub(r"<(/?)h([1-5])>", lambda at: f"<{at[1]}h{int(at[2]) + 1}>", html)
-    return mark_safe(moved)  # noqa: S308 - document.to_html lets nothing but text and tables through
