@@ -2,11 +2,13 @@
 
 from django.urls import include, path
 
-from grove_site import styleguide, views
+from grove_site import help_pages, styleguide, views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
+    path("help/queries/", help_pages.show_queries, name="help-queries"),
+    path("help/keys/", help_pages.show_keys, name="help-keys"),
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
     path("accounts/", include("tenancy.sign_in_urls")),

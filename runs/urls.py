@@ -7,6 +7,7 @@ from runs.views import egress, lineage, run, runs, start, steer, waits
 app_name = "runs"
 urlpatterns = [
     path("", runs.list_runs, name="list"),
+    path("newer/", runs.count_newer, name="newer"),
     path("start/<slug:slug>/", start.start_run, name="start"),
     path("waiting/", waits.list_waits, name="waiting"),
     path("waiting/<uuid:wait_id>/", waits.show_wait, name="wait"),
