@@ -99,6 +99,12 @@ def apply(runs: QuerySet[Run], question: Query, *, me: str = "") -> QuerySet[Run
     return runs
 
 
+def as_listed(question: Query) -> Query:
+    """Child runs are hidden unless they are asked for: what started them is on the list."""
+    asked = question.has("children") or question.has("parent")
+    return question if asked else question.plus([Condition("children", ("hidden",))])
+
+
 def _from_parameters(asked: Mapping[str, str]) -> Iterable[tuple[str, Condition]]:
     for name in LISTS:
         wanted, unwanted = _words(asked.get(name, ""))

@@ -82,6 +82,12 @@ class EventType(StrEnum):
     WAIT_ANSWERED = "wait.answered"  # a callback came, or a person approved or refused
     RUN_SETTLED = "run.settled"  # calls were answered after the run had ended
 
+    SELECTION_FROZEN = "selection.frozen"  # many runs, for one deed
+    SELECTION_CONFIRMED = "selection.confirmed"
+    VIEW_SHARED = "view.shared"  # a question to the run list
+    VIEW_CHANGED = "view.changed"
+    VIEW_REMOVED = "view.removed"
+
     # policies and disposal
     POLICY_CREATED = "policy.created"
     POLICY_ACTIVATED = "policy.activated"

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from runs import filters
+from runs import filters, saved_views
 from runs.filters import FIELDS
-from runs.models import Run, RunStatus
+from runs.models import Run, RunStatus, SavedView
 from runs.query import TEXT, Condition, Query
 from runs.views.run_rows import rows_of
 from tenancy import paging
@@ -23,8 +23,8 @@ from workflows.models import Workflow
 
 COUNTED_UP_TO = 1000
 WORKFLOWS_TO_PICK = 200
+VIEWS_TO_PICK = 12
 ORDERS = {"": ("-id",), "oldest": ("id",)}
-HIDDEN = Condition("children", ("hidden",))
 PICKED = "pick-"  # what the form of filters sends: pick-status=failed, not-status=yes
 SIGNS = {">=": "from", "<": "before", ">": "after", "<=": "up to", "": "on"}
 
@@ -47,9 +47,15 @@ class Chip:
 @require_safe
 @permission_required(Permission.RUN_VIEW)
 def list_runs(request: TenantRequest) -> HttpResponse:
-    question = filters.read(_given(request.GET))
+    if not request.GET and (default := saved_views.find_default(request.membership)):
+        return redirect(f"{request.path}?view={default}")
+    view = _view_of(request)
+    given = _given(request.GET)
+    if view is not None and "q" not in request.GET:
+        given["q"] = view.question
+    question = filters.read(given)
     if picked := list(_picked(request.GET)):
-        return redirect(href_of(question.plus(picked), request.GET))
+        return redirect(request.path + href_of(question.plus(picked), request.GET))
     if run_id := _sought_run(question):
         return redirect("runs:run", run_id)
     if question.problems:
@@ -58,6 +64,7 @@ def list_runs(request: TenantRequest) -> HttpResponse:
     order = ORDERS.get(request.GET.get("order", ""), ORDERS[""])
     page = paging.page(rows, request, order=order, keys_first=True)
     shown = _frame(request, question) | {
+        "view": view,
         "page": page,
         "rows": rows_of(page.items),
         "newest": max((run.pk for run in page.items), default=None),
@@ -92,7 +99,7 @@ def runs_asked_for(question: Query, *, me: str) -> QuerySet[Run]:
     runs = Run.objects.select_related("workflow", "version").defer(
         "input_sealed", "output_sealed", "response_sealed"
     )
-    return filters.apply(runs, _as_listed(question), me=me)
+    return filters.apply(runs, filters.as_listed(question), me=me)
 
 
 def href_of(question: Query, given: Mapping[str, str] | None = None) -> str:
@@ -103,9 +110,13 @@ def href_of(question: Query, given: Mapping[str, str] | None = None) -> str:
     )
 
 
-def _as_listed(question: Query) -> Query:
-    asked = question.has("children") or question.has("parent")
-    return question if asked else question.plus([HIDDEN])
+def _view_of(request: TenantRequest) -> SavedView | None:
+    """The saved view that the address names. What is no longer shared, or was removed, is not found."""
+    if not request.GET.get("view"):
+        return None
+    view_id = filters.find_id(request.GET["view"])
+    view: SavedView = get_object_or_404(saved_views.visible_to(request.membership), pk=view_id)
+    return view
 
 
 def _given(given: QueryDict) -> dict[str, str]:
@@ -142,6 +153,7 @@ def _frame(request: TenantRequest, question: Query) -> dict[str, Any]:
         "written": given.get("q", "") if question.problems else question.text,
         "chips": _chips(question, given),
         "fields": FIELDS,
+        "views": saved_views.visible_to(request.membership)[:VIEWS_TO_PICK],
         "workflows": Workflow.objects.order_by("title")[:WORKFLOWS_TO_PICK],
         "asked": given,
         "here": href_of(question, given),

@@ -21,7 +21,8 @@ from django.utils.timezone import now
 from compliance import alerts, disposal
 from compliance.labels import DataClass
 from compliance.models import Alert, AlertKind
-from runs.models import Decision, NodeExecution, Run, ToolCall, Wait
+from runs import saved_views, selections
+from runs.models import Decision, NodeExecution, Run, SavedView, ToolCall, Wait
 from tenancy import secret_store, tokens
 from tenancy.actors import SYSTEM, Actor
 from tenancy.context import tenant_context
@@ -73,6 +74,9 @@ KEPT = {"kind", "number", "old"}  # they narrow what another parameter names
 CREATES = {("put", "api-tenancy:secret")}  # names a thing of one's own, whatever others have
 BODIES: dict[str, dict[str, Any]] = {
     "api-compliance:acknowledge-alert": {"reason": "Probe."},
+    "api-runs:cancel-selection": {"digest": "0"},
+    "api-runs:resume-selection": {"digest": "0"},
+    "api-runs:view": {"question": "", "shared": False},
     "api-tenancy:confirm-secret": {"number": 1},
     "api-tenancy:discard-secret": {"number": 1},
     "api-tenancy:member": {"role": "author"},
@@ -184,6 +188,8 @@ def _fill_runs(world: World) -> None:
         "plan_id": disposal.plan(kind="run", target_id=run.pk, by=SYSTEM).pk,
         "kind": "run",
         "target_id": run.pk,
+        "selection_id": selections.freeze(deed="cancel", run_ids=[run.pk], by=SYSTEM).pk,
+        "view_id": _make_view(world).pk,
     }
     deployment = Deployment.objects.select_related("provider").get()
     world.ids |= {
@@ -206,10 +212,21 @@ def _fill_runs(world: World) -> None:
     world.ids["alert_id"] = _make_alert(world.tenant.slug).pk
     world.traces += [
         f"alert-of-{world.tenant.slug}",
+        f"view-of-{world.tenant.slug}",
         version.workflow.slug,
         str(run.pk),
         f"group-of-{world.tenant.slug}",
     ]
+
+
+def _make_view(world: World) -> SavedView:
+    return saved_views.save(
+        name=f"view-of-{world.tenant.slug}",
+        question="status:failed",
+        is_shared=True,
+        membership=Membership.objects.get(pk=world.ids["membership_id"]),
+        by=SYSTEM,
+    )
 
 
 def _make_alert(slug: str) -> Alert:
