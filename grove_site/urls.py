@@ -2,10 +2,10 @@
 
 from django.urls import include, path
 
-from grove_site import help_pages, styleguide, views
+from grove_site import help_pages, overview, styleguide, views
 
 urlpatterns = [
-    path("", views.overview, name="overview"),
+    path("", overview.overview, name="overview"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("help/queries/", help_pages.show_queries, name="help-queries"),
     path("help/keys/", help_pages.show_keys, name="help-keys"),
