@@ -1,11 +1,10 @@
 """Pages that explain: how questions are written, and which keys do what."""
 
-from collections.abc import Sequence
-
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from grove_site.keys import KEYS
 from runs.filters import FIELDS
 from tenancy.access import TenantRequest, permission_required
 from tenancy.permissions import Permission
@@ -22,15 +21,6 @@ EXAMPLES = (
     ("by:me denied:yes", "What I started and a policy refused something of."),
     ("error:timeout node:classify", "Failed with this code, at this node."),
     ("mortgage", "A word without a name is sought in ids, workflows and owner labels."),
-)
-KEYS: Sequence[tuple[str, str]] = (
-    ("/", "Go to the search"),
-    ("?", "Show these keys"),
-    ("j", "Next row of the table"),
-    ("k", "Row before"),
-    ("Enter", "Open the row"),
-    ("x", "Choose the row, or no longer"),
-    ("Esc", "Leave the search, close what is open"),
 )
 
 

@@ -356,3 +356,10 @@ class StatementInvalid(GroveError):
 
     code = "statement_invalid"
     status = 422
+
+
+class ProfileInvalid(GroveError):
+    """This cannot be kept in a profile."""
+
+    code = "profile_invalid"
+    status = 422

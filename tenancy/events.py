@@ -30,6 +30,8 @@ class EventType(StrEnum):
     SECOND_FACTOR_CHANGED = "second_factor.changed"
     ACCESS_REFUSED = "access.refused"
 
+    PROFILE_CHANGED = "profile.changed"
+
     # keys and secrets
     KEY_ROTATION_BEGUN = "key.rotation_begun"
     KEY_ROTATED = "key.rotated"

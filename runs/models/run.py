@@ -131,6 +131,7 @@ class Run(TenantOwned):
                 condition=~models.Q(error_code=""),
                 include=["error_node", "status", "parent_run"],
             ),
+            models.Index(fields=["tenant", "manifest_digest"], name="run_by_manifest"),
             models.Index(
                 fields=["tenant", "parent_run", "id"],
                 name="run_children",
