@@ -176,6 +176,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 600},
     },
+    "carry out selections": {
+        "task": "runs.tasks.chore_carry_out_selections",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "sequence ledgers": {
         "task": "tenancy.tasks.chore_sequence_ledgers",
         "schedule": 5.0,

@@ -2,11 +2,18 @@
 
 from django.urls import include, path
 
-from grove_site import styleguide, views
+from grove_site import help_pages, notifications, overview, profile, search, styleguide, views
 
 urlpatterns = [
-    path("", views.overview, name="overview"),
+    path("", overview.overview, name="overview"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
+    path("search/", search.search, name="search"),
+    path("search/suggest/", search.suggest, name="suggest"),
+    path("notifications/", notifications.list_notifications, name="notifications"),
+    path("profile/", profile.show_profile, name="profile"),
+    path("profile/tenants/", profile.list_places, name="places"),
+    path("help/queries/", help_pages.show_queries, name="help-queries"),
+    path("help/keys/", help_pages.show_keys, name="help-keys"),
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
     path("accounts/", include("tenancy.sign_in_urls")),

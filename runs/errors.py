@@ -169,3 +169,45 @@ class EgressQuestionInvalid(GroveError):
 
     code = "egress_question_invalid"
     status = 422
+
+
+class ViewInvalid(GroveError):
+    """This view cannot be kept."""
+
+    code = "view_invalid"
+    status = 422
+
+
+class ViewNotYours(GroveError):
+    """Only who made a view changes it. Save it under a name of your own."""
+
+    code = "view_not_yours"
+    status = 403
+
+
+class SelectionInvalid(GroveError):
+    """These runs cannot be chosen together."""
+
+    code = "selection_invalid"
+    status = 422
+
+
+class SelectionExpired(GroveError):
+    """This selection is older than 30 minutes. Choose the runs again."""
+
+    code = "selection_expired"
+    status = 409
+
+
+class SelectionDrifted(GroveError):
+    """This is not the selection that was looked at: its digest differs."""
+
+    code = "selection_drifted"
+    status = 409
+
+
+class SelectionNotYours(GroveError):
+    """Who chose the runs confirms it. Choose them yourself."""
+
+    code = "selection_not_yours"
+    status = 403

@@ -2,11 +2,39 @@
 
 from django.urls import path
 
-from runs.views import cases, documents, egress, lineage, run, runs, start, steer, trying, waits
+from runs.views import (
+    cases,
+    documents,
+    egress,
+    lineage,
+    run,
+    runs,
+    saved_views,
+    selections,
+    start,
+    steer,
+    trying,
+    waits,
+)
 
 app_name = "runs"
 urlpatterns = [
     path("", runs.list_runs, name="list"),
+    path("newer/", runs.count_newer, name="newer"),
+    path("views/", saved_views.list_views, name="views"),
+    path("views/save/", saved_views.save_view, name="save-view"),
+    path("views/default/", saved_views.choose_default, name="default-view"),
+    path("views/<uuid:view_id>/share/", saved_views.share_view, name="share-view"),
+    path("views/<uuid:view_id>/remove/", saved_views.remove_view, name="remove-view"),
+    path("selections/cancel/", selections.freeze_to_cancel, name="freeze-to-cancel"),
+    path("selections/resume/", selections.freeze_to_resume, name="freeze-to-resume"),
+    path("selections/<uuid:selection_id>/", selections.show_selection, name="selection"),
+    path(
+        "selections/<uuid:selection_id>/cancel/", selections.confirm_cancel, name="confirm-cancel"
+    ),
+    path(
+        "selections/<uuid:selection_id>/resume/", selections.confirm_resume, name="confirm-resume"
+    ),
     path("start/<slug:slug>/", start.start_run, name="start"),
     path("cases/<slug:slug>/", cases.list_cases, name="cases"),
     path("cases/<slug:slug>/new/", cases.edit_case, name="new-case"),

@@ -370,3 +370,10 @@ class PreconditionFailed(GroveError):
 
     code = "precondition_failed"
     status = 412
+
+
+class ProfileInvalid(GroveError):
+    """This cannot be kept in a profile."""
+
+    code = "profile_invalid"
+    status = 422

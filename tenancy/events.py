@@ -30,6 +30,8 @@ class EventType(StrEnum):
     SECOND_FACTOR_CHANGED = "second_factor.changed"
     ACCESS_REFUSED = "access.refused"
 
+    PROFILE_CHANGED = "profile.changed"
+
     # keys and secrets
     KEY_ROTATION_BEGUN = "key.rotation_begun"
     KEY_ROTATED = "key.rotated"
@@ -92,6 +94,12 @@ class EventType(StrEnum):
     RUN_REPLAYED = "run.replayed"  # from what it recorded, without any effect
     WAIT_ANSWERED = "wait.answered"  # a callback came, or a person approved or refused
     RUN_SETTLED = "run.settled"  # calls were answered after the run had ended
+
+    SELECTION_FROZEN = "selection.frozen"  # many runs, for one deed
+    SELECTION_CONFIRMED = "selection.confirmed"
+    VIEW_SHARED = "view.shared"  # a question to the run list
+    VIEW_CHANGED = "view.changed"
+    VIEW_REMOVED = "view.removed"
 
     # policies and disposal
     POLICY_CREATED = "policy.created"

@@ -12,12 +12,12 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.module_loading import import_string
 
-from tenancy import hosts, service_keys, sign_in, tokens
+from tenancy import hosts, profiles, service_keys, sign_in, tokens
 from tenancy.access import TenantRequest
 from tenancy.actors import Actor
 from tenancy.context import enter
 from tenancy.errors import GroveError, TenantNotFound, TenantSuspended
-from tenancy.models import Tenant, TenantStatus
+from tenancy.models import Tenant, TenantStatus, User
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -80,7 +80,8 @@ class MembershipMiddleware:
             self._identify(request)
         except GroveError as error:
             return refuse(request, error)
-        return self.get_response(request)
+        with profiles.local_time_of(_person_of(request)):
+            return self.get_response(request)
 
     def _identify(self, request: TenantRequest) -> None:
         if request.path.startswith(API) and "Authorization" in request.headers:
@@ -121,6 +122,14 @@ def refuse(request: HttpRequest, error: GroveError) -> HttpResponseBase:
     """Answer from a middleware, where Django catches nothing: as settings.REFUSAL_VIEW does it."""
     answer: HttpResponseBase = import_string(settings.REFUSAL_VIEW)(request, error)
     return answer
+
+
+def _person_of(request: TenantRequest) -> User | None:
+    """Who signed in by a session. Programs are answered in UTC."""
+    if request.membership is None or request.token is not None:
+        return None
+    user: User = request.membership.user
+    return user
 
 
 def _forget_caller(request: TenantRequest) -> None:

@@ -15,11 +15,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import localtime
 
-from compliance import alerts
 from compliance.labels import DataClass
+from grove_site import notifications
+from grove_site.keys import KEYS
 from runs.gantt import to_words
-from runs.views.waiting import approvals_for
 from tenancy.access import can
 from tenancy.permissions import Permission
 from workflows.views.reviews import count_waiting
@@ -136,7 +137,7 @@ def icon(name: str, classes: str = "i") -> SafeString:
 
 @register.filter
 def when(moment: datetime | None) -> SafeString:
-    """A time element: how long ago, and the UTC time in its title."""
+    """A time element: how long ago, and the exact time in UTC in its title."""
     if not moment:  # a missing value reaches a filter as ""
         return mark_safe("—")
     return _time(moment, _ago(moment))
@@ -144,10 +145,10 @@ def when(moment: datetime | None) -> SafeString:
 
 @register.filter
 def utc(moment: datetime | None) -> SafeString:
-    """A time element that shows date and time in UTC."""
+    """A time element that shows date and time: in UTC, or in the time zone that the reader chose."""
     if not moment:  # a missing value reaches a filter as ""
         return mark_safe("—")
-    return _time(moment, moment.astimezone(UTC).strftime("%-d %b %Y, %H:%M:%S UTC"))
+    return _time(moment, localtime(moment).strftime("%-d %b %Y, %H:%M:%S %Z"))
 
 
 @register.filter
@@ -155,7 +156,7 @@ def utc_clock(moment: datetime | None) -> SafeString:
     """Only the time of day, to the millisecond, for lists of one run."""
     if not moment:  # a missing value reaches a filter as ""
         return mark_safe("—")
-    return _time(moment, moment.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3])
+    return _time(moment, localtime(moment).strftime("%H:%M:%S.%f")[:-3])
 
 
 def _time(moment: datetime, words: str) -> SafeString:
@@ -176,7 +177,7 @@ def _ago(moment: datetime) -> str:
         return "just now"
     if seconds < 86_400:
         return f"{to_words(seconds)} ago"
-    return moment.astimezone(UTC).strftime("%-d %b %Y, %H:%M")
+    return localtime(moment).strftime("%-d %b %Y, %H:%M")
 
 
 @register.filter
@@ -329,14 +330,22 @@ NAVIGATION = (
 )
 
 
-def _alerts_for(request: HttpRequest) -> int:
-    """How many alerts wait, for those who can do something about it."""
-    return alerts.count_waiting() if can(request, Permission.ALERT_ACKNOWLEDGE) else 0
+@register.simple_tag(takes_context=True)
+def bell(context: template.Context) -> int:
+    """How much waits for whoever asks: approvals and alerts."""
+    request = context.get("request")
+    return notifications.count_for(request) if isinstance(request, HttpRequest) else 0
+
+
+@register.inclusion_tag("ui/_keys.html")
+def keys() -> dict[str, Any]:
+    """What `?` opens."""
+    return {"keys": KEYS}
 
 
 COUNTS: dict[str, Callable[[HttpRequest], int]] = {
-    "runs:waiting": approvals_for,
-    "alerts:list": _alerts_for,
+    "runs:waiting": notifications.approvals_for,
+    "alerts:list": notifications.alerts_for,
     "workflows:reviews": count_waiting,
 }
 PLATFORM_ONLY = {"tenancy:tenants"}

@@ -26,7 +26,7 @@ from runs.api.serializers import (
     StartRun,
 )
 from runs.errors import VersionNotStaged
-from runs.filters import PURPOSES, filter_runs
+from runs.filters import FIELDS, PURPOSES, filter_runs
 from runs.models import Decision, NodeExecution, Run, RunEvent, RunStatus
 from tenancy.access import may_still, permission_required
 from tenancy.api.idempotency import fingerprint_of, idempotent
@@ -39,6 +39,12 @@ from workflows.models import Environment, Workflow, WorkflowVersion
 
 FILTERS = [
     OpenApiParameter(
+        "q",
+        description="The question as people write it on the page of runs: "
+        '`status:failed -workflow:triage started:>=2026-11-01 owner:"A and B"`. '
+        f"Names: {', '.join(FIELDS)}. Other parameters narrow it further.",
+    ),
+    OpenApiParameter(
         "status",
         description=f"One or more states, comma-separated: {', '.join(RunStatus.values)}. "
         "`-failed` leaves those out.",
@@ -46,6 +52,24 @@ FILTERS = [
     OpenApiParameter(
         "workflow",
         description="One or more names of workflows, comma-separated; `-name` leaves one out.",
+    ),
+    OpenApiParameter(
+        "version",
+        description="Numbers of versions, comma-separated, such as `3` or `name-of-workflow@3`; "
+        "`-3` leaves one out.",
+    ),
+    OpenApiParameter("error", description="Error codes that runs failed with, comma-separated."),
+    OpenApiParameter("node", description="Nodes that runs failed at, comma-separated."),
+    OpenApiParameter(
+        "class",
+        description="Data classes, comma-separated: " + ", ".join(FIELDS["class"].words) + ".",
+    ),
+    OpenApiParameter(
+        "by",
+        description="Who started them: addresses or names of people, names of tokens, or `me`.",
+    ),
+    OpenApiParameter(
+        "denied", enum=["yes", "no"], description="Whether a policy denied them something."
     ),
     OpenApiParameter("owner", description="The owner label that the runs were started with."),
     OpenApiParameter(
@@ -57,7 +81,7 @@ FILTERS = [
     OpenApiParameter("parent", UUID, description="The id of a run: only its child runs."),
     OpenApiParameter(
         "children",
-        enum=["hidden"],
+        enum=["hidden", "shown"],
         description="`hidden` leaves child runs out; without effect beside `parent`.",
     ),
     OpenApiParameter(
@@ -81,7 +105,8 @@ class Runs(APIView):
     @extend_schema(operation_id="runs_list", parameters=FILTERS, responses=page_shape(RunShown))
     def get(self, request: Request) -> Response:
         """Runs, newest first, in pages by key."""
-        rows = filter_runs(_runs(), request.query_params)
+        asker = request._request.actor  # type: ignore[attr-defined]
+        rows = filter_runs(_runs(), request.query_params, me=asker.id)
         return page_of(rows, request, to_json=lambda run: RunShown(run).data, keys_first=True)
 
     @extend_schema(

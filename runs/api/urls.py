@@ -2,12 +2,39 @@
 
 from django.urls import path
 
-from runs.api import cases, costs, documents, egress, lineage, runs, tool_calls, waits
+from runs.api import (
+    cases,
+    costs,
+    documents,
+    egress,
+    lineage,
+    runs,
+    saved_views,
+    selections,
+    tool_calls,
+    waits,
+)
 from tenancy.access import public
 
 app_name = "api-runs"
 urlpatterns = [
     path("costs", costs.Costs.as_view(), name="costs"),
+    path("run-views", saved_views.Views.as_view(), name="views"),
+    path("run-views/<uuid:view_id>", saved_views.OneView.as_view(), name="view"),
+    path("run-views/default", saved_views.DefaultOfMine.as_view(), name="default-view"),
+    path("run-selections/cancel", selections.SelectToCancel.as_view(), name="select-to-cancel"),
+    path("run-selections/resume", selections.SelectToResume.as_view(), name="select-to-resume"),
+    path("run-selections/<uuid:selection_id>", selections.OneSelection.as_view(), name="selection"),
+    path(
+        "run-selections/<uuid:selection_id>/cancel",
+        selections.CancelSelection.as_view(),
+        name="cancel-selection",
+    ),
+    path(
+        "run-selections/<uuid:selection_id>/resume",
+        selections.ResumeSelection.as_view(),
+        name="resume-selection",
+    ),
     path("runs", runs.Runs.as_view(), name="runs"),
     path("runs/<uuid:run_id>", runs.OneRun.as_view(), name="run"),
     path("runs/<uuid:run_id>/payloads", runs.RunPayloads.as_view(), name="payloads"),

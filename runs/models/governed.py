@@ -37,6 +37,11 @@ class Decision(TenantOwned):
             models.Index(
                 fields=["tenant", "id"], name="decision_denied", condition=models.Q(verdict="deny")
             ),
+            models.Index(  # the runs that were denied something, newest first: few among many
+                fields=["tenant", "-run"],
+                name="decision_denied_runs",
+                condition=models.Q(verdict="deny"),
+            ),
         )
 
     def __str__(self) -> str:

@@ -109,6 +109,29 @@ class Run(TenantOwned):
                 name="run_by_owner",
                 include=["status", "parent_run"],
             ),
+            # Who asks for what is seldom must not read all runs to find none: a version, a person, a class, an error.
+            models.Index(
+                fields=["tenant", "version", "-id"],
+                name="run_by_version",
+                include=["status", "parent_run"],
+            ),
+            models.Index(
+                fields=["tenant", "started_by_id", "-id"],
+                name="run_by_starter",
+                include=["status", "parent_run"],
+            ),
+            models.Index(
+                fields=["tenant", "data_class", "-id"],
+                name="run_by_class",
+                include=["status", "parent_run"],
+            ),
+            models.Index(
+                fields=["tenant", "error_code", "-id"],
+                name="run_by_error",
+                condition=~models.Q(error_code=""),
+                include=["error_node", "status", "parent_run"],
+            ),
+            models.Index(fields=["tenant", "manifest_digest"], name="run_by_manifest"),
             models.Index(
                 fields=["tenant", "parent_run", "id"],
                 name="run_children",

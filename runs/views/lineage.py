@@ -161,11 +161,12 @@ class Compared:
     name: str
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(Permission.RUN_VIEW)
 def choose_two(request: TenantRequest) -> HttpResponse:
     """From the list of runs: two that were ticked."""
-    ticked = list(dict.fromkeys(request.GET.getlist("run")))
+    given = request.POST if request.method == "POST" else request.GET
+    ticked = list(dict.fromkeys(given.getlist("run")))
     if len(ticked) != 2:
         messages.warning(request, "Tick exactly two runs to compare them.")
         return redirect("runs:list")

@@ -1,7 +1,8 @@
 // The only script of our own: themes, focus after a swap, "/" for the search, dialogs, <details> that stay open.
 (() => {
   const root = document.documentElement;
-  const remembered = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
+  const place = `theme${root.dataset.theme || ""}`; // another choice in the profile begins anew
+  const remembered = () => { try { return localStorage.getItem(place); } catch { return null; } };
   const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 
   const theme = remembered();
@@ -10,7 +11,7 @@
   document.addEventListener("click", event => {
     if (event.target.closest("[data-theme-switch]")) {
       root.dataset.theme = isDark() ? "light" : "dark";
-      try { localStorage.setItem("theme", root.dataset.theme); } catch { /* stays for this page */ }
+      try { localStorage.setItem(place, root.dataset.theme); } catch { /* stays for this page */ }
     }
     const opener = event.target.closest("[data-dialog]");
     const dialog = opener && document.getElementById(opener.dataset.dialog);

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from tenancy.api import ledger, quotas, resources, secrets, tenants
+from tenancy.api import ledger, profiles, quotas, resources, secrets, tenants
 
 app_name = "api-tenancy"
 urlpatterns = [
+    path("me", profiles.Me.as_view(), name="me"),
     path("tenant", resources.TenantResource.as_view(), name="tenant"),
     path("tenant/export", tenants.ExportTenant.as_view(), name="export-tenant"),
     path("tenants", tenants.TenantList.as_view(), name="tenants"),

@@ -29,7 +29,7 @@ from tenancy.models.secrets import (
 from tenancy.models.service_keys import ServiceKey, ServiceNonce
 from tenancy.models.tenant import PLATFORM_SLUG, Domain, Tenant, TenantStatus
 from tenancy.models.tokens import ApiToken
-from tenancy.models.user import User
+from tenancy.models.user import Density, Theme, User
 
 __all__ = [
     "PLATFORM_SLUG",
@@ -38,6 +38,7 @@ __all__ = [
     "BackendKind",
     "CurrentTenant",
     "DataKey",
+    "Density",
     "Domain",
     "IdempotencyKey",
     "LedgerCheckpoint",
@@ -61,6 +62,7 @@ __all__ = [
     "TenantManager",
     "TenantOwned",
     "TenantStatus",
+    "Theme",
     "User",
     "VaultAuth",
     "WhenFull",

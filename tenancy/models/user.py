@@ -9,6 +9,17 @@ from django.db.models.functions import Lower
 from tenancy.models.owned import new_id
 
 
+class Theme(models.TextChoices):
+    SYSTEM = "", "As the system has it"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class Density(models.TextChoices):
+    USUAL = "", "Usual"
+    COMPACT = "compact"
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, *, email: str, name: str = "", password: str | None = None) -> "User":
         user = self.model(email=self.normalize_email(email).lower(), name=name)
@@ -28,6 +39,13 @@ class User(AbstractBaseUser):
     name = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    # How pages look to this person, in every tenant.
+    time_zone = models.CharField(max_length=64, blank=True)  # of the IANA list; empty: UTC
+    theme = models.CharField(max_length=8, choices=Theme.choices, default=Theme.SYSTEM, blank=True)
+    density = models.CharField(
+        max_length=8, choices=Density.choices, default=Density.USUAL, blank=True
+    )
 
     objects = UserManager()
 

@@ -21,7 +21,8 @@ from django.utils.timezone import now
 from compliance import alerts, disposal
 from compliance.labels import DataClass
 from compliance.models import Alert, AlertKind
-from runs.models import Decision, NodeExecution, Run, ToolCall, Wait
+from runs import saved_views, selections
+from runs.models import Decision, NodeExecution, Run, SavedView, ToolCall, Wait
 from tenancy import secret_store, tokens
 from tenancy.actors import SYSTEM, Actor
 from tenancy.context import tenant_context
@@ -32,7 +33,8 @@ from tests import factories
 from tests.architecture.routes import Route, all_routes, guarded_routes
 from tests.runs import making
 from tests.runs.definitions import CHAIN
-from workflows import budgets, destinations, storage_profiles
+from workflows import budgets, cases, destinations, storage_profiles
+from workflows.cases import Content
 from workflows.models import Authored, Deployment, Review
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -69,10 +71,14 @@ OF_GROUPS = (
     "places:model-group",
     "places:rearrange-model-group",
 )
+OF_CASES = ("api-runs:case", "runs:edit-case", "runs:withdraw-case")
 KEPT = {"kind", "number", "old"}  # they narrow what another parameter names
 CREATES = {("put", "api-tenancy:secret")}  # names a thing of one's own, whatever others have
 BODIES: dict[str, dict[str, Any]] = {
     "api-compliance:acknowledge-alert": {"reason": "Probe."},
+    "api-runs:cancel-selection": {"digest": "0"},
+    "api-runs:resume-selection": {"digest": "0"},
+    "api-runs:view": {"question": "", "shared": False},
     "api-tenancy:confirm-secret": {"number": 1},
     "api-tenancy:discard-secret": {"number": 1},
     "api-tenancy:member": {"role": "author"},
@@ -190,6 +196,8 @@ def _fill_runs(world: World) -> None:
         "plan_id": disposal.plan(kind="run", target_id=run.pk, by=SYSTEM).pk,
         "kind": "run",
         "target_id": run.pk,
+        "selection_id": selections.freeze(deed="cancel", run_ids=[run.pk], by=SYSTEM).pk,
+        "view_id": _make_view(world).pk,
     }
     Review.objects.create(
         workflow=version.workflow,
@@ -201,6 +209,10 @@ def _fill_runs(world: World) -> None:
         message=f"review-of-{world.tenant.slug}",
         **Authored.authorship(SYSTEM),
     )
+    case = f"case-of-{world.tenant.slug}"
+    cases.save(workflow=version.workflow, name=case, content=Content(run_input={"n": 1}), by=SYSTEM)
+    world.traces.append(case)
+    world.ids |= {f"{each}.name": case for each in OF_CASES}
     deployment = Deployment.objects.select_related("provider").get()
     world.ids |= {
         "api-workflows:provider.name": deployment.provider.name,
@@ -223,10 +235,21 @@ def _fill_runs(world: World) -> None:
     world.traces += [
         f"alert-of-{world.tenant.slug}",
         f"review-of-{world.tenant.slug}",
+        f"view-of-{world.tenant.slug}",
         version.workflow.slug,
         str(run.pk),
         f"group-of-{world.tenant.slug}",
     ]
+
+
+def _make_view(world: World) -> SavedView:
+    return saved_views.save(
+        name=f"view-of-{world.tenant.slug}",
+        question="status:failed",
+        is_shared=True,
+        membership=Membership.objects.get(pk=world.ids["membership_id"]),
+        by=SYSTEM,
+    )
 
 
 def _make_alert(slug: str) -> Alert:

@@ -5,11 +5,14 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from grove_site import views
+from compliance import alerts
+from compliance.models import AlertKind
+from grove_site import overview
 from runs import start
-from runs.models import Run
+from runs.models import Run, Wait
 from tenancy.actors import SYSTEM
 from tenancy.context import tenant_context
 from tenancy.models import QuotaUse, Tenant
@@ -19,13 +22,14 @@ from tests.factories import make_client, make_id, make_member
 from tests.runs import definitions
 from tests.runs.making import (
     execute,
+    make_decision,
     make_deployment,
     make_model_group,
     make_run,
     make_version,
 )
 from tests.runs.scripted_model import ScriptedModel
-from workflows import model_groups
+from workflows import budgets, model_groups
 from workflows.models import DeploymentStanding
 from workflows.providers import health
 
@@ -67,7 +71,7 @@ def test_what_is_many_is_counted_so_far_and_no_further(
     version = make_version(text)
     for _ in range(3):
         Run.objects.filter(pk=make_run(version, text=LETTER).pk).update(status="waiting")
-    monkeypatch.setattr(views, "COUNTED_UP_TO", 2)
+    monkeypatch.setattr(overview, "COUNTED_UP_TO", 2)
 
     page = make_client(make_member(tenant=in_acme)).get("/")
 
@@ -152,3 +156,85 @@ def test_probe_that_failed_before_a_good_answer_is_no_illness(in_acme: Tenant) -
         execute(make_run(make_version(definitions.TALK)))
 
     assert health.ill_now() == []
+
+
+def test_what_waits_fails_is_unusual_and_costs_equals_sql(in_acme: Tenant) -> None:
+    make_model_group("http://127.0.0.1:9/v1")
+    often, once = make_version(definitions.CHAIN), make_version(definitions.CHAIN)
+    runs = [make_run(version) for version in (often, often, once)]
+    Run.objects.update(status="failed")
+    for run, verdict in zip(runs, ("deny", "deny", "allow"), strict=True):
+        make_decision(run, verdict=verdict)
+    for approver in (Role.OPERATOR, Role.REVIEWER):
+        _ask(runs[0], approver)
+    for name in ("first", "second"):
+        _alert(name)
+    budgets.create(name="all-used", amount=0, currency="EUR", by=SYSTEM)
+    budgets.create(name="open", amount=1_000_000, currency="EUR", by=SYSTEM)
+
+    page = make_client(make_member(tenant=in_acme, role=Role.OPERATOR)).get("/")
+
+    with tenant_context(in_acme), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM runs_run WHERE status = 'failed' GROUP BY workflow_id ORDER BY 1 DESC"
+        )
+        failures = [count for (count,) in cursor]
+        cursor.execute("SELECT count(*) FROM runs_decision WHERE verdict = 'deny'")
+        denied = cursor.fetchone()[0]
+        cursor.execute("SELECT count(*) FROM compliance_alert WHERE acknowledged_at IS NULL")
+        waiting = cursor.fetchone()[0]
+    shown = page.context
+    assert [row["failures"] for row in shown["failing"]] == failures == [2, 1]
+    assert shown["failing"][0]["workflow"].pk == often.workflow_id
+    assert shown["numbers"]["denied"] == denied == 2
+    assert shown["alert_count"] == waiting == 2
+    assert [wait.approver for wait in shown["approvals"]] == ["operator"]
+    assert shown["approval_count"] == 1
+    assert [use.budget.name for use in shown["budgets"]] == ["all-used"]
+    text = page.content.decode()
+    assert "?q=denied:yes+started:%3E%3D" in text
+    assert f"?q=status:failed+workflow:{often.workflow.slug}+started" in text
+
+
+def test_overview_asks_as_much_of_much_as_of_little(in_acme: Tenant) -> None:
+    make_model_group("http://127.0.0.1:9/v1")
+    version = make_version(definitions.CHAIN)
+    client = make_client(make_member(tenant=in_acme, role=Role.ADMIN))
+    counted = []
+    for _ in range(2):
+        with tenant_context(in_acme):
+            for number in range(3):
+                run = make_run(version)
+                Run.objects.filter(pk=run.pk).update(status="failed")
+                _ask(run, Role.ADMIN)
+                _alert(f"{run.pk}-{number}")
+                budgets.create(name=f"b-{run.pk}", amount=0, currency="EUR", by=SYSTEM)
+        client.get("/")
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get("/").status_code == 200
+        counted.append(len(asked))
+
+    assert counted[0] == counted[1] <= 40
+
+
+def _ask(run: Run, approver: Role) -> None:
+    Wait.objects.create(
+        run=run,
+        node_id=f"asks-{approver}",
+        attempt=1,
+        kind="approval",
+        approver=approver,
+        asked_at=now(),
+        expires_at=now() + timedelta(days=1),
+    )
+
+
+def _alert(name: str) -> None:
+    alerts.raise_alert(
+        kind=AlertKind.NODE_HANGS,
+        subject_kind="run",
+        subject_id="none",
+        name=name,
+        sentence="It hangs.",
+        key=name,
+    )

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connections
+from django.utils.timezone import now
 
 from compliance import policies
 from compliance.labels import DataClass
 from runs import start
 from runs.executor import Executor
-from runs.models import NodeExecution, Run, RunClaim
+from runs.models import Decision, NodeExecution, Run, RunClaim
 from tenancy import actors
 from workflows import definitions, model_groups, versions
 from workflows.models import Deployment, WorkflowVersion
@@ -70,6 +71,25 @@ def make_deployment(base_url: str, *, price: int | None = 0, **facts: Any) -> De
 
 def make_run(version: WorkflowVersion, **run_input: Any) -> Run:
     return start.start(version=version, run_input=run_input or {"n": 1}, by=actors.SYSTEM)
+
+
+def make_decision(run: Run, *, verdict: str = "allow", **fields: Any) -> Decision:
+    """What a policy said about a call of this run's node `one`."""
+    usual = {
+        "node_id": "one",
+        "attempt": 1,
+        "action_kind": "model_call",
+        "resource_kind": "deployment",
+        "resource_id": "small",
+        "action": {},
+        "action_digest": "0" * 64,
+        "facts": {},
+        "snapshot_id": run.snapshot_id,
+        "engine_us": 1,
+        "at": now(),
+    }
+    decision: Decision = Decision.objects.create(run=run, verdict=verdict, **(usual | fields))
+    return decision
 
 
 @contextmanager

@@ -6,13 +6,14 @@ import pytest
 
 from runs import start
 from runs.errors import FilterInvalid
-from runs.filters import filter_runs
+from runs.filters import filter_runs, read
 from runs.models import Run
-from runs.views.runs import _search
 from tenancy import actors
-from tests.factories import make_id
+from tenancy.models import Tenant
+from tenancy.permissions import Permission, Role
+from tests.factories import make_id, make_member, make_token
 from tests.runs import definitions
-from tests.runs.making import make_version
+from tests.runs.making import make_decision, make_version
 from workflows.models import WorkflowVersion
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -92,15 +93,85 @@ def test_a_workflow_is_or_is_not(runs: dict[str, Run], chain: WorkflowVersion) -
 def test_a_search_finds_workflows_and_owners(
     runs: dict[str, Run], text: str, expected: set[str]
 ) -> None:
-    assert set(_search(Run.objects.all(), text).values_list("status", flat=True)) == expected
+    assert found(q=text) == expected
 
 
 def test_a_search_for_what_is_both_finds_both(runs: dict[str, Run], chain: WorkflowVersion) -> None:
     Run.objects.filter(pk=runs["failed"].pk).update(owner_label=chain.workflow.slug)
 
-    found_here = _search(Run.objects.all(), chain.workflow.slug)
+    assert found(q=chain.workflow.slug) == {"queued", "completed", "failed"}
 
-    assert set(found_here.values_list("status", flat=True)) == {"queued", "completed", "failed"}
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("status:failed,queued", {"failed", "queued"}),
+        ("-status:failed owner:south", {"running"}),
+        ("started:2026-11-21", {"queued", "running", "completed", "failed"}),  # the whole day
+        ("started:>2026-11-21", set()),
+        ("started:<=2026-11-21", {"queued", "running", "completed", "failed"}),
+        ("started:<2026-11-21", set()),
+        ("started:>2026-11-21T14:00:00Z", {"failed"}),
+        ("started:2026-11-21T14:00:00Z", {"completed"}),
+        ("started:<=2026-11-21T14:00:00Z", {"queued", "running", "completed"}),
+        ("started:<=9999-12-31", {"queued", "running", "completed", "failed"}),
+        ("version:1", {"queued", "running", "completed", "failed"}),
+        ("version:2", set()),
+        ("version:no-such-thing@1", set()),
+        ("error:timeout", {"failed"}),
+        ("-error:timeout", {"queued", "running", "completed"}),
+        ("node:two", {"failed"}),
+        ("class:internal,restricted", {"queued", "running", "completed", "failed"}),
+        ("-class:internal", set()),
+        ("by:me", {"queued"}),
+        ("-by:me", {"running", "completed", "failed"}),
+        ("denied:yes", {"completed"}),
+        ("denied:no", {"queued", "running", "failed"}),
+        ("denied:yes,no", {"queued", "running", "completed", "failed"}),
+        ("purpose:replay", set()),
+        ("children:shown status:queued", {"queued"}),
+        ("status:failed denied:yes", set()),
+    ],
+)
+def test_questions_are_answered(runs: dict[str, Run], text: str, expected: set[str]) -> None:
+    failed = runs["failed"]
+    Run.objects.filter(pk=failed.pk).update(error_code="timeout", error_node="two")
+    Run.objects.filter(pk=runs["queued"].pk).update(started_by_kind="user", started_by_id="bob")
+    make_decision(runs["completed"], verdict="deny")
+    make_decision(failed, verdict="allow")
+
+    found_runs = filter_runs(Run.objects.all(), {"q": text}, me="bob")
+
+    assert set(found_runs.values_list("status", flat=True)) == expected
+
+
+def test_who_started_it_is_known_by_address_name_and_token(
+    runs: dict[str, Run], acme: Tenant
+) -> None:
+    ann = make_member(tenant=acme, role=Role.AUTHOR)
+    token = make_token(ann, Permission.RUN_START, name="nightly").token
+    by_hand, by_program = runs["queued"], runs["running"]
+    Run.objects.filter(pk=by_hand.pk).update(started_by_id=str(ann.user_id))
+    Run.objects.filter(pk=by_program.pk).update(started_by_id=str(token.pk))
+
+    assert found(q=f"by:{ann.user.email.upper()}") == {"queued"}
+    assert found(q=f'by:"{ann.user.name}"') == {"queued"}
+    assert found(q=f"by:{token.pk}") == found(q="by:nightly") == {"running"}
+    assert found(q="by:nobody") == set()
+    assert found(q="by:me") == set()  # nobody asks
+
+
+def test_question_and_parameters_are_one_question(runs: dict[str, Run]) -> None:
+    asked = {"q": "owner:south", "status": "failed,-running", "since": "2026-11-21"}
+
+    assert read(asked).text == "owner:south status:failed -status:running started:>=2026-11-21"
+    assert found(**asked) == {"failed"}
+    assert found(q="status:queued", status="failed") == {"queued", "failed"}
+
+
+def test_every_part_of_a_bad_question_is_named(chain: object) -> None:
+    with pytest.raises(FilterInvalid, match=r"“asleep”.*“colour”|“colour”.*“asleep”"):
+        found(q="colour:green", status="asleep")
 
 
 @pytest.mark.parametrize(
