@@ -73,19 +73,12 @@ def start(
     at = now()
     terms = starts.read_terms(version.pk, at=at)
     on_staging = environment == Environment.STAGING
-    if on_staging:
-        check_staged(version)
-    elif terms is None or terms.state != VersionState.PUBLISHED:
-        raise VersionNotPublished(
-            f"Version {version.number} of “{version.workflow}” is not published."
-        )
-    if terms is None or terms.is_disposed:
-        raise ContentDisposed
+    terms = _check_state(version, terms, on_staging=on_staging)
     definition = _definition(version)
     check_input(definition, run_input)
     if idempotency_key and (earlier := find_by_key(idempotency_key)):
         return earlier
-    if terms.needs_sign_off:
+    if terms.needs_sign_off and not on_staging:
         attestations.check_current(version)
     quotas.check(
         terms.refusal, at=at
@@ -111,6 +104,21 @@ def start(
         if idempotency_key and (earlier := find_by_key(idempotency_key)):
             return earlier  # somebody else was quicker with the same key
         raise
+
+
+def _check_state(
+    version: WorkflowVersion, terms: starts.Terms | None, *, on_staging: bool
+) -> starts.Terms:
+    """The terms, where this version may be run there now."""
+    if on_staging:
+        check_staged(version)
+    elif terms is None or terms.state != VersionState.PUBLISHED:
+        raise VersionNotPublished(
+            f"Version {version.number} of “{version.workflow}” is not published."
+        )
+    if terms is None or terms.is_disposed:
+        raise ContentDisposed
+    return terms
 
 
 def check_staged(version: WorkflowVersion) -> None:

@@ -38,6 +38,7 @@ REACHES_THE_WORLD = {
         "runs/governed.py",
         "runs/governed_calls.py",  # where a call would act; acts nowhere, see below
         "workflows/definitions.py",  # which tools there are
+        "workflows/offers.py",  # the same, for whoever chooses one
     },
     "httpx": {"workflows/providers/clients.py", "workflows/tools/connections.py"},
 }
