@@ -328,7 +328,9 @@ def test_data_that_a_model_may_not_see_is_named_with_its_way_through_the_graph(
 
     page = browser(workflow.tenant).get(f"{EDIT}?node=classify")
     html = page.content.decode()
-    unfit = [check for check in page.context["checks"] if "may not take this call" in check.sentence]
+    unfit = [
+        check for check in page.context["checks"] if "may not take this call" in check.sentence
+    ]
 
     assert [check.where for check in unfit] == ["classify, model group"]
     assert re.fullmatch(r"\?node=classify&check=\d+#f-model_group", unfit[0].href)
