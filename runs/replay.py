@@ -39,8 +39,8 @@ def replay(
     """Replay a run that has ended, and say how it compares. Writes nothing but one entry of the ledger.
 
     `version` (of the same workflow, published or not) or a `revision` of it such as the draft, `snapshot` and
-    `model_groups` (deployments by name, in the order in which they would be asked) each ask what if. To really run
-    what they change, fork with the purpose `what_if`.
+    `model_groups` (deployments by name, in the order in which they would be asked) each ask what if. To really run what
+    they change, fork with the purpose `what_if`.
     Raises EvidenceDisposed, EvidenceIncomplete (with what is `missing`), ReplayRefused.
     """
     if revision is not None and not revision.is_publishable:

@@ -95,7 +95,8 @@ def read(text: str | bytes, *, media: Media = "yaml") -> Reading:
     """Read a text and list what is wrong with it as things stand now. Never raises for what the text says."""
     written = text if isinstance(text, str) else text.decode("utf-8", "replace")
     try:
-        found = source.read(text, media=media)
+        known = isinstance(text, str)
+        found = source.read_known(text, media) if known else source.read(text, media=media)
     except SourceUnreadable as error:
         unreadable = validation.unreadable(error)
         return Reading(

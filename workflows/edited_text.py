@@ -37,7 +37,7 @@ class Edited:
 def edit(text: str, changes: Sequence[Edit], *, media: Media = "yaml") -> Edited:
     """Make these edits in order. Raises EditRefused, also where the text cannot be read."""
     try:
-        before = source.read(text, media=media).value
+        before = source.read_known(text, media).value
     except SourceUnreadable as error:
         raise EditRefused(f"The text of this draft cannot be read: {error.sentence}") from None
     wanted = copy.deepcopy(before)
@@ -71,7 +71,7 @@ def _as_yaml(text: str, changes: Sequence[Edit], wanted: Any) -> str:
             edits.apply(tree, _as_it_is_written(each))
         stream = StringIO()
         writer.dump(tree, stream)
-        if source.read(stream.getvalue()).value == wanted:
+        if source.read_known(stream.getvalue()).value == wanted:
             return stream.getvalue()
     except (YAMLError, SourceUnreadable, EditRefused, ValueError, TypeError, KeyError, IndexError):
         pass  # the style of this text cannot be kept: it is written anew

@@ -13,6 +13,8 @@ from workflows.field_plans import Offers
 from workflows.form_fields import ABSENT, Choice, Field, FieldUnreadable, Plan, State
 from workflows.node_tree import Spot
 
+SEEN_AT_ONCE = 7  # boxes; of more, those that are ticked come first
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class After:
@@ -124,6 +126,8 @@ def after(spot: Spot, sent: State | None = None) -> After | None:
         if by_id[node].get("kind") != "output" or node in map(node_tree.source_of, ticked)
         for value, label in _ways_out_of(by_id[node], ticked)
     ]
+    if len(choices) > SEEN_AT_ONCE:
+        choices.sort(key=lambda choice: not choice.chosen)
     names = tuple(node_tree.name_of(by_id[node]) for node in closing)
     return After(choices=tuple(choices), closing=names)
 

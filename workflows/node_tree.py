@@ -13,6 +13,7 @@ from workflows import json_schemas, shape
 from workflows.definition_schema import node_schema
 from workflows.graph import Edge, Graph
 from workflows.nodes import KINDS
+from workflows.nodes.contract import nothing
 
 Written = dict[str, Any]
 
@@ -110,7 +111,7 @@ def branches_of(node: Mapping[str, Any]) -> list[str]:
         found += [str(case["branch"]) for case in cases if isinstance(case.get("branch"), str)]
         if isinstance(node.get("otherwise"), str):
             found.append(str(node["otherwise"]))
-    elif kind is not None and has_form(node):
+    elif kind is not None and kind.branches is not nothing and has_form(node):
         found += kind.branches(kind.read(node))
     if node.get("on_failure") == "route":
         found.append("failed")

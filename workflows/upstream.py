@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from workflows import node_tree
@@ -15,9 +16,8 @@ MOST = 60
 
 def references(spec: Any, spot: Spot, *, inside: bool = False) -> list[str]:
     """What can be written between braces here, the nearest first. `inside`: of what a container fills in at its end."""
-    found = list(_within(spot)) if inside else []
-    found += _beside(spec, spot)
-    return list(dict.fromkeys(found))[:MOST]
+    found = chain(_within(spot) if inside else (), _beside(spec, spot))
+    return list(dict.fromkeys(islice(found, MOST)))
 
 
 def _within(spot: Spot) -> Iterator[str]:
@@ -29,12 +29,11 @@ def _within(spot: Spot) -> Iterator[str]:
 
 
 def _beside(spec: Any, spot: Spot) -> Iterator[str]:
-    graph = node_tree.graph_of(spot.nodes)
-    above = graph.upstream(spot.id)
+    above = node_tree.graph_of(spot.nodes).upstream(spot.id)
+    written = {each.id: each.written for each in node_tree.spots({"nodes": spot.nodes})}
     for node in reversed(node_tree.in_order(spot.nodes)):
         if node in above:
-            found = node_tree.find({"nodes": spot.nodes}, node)
-            yield from _given_by(found.written) if found else ()
+            yield from _given_by(written[node])
     if spot.container is not None:
         yield from sorted(node_tree.given_by(spot.container))
         around = node_tree.find(spec, str(spot.container.get("id")))

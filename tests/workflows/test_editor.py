@@ -13,6 +13,7 @@ from tenancy.models import Tenant
 from tenancy.permissions import Role
 from tests.factories import make_client, make_member, make_user
 from tests.runs.making import make_model_group
+from tests.workflows.models_of_tests import make_group
 from workflows import definitions, node_tree, source
 from workflows.models import DefinitionRevision, Workflow
 
@@ -315,3 +316,27 @@ def test_what_was_typed_when_the_session_ended_is_not_silently_lost(workflow: Wo
     assert "nothing was saved" in piece.content.decode()
     assert 'href="/accounts/login/?next=%2F"' in elsewhere.content.decode()
     assert head().number == 1
+
+
+def test_data_that_a_model_may_not_see_is_named_with_its_way_through_the_graph(
+    workflow: Workflow,
+) -> None:
+    make_group("narrow")  # cleared for confidential data
+    text = GOOD.replace("data_class: confidential", "data_class: restricted")
+    text = text.replace("model_group: default", "model_group: narrow")
+    definitions.save(workflow=workflow, text=text, by=SYSTEM)
+
+    page = browser(workflow.tenant).get(f"{EDIT}?node=classify")
+    html = page.content.decode()
+    unfit = [
+        check for check in page.context["checks"] if "may not take this call" in check.sentence
+    ]
+
+    assert [check.where for check in unfit] == ["classify, model group"]
+    assert re.fullmatch(r"\?node=classify&check=\d+#f-model_group", unfit[0].href)
+    assert "Can reach this node: <b>restricted data" in html
+    assert "by letter → mask → classify" in html
+    assert "narrow (not for this data:" in html
+    assert ">default</option>" in html
+    assert html.count("n--warn") == 2  # letter and mask pass it on
+    assert html.count("edge--hot") == 2

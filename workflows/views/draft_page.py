@@ -67,7 +67,7 @@ def spec_of(revision: DefinitionRevision) -> Any:
         return revision.spec
     media: source.Media = "json" if revision.media == "json" else "yaml"
     try:
-        value = source.read(revision.source, media=media).value
+        value = source.read_known(revision.source, media).value
     except SourceUnreadable:
         return {}
     return value if isinstance(value, dict) else {}
