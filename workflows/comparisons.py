@@ -13,8 +13,9 @@ from workflows import closures, governance
 from workflows.definition import Definition
 from workflows.difference_drawing import MarkedGraph, draw
 from workflows.differences import Change, Difference, compare, surroundings
+from workflows.differences.placed import by_id
 from workflows.differences.risk import Risk, assess
-from workflows.errors import SideUnknown
+from workflows.errors import GraphHasCycle, GraphIsBroken, SideUnknown
 from workflows.models import DefinitionRevision, VersionState, Workflow, WorkflowVersion
 
 _NAME = re.compile(r"(r?)([1-9][0-9]{0,8})")
@@ -36,10 +37,15 @@ class Side:
     def words(self) -> str:
         return str(self.version or self.revision)
 
-    @property
+    @cached_property
     def is_readable(self) -> bool:
-        """Whether it is a definition: a draft with errors may be none."""
-        return bool(self.revision.digest)
+        """Whether it is a definition with graphs that can be walked: a draft with errors may be none."""
+        if not self.revision.digest:
+            return False
+        try:
+            return bool(by_id(self.revision.definition))
+        except (GraphIsBroken, GraphHasCycle):
+            return False
 
     @cached_property
     def moment(self) -> datetime:

@@ -31,12 +31,6 @@ class GovernanceForm(forms.Form):
     documentation_required = forms.BooleanField(
         required=False, label="A version is published only with complete documentation"
     )
-    cases_must_pass = forms.BooleanField(
-        required=False, label="A version is published only when its saved cases pass"
-    )
-    staging_first = forms.BooleanField(
-        required=False, label="A version is published only after a completed run in staging"
-    )
     recertify_days = forms.IntegerField(
         required=False,
         min_value=1,
@@ -58,7 +52,9 @@ class GovernanceForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if not self.errors:
-            cleaned["rules"] = Rules(**{name: cleaned[name] for name in asdict(Rules())})
+            cleaned["rules"] = Rules(
+                **{name: cleaned[name] for name in asdict(Rules()) if name in cleaned}
+            )
             try:
                 governance.check_satisfiable(cleaned["rules"])
             except GovernanceInvalid as refused:

@@ -74,8 +74,18 @@ def test_the_page_shows_words_graph_and_lines(workflow: Workflow) -> None:
     assert '<span class="out">-    prompt' in shown
 
 
-def test_a_draft_that_cannot_be_read_is_shown_line_by_line_alone(workflow: Workflow) -> None:
-    definitions.save(workflow=workflow, text="name: small-one\nnodes: [", by=SYSTEM)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: small-one\nnodes: [",
+        small().replace("after: [letter]", "after: [lettre]"),
+        small().replace("after: [letter]", "after: [result]"),
+    ],
+)
+def test_a_draft_that_cannot_be_read_is_shown_line_by_line_alone(
+    workflow: Workflow, text: str
+) -> None:
+    definitions.save(workflow=workflow, text=text, by=SYSTEM)
 
     page = browser(workflow.tenant).get("/workflows/small-one/compare/")
 

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tenancy.context import tenant_context
 from tenancy.models import Tenant
@@ -175,3 +177,22 @@ def test_withdrawing_over_the_api(bank: Bank) -> None:
     with tenant_context(bank.tenant):
         assert Review.objects.get().state == "withdrawn"
     assert as_(bank, "rob").get("/api/v1/reviews?which=nonsense").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        (f"{PAGE}/reviews/1/", 70),
+        (f"{PAGE}/compare/?to=1", 40),
+        ("/workflows/-/reviews/", 30),
+        ("/settings/governance/", 25),
+    ],
+)
+def test_a_page_asks_a_bounded_number_of_statements(bank: Bank, path: str, most: int) -> None:
+    bank.approve(bank.submit(), "rob")
+    rita = as_(bank, "rita")
+
+    with CaptureQueriesContext(connection) as asked:
+        assert rita.get(path).status_code == 200
+
+    assert len(asked) <= most

@@ -3,39 +3,61 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from workflows.differences.change import Part
 
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
-MOST_WORDS = 1_500  # beyond that line by line: comparing grows with the square
+MOST_WORDS = 1_500  # that changed; beyond that line by line
 MOST_PARTS = 400
 SAID = 80
 
 
 def parts(before: str, after: str) -> tuple[Part, ...]:
-    """The later text with what came and what went, word by word; of long texts line by line."""
-    pattern = _WORDS
-    if max(len(_WORDS.findall(before)), len(_WORDS.findall(after))) > MOST_WORDS:
-        pattern = _LINES
-    old, new = pattern.findall(before), pattern.findall(after)
-    found: list[Part] = []
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-    for tag, a_from, a_to, b_from, b_to in matcher.get_opcodes():
-        if tag == "equal":
-            found.append(Part(" ", "".join(new[b_from:b_to])))
-            continue
-        if a_to > a_from:
-            found.append(Part("-", "".join(old[a_from:a_to])))
-        if b_to > b_from:
-            found.append(Part("+", "".join(new[b_from:b_to])))
+    """The later text with what came and what went, word by word; line by line where very much changed."""
+    old, new = _WORDS.findall(before), _WORDS.findall(after)
+    same = _alike(old, new)
+    tail = _alike(old[same:][::-1], new[same:][::-1])
+    if max(len(old), len(new)) - same - tail > MOST_WORDS:
+        old, new = _LINES.findall(before), _LINES.findall(after)
+        same = tail = 0
+    end_old, end_new = len(old) - tail, len(new) - tail
+    found = [
+        Part(" ", "".join(new[:same])),
+        *_matched(old[same:end_old], new[same:end_new]),
+        Part(" ", "".join(new[end_new:])),
+    ]
+    found = _joined([part for part in found if part.text])
     if len(found) > MOST_PARTS:
         return (Part("-", before), Part("+", after))
     return tuple(found)
+
+
+def _matched(old: Sequence[str], new: Sequence[str]) -> Iterator[Part]:
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    for tag, a_from, a_to, b_from, b_to in matcher.get_opcodes():
+        if tag == "equal":
+            yield Part(" ", "".join(new[b_from:b_to]))
+        else:
+            yield Part("-", "".join(old[a_from:a_to]))
+            yield Part("+", "".join(new[b_from:b_to]))
+
+
+def _alike(old: Sequence[str], new: Sequence[str]) -> int:
+    """How many pieces are the same at the beginning: comparing the rest grows with its square."""
+    pairs = enumerate(zip(old, new, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(old), len(new)))
+
+
+def _joined(found: Sequence[Part]) -> list[Part]:
+    """Neighbours of the same sign as one."""
+    grouped = itertools.groupby(found, key=lambda part: part.sign)
+    return [Part(sign, "".join(part.text for part in parts)) for sign, parts in grouped]
 
 
 def counted(found: Sequence[Part]) -> str:
@@ -75,12 +97,12 @@ def said(value: Any) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """“a”, “b” and “c”; beyond six a number."""
-    quoted = [f"“{name}”" for name in names]
-    if len(quoted) > 6:
-        quoted = [*quoted[:5], f"{len(quoted) - 5} more"]
-    if len(quoted) < 2:
-        return "".join(quoted) or "nothing"
-    return f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+    told = [f"“{name}”" for name in names]
+    if len(told) > 6:
+        told = [*told[:5], f"{len(told) - 5} more"]
+    if len(told) < 2:
+        return "".join(told) or "nothing"
+    return f"{', '.join(told[:-1])} and {told[-1]}"
 
 
 def _cut(text: str) -> str:

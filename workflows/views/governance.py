@@ -53,7 +53,7 @@ def _show(request: TenantRequest, form: GovernanceForm, status: int = 200) -> Ht
 def _told(rules: dict[str, object]) -> list[tuple[str, str]]:
     """Each rule in words, with what it says."""
     labels = {name: str(field.label) for name, field in GovernanceForm.base_fields.items()}
-    return [(labels[name], _said(value)) for name, value in rules.items()]
+    return [(labels[name], _said(value)) for name, value in rules.items() if name in labels]
 
 
 def _changed(row: GovernanceRules, before: GovernanceRules | None) -> list[tuple[str, str]]:
