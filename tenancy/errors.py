@@ -370,3 +370,10 @@ class PreconditionFailed(GroveError):
 
     code = "precondition_failed"
     status = 412
+
+
+class PartInvalid(GroveError):
+    """Parts of a list are numbered from 1."""
+
+    code = "part_invalid"
+    status = 400
