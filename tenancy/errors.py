@@ -377,3 +377,10 @@ class ProfileInvalid(GroveError):
 
     code = "profile_invalid"
     status = 422
+
+
+class PartInvalid(GroveError):
+    """Parts of a list are numbered from 1."""
+
+    code = "part_invalid"
+    status = 400

@@ -1,6 +1,7 @@
 """The document of a version for the compliance officer: the same bytes for the same version and date."""
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -13,6 +14,7 @@ from django.utils.timezone import now
 from compliance.labels import DataClass
 from compliance.models import PolicyActivation
 from compliance.policy import rules
+from compliance.policy.verdicts import ObligationKind
 from workflows import (
     dataflow,
     document_changes,
@@ -204,10 +206,21 @@ def _policy(as_of: datetime) -> PolicyFacts | None:
         number=snapshot.number,
         digest=snapshot.digest,
         since=activation.at,
-        rules=tuple(
-            sorted((rule.id, rule.annotations.get("title", ""), rule.effect) for rule in found)
+        rules=tuple(sorted((rule.id, _in_words(rule), rule.effect) for rule in found)),
+        asking=tuple(
+            sorted(
+                (rule.id, _in_words(rule), rule.obligation[1])
+                for rule in found
+                if rule.obligation[0] == ObligationKind.REQUIRE_APPROVAL
+            )
         ),
     )
+
+
+def _in_words(rule: rules.Rule) -> str:
+    """Its sentence before any call: a place for a name says what would stand there."""
+    said = re.sub(r"\{(\w+)\}", lambda each: f"the {each[1].replace('_', ' ')}", rule.reason)
+    return said[:1].upper() + said[1:]
 
 
 def _versions_until(version: WorkflowVersion, as_of: datetime) -> Iterable[WorkflowVersion]:

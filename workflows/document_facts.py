@@ -82,12 +82,13 @@ class PinnedFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFacts:
-    """`rules` are (id, title, effect)."""
+    """`rules` are (id, title, effect); `asking` are those that want a person first: (id, title, role)."""
 
     number: int
     digest: str
     since: datetime
     rules: tuple[tuple[str, str, str], ...]
+    asking: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

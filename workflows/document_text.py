@@ -34,7 +34,7 @@ def write(facts: DocumentFacts) -> str:
         "## Where data goes",
         *document_flow_text.write(facts),
         "## People in the loop",
-        *_people(facts.nodes),
+        *_people(facts.nodes, facts.policy),
         "## Policies in force",
         *_policies(facts.policy),
         "## Approvals and publication",
@@ -189,13 +189,7 @@ def _pinned(pinned: Sequence[PinnedFacts]) -> Iterator[str]:
     yield table(("Version", "Title", "Started by", "Digest begins"), rows)
 
 
-def _people(nodes: Sequence[NodeFacts]) -> Iterator[str]:
-    asking = [node for node in nodes if node.kind == "approval"]
-    if not asking:
-        yield (
-            "No node of this version waits for a person. Its result is a proposal until somebody acts on it."
-        )
-        return
+def _people(nodes: Sequence[NodeFacts], policy: PolicyFacts | None) -> Iterator[str]:
     rows = [
         (
             f"`{node.id}`",
@@ -204,10 +198,23 @@ def _people(nodes: Sequence[NodeFacts]) -> Iterator[str]:
             _leads(node, "approved") or "nothing more comes after it",
             _leads(node, "refused") or "the run fails",
         )
-        for node in asking
+        for node in nodes
+        if node.kind == "approval"
     ]
-    yield "The run waits at these nodes until a person has decided."
-    yield table(("Node", "Role", "Time to decide", "Approved", "Refused"), rows)
+    if rows:
+        yield "The run waits at these nodes until a person has decided."
+        yield table(("Node", "Role", "Time to decide", "Approved", "Refused"), rows)
+    else:
+        yield (
+            "No node of this version is there to ask a person. Its result is a proposal until somebody acts on it."
+        )
+    if policy is not None and policy.asking:
+        yield "Any node also waits where one of these policies asks for an approval of what it is about to do."
+        asking = [
+            (f"`{rule}`", plain(role.replace("_", " ")), plain(title) or "–")
+            for rule, title, role in policy.asking
+        ]
+        yield table(("Policy", "Role", "What it says"), asking)
 
 
 def _leads(node: NodeFacts, branch: str) -> str:

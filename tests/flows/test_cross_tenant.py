@@ -353,6 +353,7 @@ def _query(route: Route, values: dict[str, Any]) -> dict[str, Any]:
     asked = {
         "api-runs:fork": {"at": "one"},
         "api-runs:compare": {"with": values.get("run_id")},
+        "api-workflows:documentation-difference": {"from": now().isoformat()},
     }
     return asked.get(route.name, {})
 

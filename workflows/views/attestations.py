@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
+from tenancy import parts
 from tenancy.access import TenantRequest, actor_of, can, permission_required
 from tenancy.people import person_of
 from tenancy.permissions import Permission
@@ -51,7 +52,7 @@ def list_sign_offs(request: TenantRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     found = attestations.find_all(attestations.versions_in_use(), rules)
     shown = {
-        "sign_offs": [each for each in found if _is_asked(each, state)],
+        "part": parts.part_of([each for each in found if _is_asked(each, state)], request),
         "state": state,
         "rules": rules,
     }

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 
 from compliance.labels import DataClass
-from tenancy import spreadsheets
+from tenancy import parts, spreadsheets
 from tenancy.access import TenantRequest, can, permission_required
 from tenancy.permissions import Permission
 from workflows import document, inventory, processing
@@ -29,10 +29,10 @@ def show_register(request: TenantRequest) -> HttpResponse:
     """Everything that fits the filters of the address."""
     day, entries = _entries(request)
     shown = {
-        "entries": entries,
+        "part": parts.part_of(entries, request),
         "day": day,
         "asked": {name: request.GET.get(name, "") for name in FILTERS},
-        "query": request.GET.urlencode(),
+        "query": _filters_of(request),
         "kinds": [(kind.value, kind.value.replace("_", " ")) for kind in Kind],
         "classes": [level.word for level in DataClass],
         "tiers": [tier.value for tier in Tier],
@@ -57,7 +57,7 @@ def list_processing(request: TenantRequest) -> HttpResponse:
     """The record of every workflow in use, in short."""
     day, at = _day(request)
     shown = {
-        "records": processing.find_all(at),
+        "part": parts.part_of(processing.find_all(at), request),
         "day": day,
         "disclaimer": processing.DISCLAIMER,
     }
@@ -104,6 +104,12 @@ def _entries(request: TenantRequest) -> tuple[date | None, list[Entry]]:
     names = inventory.secret_names(at) if can(request, Permission.SECRET_VIEW) else ()
     found = inventory.find(at, is_now=day is None, secrets=names)
     return day, inventory.narrow(found, {name: request.GET.get(name, "") for name in FILTERS})
+
+
+def _filters_of(request: TenantRequest) -> str:
+    query = request.GET.copy()
+    query.pop("part", None)
+    return query.urlencode()
 
 
 def _record(request: TenantRequest, slug: str) -> tuple[date | None, processing.Record]:
