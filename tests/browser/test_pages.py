@@ -85,6 +85,15 @@ PAGES = {
     "this tenant": ("/settings/tenant/", Role.ADMIN),
     "password": ("/accounts/password/", Role.OPERATOR),
     "second factor": ("/accounts/2fa/", Role.OPERATOR),
+    "runs asked wrongly": ("/runs/?q=state:failed", Role.OPERATOR),
+    "views": ("/runs/views/", Role.OPERATOR),
+    "questions": ("/help/queries/", Role.OPERATOR),
+    "keys": ("/help/keys/", Role.OPERATOR),
+    "search": ("/search/?q=complaint", Role.OPERATOR),
+    "nothing found": ("/search/?q=zzzz", Role.AUDITOR),
+    "notifications": ("/notifications/", Role.ADMIN),
+    "profile": ("/profile/", Role.AUTHOR),
+    "my tenants": ("/profile/tenants/", Role.AUTHOR),
     "nothing": ("/runs/019000000-nothing/", Role.OPERATOR),
 }
 
