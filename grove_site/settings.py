@@ -215,6 +215,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # -- runs ---------------------------------------------------------------------------------------------------------
 
+APPROVAL_SECONDS = env.integer("GROVE_APPROVAL_SECONDS", 259_200, 60, 31_536_000)
 CALLER_KEY_SECONDS = env.integer("GROVE_CALLER_KEY_SECONDS", 3600, 60, 86_400)
 NODE_THREADS = env.integer("GROVE_NODE_THREADS", 48, 1, 1000)
 PROBE_SECONDS = env.integer("GROVE_PROBE_SECONDS", 300, 0, 86_400)  # 0: never

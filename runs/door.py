@@ -6,11 +6,12 @@ Calls to the world go through the governed door (runs/governed.py); questions an
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from django.utils.timezone import now
 
 from compliance.labels import Labels
-from runs import children, payloads, waits
+from runs import approvals, children, payloads, waits
 from runs.errors import ClaimLost
 from runs.governed import A, GovernedDoor, Permitted
 from runs.live_run import LiveRun, Start
@@ -41,6 +42,9 @@ class NodeDoor(GovernedDoor):
         )
 
     def now(self) -> datetime:
+        pause = self._start.pause
+        if pause is not None and approvals.is_of_an_action(pause):
+            return approvals.began_at(pause)
         return self._start.at
 
     # -- questions and child runs -------------------------------------------------------------------------------------
@@ -113,13 +117,31 @@ class NodeDoor(GovernedDoor):
 
     def work(self, kind: Kind, config: Any, inputs: Inputs) -> Result | Pause:
         """Run the node, or after a pause hand it what ended that. Raises NodeFailed."""
-        if self._start.pause is None:
-            return kind.run(self, config, inputs)
-        assert kind.resume is not None  # noqa: S101 - whatever pauses can go on
+        pause = self._start.pause
+        if pause is None:
+            return self._run(kind, config, inputs)
         with tenant_context(self._live.tenant):
-            answer = waits.answer_of(self._live, self._start.pause, expired=self._start.expired)
+            answer = waits.answer_of(self._live, pause, expired=self._start.expired)
+            if approvals.is_of_an_action(pause):
+                self._note_all([approvals.check_answer(pause, answer)])
+                self._go_on_parked()
+                return self._run(kind, config, inputs)
+        assert kind.resume is not None  # noqa: S101 - whatever pauses by itself can go on
         self._went_on = answer.code == children.NON_CRITICAL
         return kind.resume(self, config, inputs, answer)
+
+    def _run(self, kind: Kind, config: Any, inputs: Inputs) -> Result | Pause:
+        """From its beginning. Where a policy asks for an approval on the way, the node waits for that."""
+        try:
+            return kind.run(self, config, inputs)
+        except approvals.Parked as parked:
+            if kind.resume is None:
+                return parked.pause
+            waits.withdraw([UUID(str(parked.pause.about["wait"]))])
+            raise NodeFailed(
+                "approval_required",
+                "A policy asks for an approval of this call, and a node that waits by itself cannot wait for that.",
+            ) from parked
 
     # -- the outcome --------------------------------------------------------------------------------------------------
 

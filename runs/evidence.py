@@ -44,7 +44,8 @@ UNSETTLED = {
     CallStatus.INTERRUPTED: "was interrupted, and nobody knows what became of it",
     CallStatus.LATE: "was answered too late, and not used",
 }
-GOES_ON = (VerdictKind.MODIFY, VerdictKind.THROTTLE)  # after these the same act is decided again
+# After these the same act is decided again.
+GOES_ON = (VerdictKind.MODIFY, VerdictKind.THROTTLE, VerdictKind.REQUIRE_APPROVAL)
 
 Place = tuple[str, int]  # the path of an instance, and the number of an attempt
 Call = ModelCall | ToolCall

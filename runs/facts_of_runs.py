@@ -19,9 +19,10 @@ def gather(
     labels: Labels,
     estimate_micros: int,
     carried_out: frozenset[str],
+    approved: frozenset[str] = frozenset(),
     declared: bool = True,
 ) -> Facts:
-    """The facts of one action, with the calls in flight counted in.
+    """The facts of one action, with the calls in flight counted in. `approved`: the roles that approved exactly it.
 
     `declared`: the definition names what is called, and the tenant has declared the place where it acts.
     """
@@ -38,6 +39,7 @@ def gather(
         calls=sofar.calls,
         model_calls=sofar.model_calls,
         spent_micros=sofar.spent_micros,
+        approvals=approved,
         transforms=carried_out,
         run_max_class=sofar.max_class,
         run_tags=frozenset(sofar.tags),

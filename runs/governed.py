@@ -3,7 +3,7 @@
 1 action      what, with which resource, on whose behalf, and a digest of what would be sent
 2 facts       the labels of what flows in, what this run has touched so far, what it may still spend
 3 decide      compliance.policy; any error in there is a denial
-4 obey        modify and decide again, wait, or refuse
+4 obey        modify and decide again, wait, ask a person and park the node (runs/approvals.py), or refuse
 5 record      decision, reservation and intent in one commit, BEFORE the act
 6 act         the gateway or a tool; both take nothing without a permit, and permits are made here only
 7 filter      detectors on what came back: they add labels, never remove any
@@ -15,6 +15,7 @@ What a call is and which rows it leaves is in runs/governed_calls.py; its road d
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -24,14 +25,16 @@ from django.utils.timezone import now
 from compliance.detectors import tags_in
 from compliance.labels import Integrity, Labels, join
 from compliance.policy.verdicts import ObligationKind, Verdict, VerdictKind
-from runs import caller_keys, facts_of_runs, governed_calls, interrupted, payloads
+from runs import approvals, caller_keys, facts_of_runs, governed_calls
+from runs.approvals import Approvals
 from runs.checkpoint import Row, event
+from runs.done_before import DoneBefore
 from runs.errors import ClaimLost
 from runs.failover import Road
 from runs.governed_calls import Act, Caller, ModelAct, ToolAct, Wish
 from runs.intents import RegisterMoved
 from runs.live_run import LiveRun
-from runs.models import CallStatus, ToolCall
+from runs.models import CallStatus, ModelCall
 from runs.outcomes import Settlement
 from runs.tool_settlements import ToolSettlement
 from tenancy.context import tenant_context
@@ -45,7 +48,7 @@ from workflows.providers import gateway
 from workflows.providers.contract import ModelRequest, Permit, ProviderError, Target
 from workflows.providers.errors import ModelUnavailable, PriceUnknown
 from workflows.tools import registry
-from workflows.tools.contract import Effect, ToolError, ToolResponse
+from workflows.tools.contract import ToolError, ToolResponse
 
 LONGEST_THROTTLE_SECONDS = 30.0
 TELLING = frozenset({PriceUnknown.code, budgets.CODE})  # denials that a node's failure names
@@ -83,10 +86,21 @@ class GovernedDoor:
         self.node_id = node_id
         self.attempt = live.attempts[node_id]
         self._caller = Caller(live=live, node_id=node_id, attempt=self.attempt)
+        self._approvals = Approvals(self._caller)
+        self._done_before = DoneBefore(self._caller)
 
     @property
     def labels(self) -> Labels:
         return self._labels
+
+    def now(self) -> datetime:
+        """The attempt's clock."""
+        raise NotImplementedError
+
+    def _go_on_parked(self) -> None:
+        """Somebody approved: what was done up to the question is not done again."""
+        self._approvals.read()
+        self._done_before.go_on()
 
     # -- model calls --------------------------------------------------------------------------------------------------
 
@@ -111,6 +125,9 @@ class GovernedDoor:
         )
         with tenant_context(self._live.tenant):
             try:
+                done = self._done_before.next_model_call()
+                if done is not None:
+                    return self._answer_again(done, labels)
                 return self._first_answer(model_group, request, labels)
             except ClaimLost:
                 raise
@@ -130,6 +147,19 @@ class GovernedDoor:
                 road.look_again(why)
             except ProviderError as error:
                 road.leave(error, self._settlements[-1].call_id if self._settlements else None)
+
+    def _answer_again(self, call: ModelCall, labels: Labels) -> ModelAnswer:
+        """What this call was answered before the node was parked; it was paid for then."""
+        text = self._done_before.text_of(call)
+        self._note("model.reused", call=str(call.pk), model=call.model_answered)
+        return ModelAnswer(
+            text=text,
+            model=call.model_answered,
+            tokens_in=call.tokens_in,
+            tokens_out=call.tokens_out,
+            cost_micros=call.cost_micros,
+            labels=_labels_of_answer(text, labels),
+        )
 
     def _ask(self, act: ModelAct, labels: Labels) -> ModelAnswer:
         own_key = self._key_of_caller(act.target)
@@ -229,41 +259,17 @@ class GovernedDoor:
                     timeout_seconds=timeout_seconds,
                     labels=labels,
                 )
-                earlier = self._find_earlier(act)
-                return earlier if earlier is not None else self._act(act, labels)
+                done = self._done_before.find_tool_call(act)
+                if done is not None:
+                    self._note("tool.reused", call=str(done.pk), tool=done.tool)
+                    return self._done_before.answer_of(done)
+                return self._act(act, labels)
             except ClaimLost:
                 raise
             except ToolError as error:
                 raise NodeFailed(f"tool_{error.kind}", error.sentence) from error
             except GroveError as error:
                 raise NodeFailed(error.code, error.sentence) from error
-
-    def _find_earlier(self, act: ToolAct) -> ToolAnswer | None:
-        """What an earlier attempt brought back from this very effect. Raises NodeFailed where nobody knows."""
-        if act.target.effect is not Effect.WRITE:
-            return None
-        earlier = interrupted.earlier_calls(
-            self._live.run_id, idempotency_key=act.request.idempotency_key
-        )
-        done = interrupted.find_done(earlier, request_digest=act.asked_digest)
-        if done is not None:
-            self._note("tool.reused", call=str(done.pk), tool=done.tool)
-            return self._answer_of(done)
-        unclear = interrupted.find_open(earlier)
-        if unclear is not None and not act.request.idempotent:
-            raise NodeFailed(interrupted.CODE, interrupted.sentence(unclear))
-        return None
-
-    def _answer_of(self, call: ToolCall) -> ToolAnswer:
-        output = payloads.unseal(
-            self._live.key,
-            bytes(call.response_sealed or b""),
-            tenant_id=self._live.tenant.pk,
-            table="runs_toolcall",
-            row=call.pk,
-            column="response_sealed",
-        )
-        return ToolAnswer(output=output, labels=Labels.from_json(call.labels or {}))
 
     def _act(self, act: ToolAct, labels: Labels) -> ToolAnswer:
         permitted = self._permitted(act, labels)
@@ -316,11 +322,12 @@ class GovernedDoor:
     # -- 1 to 5: until the decision stands on record ------------------------------------------------------------------
 
     def _permitted(self, act: A, labels: Labels) -> Permitted[A]:
-        """Decide, obey and decide again until the call is allowed. Raises NodeFailed when it is not."""
+        """Decide, obey and decide again until the call is allowed. Raises NodeFailed when it is not, and Parked."""
         carried_out: frozenset[str] = frozenset()
-        waited = 0.0
+        waited, asked = 0.0, approvals.digest_of(act, self._caller)
         while True:
-            recorded = self._record(act, labels, carried_out)
+            approved = self._approvals.of(asked)
+            recorded = self._record(act, labels, carried_out, approved)
             verdict = recorded.verdict
             if verdict.kind is VerdictKind.ALLOW:
                 assert recorded.call_id is not None  # noqa: S101 - an allowing record has an intent
@@ -342,15 +349,26 @@ class GovernedDoor:
                 connection.close()
                 time.sleep(pause)
             elif verdict.kind is VerdictKind.REQUIRE_APPROVAL:
-                raise NodeFailed("approval_required", verdict.reason)
+                self._demand_approval(act, asked, verdict)
             elif act.refusal is not None:
                 raise NodeFailed(act.refusal.code, act.refusal.sentence)
             else:
                 code = verdict.code if verdict.code in TELLING else "denied"
                 raise NodeFailed(code, verdict.reason)
 
-    def _record(self, act: Act, labels: Labels, carried_out: frozenset[str]) -> Recorded:
-        wish = Wish(self._caller, act, labels, carried_out)
+    def _demand_approval(self, act: Act, asked: str, verdict: Verdict) -> None:
+        """Raises Parked, once the question is on record. Gives back when it was approved after all."""
+        try:
+            self._approvals.demand(act, asked, verdict, since=self.now())
+        except approvals.Parked as parked:
+            about = parked.pause.about
+            self._note("approval.requested", approver=about["approver"], until=parked.pause.until)
+            raise
+
+    def _record(
+        self, act: Act, labels: Labels, carried_out: frozenset[str], approved: frozenset[str]
+    ) -> Recorded:
+        wish = Wish(self._caller, act, labels, carried_out, approved)
         draft = self._live.intents.record(wish.decide)
         decision, call, verdict = draft.decision, draft.call, wish.verdict
         self._note(

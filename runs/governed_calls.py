@@ -240,10 +240,15 @@ class Wish:
     """One call that a node wants to make, ready for as many decisions as it takes until one is on record."""
 
     def __init__(
-        self, caller: Caller, act: Act, labels: Labels, carried_out: frozenset[str]
+        self,
+        caller: Caller,
+        act: Act,
+        labels: Labels,
+        carried_out: frozenset[str],
+        approved: frozenset[str] = frozenset(),
     ) -> None:
         self.caller, self.act = caller, act
-        self.labels, self.carried_out = labels, carried_out
+        self.labels, self.carried_out, self.approved = labels, carried_out, approved
         self.micros, self._denial = estimate(act)
         self._action = to_action(act, caller)
         self._engine = policies.engine_for(caller.live.snapshot_id)
@@ -258,6 +263,7 @@ class Wish:
             labels=self.labels,
             estimate_micros=self.micros,
             carried_out=self.carried_out,
+            approved=self.approved,
             declared=act.refusal is None,
         )
         verdict = self._denial or self._engine.decide(self._action, facts)

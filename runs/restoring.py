@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_LOSSES = 8  # a node that takes its worker along is not tried for ever
 APART = RetryRule(attempts=MAX_LOSSES + 1, wait_seconds=0.5, at_most_seconds=10)
+LOST = "worker_lost"
 STARTS_OVER = frozenset({"refine_exhausted"})  # what is on record would only fail again
 
 
@@ -81,7 +82,7 @@ def _lose(turn: Turn, scope: Scope, node: str, found: Recorded) -> None:
     After one loss it is tried again at once; after more, later and later: what was lost together comes back apart, so
     that the node that takes its worker along does not take the others with it each time.
     """
-    code, sentence = "worker_lost", "The worker was lost in the middle of this attempt."
+    code, sentence = LOST, "The worker was lost in the middle of this attempt."
     too_often = found.losses >= MAX_LOSSES
     if found.interrupted:
         code, sentence = "interrupted", found.interrupted
@@ -98,7 +99,10 @@ def _lose(turn: Turn, scope: Scope, node: str, found: Recorded) -> None:
 
 def _still_counts(turn: Turn, scope: Scope, node: str, found: Recorded) -> bool:
     """Whether a failure on record stands. One that the run went on after does; any other is tried again with the
-    run that is resumed, and with the container that is tried again."""
+    run that is resumed, and with the container that is tried again. So is what was only lost with its worker, in a
+    run that came to its end at that very moment for another reason."""
+    if found.error_code == LOST and found.losses < MAX_LOSSES:
+        return False
     if scope.node(node).on_failure != "fail":
         return True
     box = scope.container

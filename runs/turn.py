@@ -133,7 +133,7 @@ class Turn:
         """Tried again, gone on after, or the end of the scope that it is in."""
         live, scope, node, path = self.live, place.scope, place.node, outcome.node_id
         self.rows.fail(outcome)
-        if KINDS[scope.nodes.kinds[node]].resume is not None:
+        if not KINDS[scope.nodes.kinds[node]].pure:
             self.rows.withdraw(path)
         if outcome.error_code in restoring.STARTS_OVER:
             live.afresh.add(path)

@@ -49,8 +49,11 @@ def ask(
     schema: Mapping[str, Any] | None,
     expires_at: datetime,
     approver: str,
+    action_digest: str = "",
 ) -> tuple[Pause, str]:
     """Put a question on record. Returns the pause, and for a callback its token. Raises ClaimLost.
+
+    `action_digest` names the one action that a policy wants to have approved; without one the node itself asks.
 
     Without a token the callback has been answered already: to an attempt that was lost before it could wait.
     """
@@ -59,7 +62,7 @@ def ask(
     )
     if not held.exists():
         raise ClaimLost
-    if earlier := _find_cut_off(live.run_id, path, attempt):
+    if earlier := _find_cut_off(live.run_id, path, attempt, action_digest, approver):
         is_answered = earlier.answered_at is not None  # whoever answers locks the claim, too
         if kind == "approval" or is_answered:
             Wait.objects.filter(pk=earlier.pk).update(attempt=attempt)
@@ -79,6 +82,7 @@ def ask(
         attempt=attempt,
         kind=kind,
         approver=approver,
+        action_digest=action_digest,
         token_digest=digest_of(token) if token else None,
         answer_schema=dict(schema) if schema else None,
         question_sealed=sealed,
@@ -88,9 +92,15 @@ def ask(
     return _pause(wait), token
 
 
-def _find_cut_off(run_id: UUID, path: str, attempt: int) -> Wait | None:
+def _find_cut_off(
+    run_id: UUID, path: str, attempt: int, action_digest: str, approver: str
+) -> Wait | None:
     """What an attempt had asked that was lost, interrupted or called off: nobody is asked the same twice."""
-    asked = Wait.objects.filter(run_id=run_id, node_id=path, withdrawn_at=None)
+    asked = Wait.objects.filter(
+        run_id=run_id, node_id=path, withdrawn_at=None, action_digest=action_digest
+    )
+    if action_digest:
+        asked = asked.filter(approver=approver, answered_at=None)
     wait = asked.order_by("attempt").last()
     if wait is None:
         return None

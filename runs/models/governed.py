@@ -3,6 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from runs.models.leaving import LeavingCall
 from runs.models.states import CallStatus
 from tenancy.models import TenantForeignKey, TenantOwned
 
@@ -47,7 +48,7 @@ class Decision(TenantOwned):
         return f"{self.verdict} {self.action_kind} {self.resource_name}"
 
 
-class ModelCall(TenantOwned):
+class ModelCall(LeavingCall):
     """A call to a deployment: written as an intent before it leaves, settled with the wave's commit."""
 
     run = TenantForeignKey("runs.Run", related_name="model_calls", db_index=False)
@@ -61,13 +62,6 @@ class ModelCall(TenantOwned):
     )
     provider = models.CharField(max_length=64, blank=True)
     secret_name = models.CharField(max_length=100, blank=True)
-    region = models.CharField(max_length=32, blank=True)
-    egress = models.CharField(max_length=16, blank=True)
-    data_class = models.PositiveSmallIntegerField(default=0)  # of what was sent
-    tags = ArrayField(models.CharField(max_length=64), default=list)
-    redactions = ArrayField(
-        models.CharField(max_length=64), default=list
-    )  # carried out before it left
     model_requested = models.CharField(max_length=200)
     model_answered = models.CharField(max_length=200, blank=True)
     request_sealed = models.BinaryField(null=True)
@@ -84,7 +78,7 @@ class ModelCall(TenantOwned):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
 
-    class Meta(TenantOwned.Meta):
+    class Meta(LeavingCall.Meta):
         ordering = ("id",)
         indexes = (
             models.Index(fields=["tenant", "run", "id"], name="call_by_run"),

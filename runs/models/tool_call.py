@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from runs.models.leaving import LeavingCall
 from runs.models.states import CallStatus
-from tenancy.models import TenantForeignKey, TenantOwned
+from tenancy.models import TenantForeignKey
 
 WRITES = "write"
 
 
-class ToolCall(TenantOwned):
+class ToolCall(LeavingCall):
     """One call of a tool. Every attempt of the same call has the same idempotency key."""
 
     run = TenantForeignKey("runs.Run", related_name="tool_calls", db_index=False)
@@ -20,13 +20,6 @@ class ToolCall(TenantOwned):
     attempt = models.PositiveSmallIntegerField()
     tool = models.CharField(max_length=64)
     destination = models.CharField(max_length=64)  # the name of a destination or storage profile
-    region = models.CharField(max_length=32, blank=True)
-    egress = models.CharField(max_length=16, blank=True)
-    data_class = models.PositiveSmallIntegerField(default=0)  # of what was sent
-    tags = ArrayField(models.CharField(max_length=64), default=list)
-    redactions = ArrayField(
-        models.CharField(max_length=64), default=list
-    )  # carried out before it left
     effect = models.CharField(max_length=8)
     idempotent = models.BooleanField()
     idempotency_key = models.CharField(max_length=64)
@@ -43,7 +36,7 @@ class ToolCall(TenantOwned):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
 
-    class Meta(TenantOwned.Meta):
+    class Meta(LeavingCall.Meta):
         ordering = ("id",)
         indexes = (
             models.Index(fields=["tenant", "run", "id"], name="tool_call_by_run"),

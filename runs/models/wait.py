@@ -30,6 +30,7 @@ class Wait(TenantOwned):
     attempt = models.PositiveSmallIntegerField()
     kind = models.CharField(max_length=16, choices=WaitKind.choices)
     approver = models.CharField(max_length=64, blank=True)  # the role that may decide
+    action_digest = models.CharField(max_length=64, blank=True)  # of what a policy wants approved
     token_digest = models.CharField(max_length=64, null=True)  # noqa: DJ001 - null is "none given"
     answer_schema = models.JSONField(null=True)
     question_sealed = models.BinaryField(null=True)
@@ -49,7 +50,8 @@ class Wait(TenantOwned):
         ordering = ("id",)
         constraints = (
             models.UniqueConstraint(
-                fields=["tenant", "run", "node_id", "attempt"], name="one_question_an_attempt"
+                fields=["tenant", "run", "node_id", "attempt", "action_digest", "approver"],
+                name="one_question_an_attempt",
             ),
             models.UniqueConstraint(fields=["tenant", "token_digest"], name="wait_token_is_unique"),
         )

@@ -45,6 +45,6 @@ def test_nothing_is_lost_and_nothing_is_done_twice_when(
 ) -> None:
     row = next(row for row in report["rows"] if row["name"] == trouble)
 
-    assert row["faults"] == [], f"CRASH_SEED={report['seed']}"
+    assert not row["faults"], "\n".join([f"CRASH_SEED={report['seed']}", *row["faults"]])
     assert row["kills"] > 0
     assert row["runs"] > row["graphs"]

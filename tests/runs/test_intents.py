@@ -4,8 +4,7 @@ import threading
 from uuid import UUID
 
 import pytest
-from django.conf import settings
-from django.db import connection
+from django.db import connections
 
 from runs import intents
 from runs.errors import ClaimLost
@@ -13,27 +12,24 @@ from runs.intents import Draft
 from runs.models import RunFacts
 from tenancy.context import tenant_context
 from tenancy.models import new_id
-from tests.runs.making import in_threads, make_run
+from tests.runs.making import in_threads, make_run, wait_until
 from workflows.models import WorkflowVersion
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
 
-def test_whoever_has_the_turn_gets_a_connection_however_many_wait_for_it(
-    chain: WorkflowVersion,
-) -> None:
+def test_whoever_waits_for_the_turn_holds_no_connection(chain: WorkflowVersion) -> None:
+    """Or those that wait could hold all there are, and who has the turn would get none."""
     run, asked = make_run(chain), intents.of(new_id())
-    everyone = settings.POOL_SIZE + 1
-    begun, all_hold_one = threading.Event(), threading.Barrier(everyone)
     asked._known = RunFacts(root_run_id=run.pk)  # whoever knows them decides without a connection
+    has_turn, waiting = threading.Event(), []
 
     def nothing(sofar: RunFacts, in_the_way: UUID | None) -> Draft:
         raise ClaimLost
 
     def slow(sofar: RunFacts, in_the_way: UUID | None) -> Draft:
-        begun.set()
-        all_hold_one.wait(20)
-        assert RunFacts.objects.filter(root_run_id=run.pk).exists()
+        has_turn.set()
+        wait_until(lambda: len(waiting) == 3 and all(each.connection is None for each in waiting))
         raise ClaimLost
 
     def act(number: int) -> None:
@@ -41,12 +37,11 @@ def test_whoever_has_the_turn_gets_a_connection_however_many_wait_for_it(
             if number == 0:
                 asked.record(slow)
                 return
-            begun.wait(20)
-            connection.ensure_connection()
-            all_hold_one.wait(20)
+            assert has_turn.wait(20)
+            connections["default"].ensure_connection()
+            waiting.append(connections["default"])
             asked.record(nothing)
 
-    connection.close()
-    outcomes = in_threads(everyone, act)
+    outcomes = in_threads(4, act)
 
     assert {type(outcome) for outcome in outcomes} == {ClaimLost}, outcomes

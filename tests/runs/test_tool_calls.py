@@ -20,8 +20,18 @@ from tenancy.models import LedgerEntry, Tenant
 from tenancy.permissions import Role
 from tests.factories import make_client, make_member, make_program
 from tests.runs import definitions
-from tests.runs.making import execute, finish, make_run, make_version, running_executor, wait_until
+from tests.runs.making import (
+    execute,
+    finish,
+    make_model_group,
+    make_run,
+    make_version,
+    running_executor,
+    wait_until,
+)
 from tests.runs.scripted_host import Asked, Reply, ScriptedHost
+from tests.runs.scripted_model import ScriptedModel
+from tests.runs.specs import llm, publish, result
 from workflows import destinations, storage_profiles
 from workflows.models import Destination, StorageProfile, StoredObject
 
@@ -172,16 +182,6 @@ def test_a_class_above_the_clearance_is_denied(in_acme: Tenant) -> None:
     assert host.asked == []
 
 
-def test_an_effect_from_untrusted_arguments_needs_an_approval(in_acme: Tenant) -> None:
-    with ScriptedHost() as host:
-        make_destination(host)
-        arguments = {"method": "POST", "url": host.url, "json": {"n": "{{ start.n }}"}}
-        run = execute(make_run(make_version(asking(**arguments))))
-
-    assert run.error_code == "approval_required"
-    assert host.asked == []
-
-
 def test_arguments_that_do_not_fit_fail_with_their_place(in_acme: Tenant) -> None:
     with ScriptedHost() as host:
         make_destination(host)
@@ -319,6 +319,38 @@ def waiting_host() -> Iterator[tuple[ScriptedHost, threading.Event]]:
 
     with ScriptedHost(script) as host:
         yield host, may_answer
+
+
+def test_what_was_lost_beside_an_unclear_effect_is_tried_again_when_the_run_is_resumed(
+    in_acme: Tenant,
+) -> None:
+    """The unclear effect ends the run; the node beside it was only lost, and did not fail by itself."""
+    with waiting_host() as (host, may_answer), ScriptedModel(seconds=0.5) as model:
+        make_destination(host)
+        make_model_group(model.base_url)
+        # Nothing of the input is in it, and nothing that a policy would ask a person about.
+        arguments = {"method": "POST", "url": host.url, "json": {"n": 1}}
+        act = {"id": "act", "kind": "tool", "tool": "http_request", "after": ["start"]}
+        say = llm("say", "Hello", "start", on_failure="continue", fallback={"text": "lost"})
+        version = publish(
+            act | {"arguments": arguments}, say, result("{{ say.text }}", "act", "say")
+        )
+        run = make_run(version)
+        with running_executor() as executor:
+            wait_until(lambda: len(host.asked) == 1 and len(model.prompts) == 1)
+            Worker.objects.filter(pk=executor.worker.pk).delete()  # taken for dead
+            failed = finish(run)
+            resume(run=run, by=actors.SYSTEM)
+            may_answer.set()
+            done = finish(run)
+
+    assert failed.error_code == "interrupted"
+    codes = NodeExecution.objects.filter(run=run, node_id="say").order_by("attempt")
+    assert list(codes.values_list("error_code", flat=True)) == ["worker_lost", ""]
+    assert (done.status, payloads.open_payload(done, "output_sealed")) == (
+        "completed",
+        "echo: Hello",
+    )
 
 
 def lose_a_worker_in_a_call(*, idempotent: bool) -> tuple[Run, list[Asked]]:

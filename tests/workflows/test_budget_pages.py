@@ -30,21 +30,6 @@ TYPED = {
 
 
 @pytest.fixture
-def alice(acme: Tenant) -> Client:
-    return factories.make_client(factories.make_member(tenant=acme, role=Role.ADMIN))
-
-
-@pytest.fixture
-def bob(acme: Tenant) -> Client:
-    return factories.make_client(factories.make_member(tenant=acme, role=Role.OPERATOR))
-
-
-@pytest.fixture
-def program(acme: Tenant) -> Client:
-    return factories.make_program(factories.make_member(tenant=acme, role=Role.ADMIN))
-
-
-@pytest.fixture
 def group(acme: Tenant) -> None:
     with tenant_context(acme):
         make_group()

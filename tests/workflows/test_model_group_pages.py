@@ -7,8 +7,6 @@ from compliance.labels import DataClass
 from tenancy.actors import SYSTEM
 from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, Tenant
-from tenancy.permissions import Role
-from tests import factories
 from workflows import model_groups
 from workflows.models import ClassPlacement, ModelGroup
 from workflows.providers import register
@@ -16,21 +14,6 @@ from workflows.providers import register
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 JSON = "application/json"
 PAGE = "/settings/model-groups/of/default/"
-
-
-@pytest.fixture
-def alice(acme: Tenant) -> Client:
-    return factories.make_client(factories.make_member(tenant=acme, role=Role.ADMIN))
-
-
-@pytest.fixture
-def bob(acme: Tenant) -> Client:
-    return factories.make_client(factories.make_member(tenant=acme, role=Role.OPERATOR))
-
-
-@pytest.fixture
-def program(acme: Tenant) -> Client:
-    return factories.make_program(factories.make_member(tenant=acme, role=Role.ADMIN))
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,6 @@ from django.utils.timezone import now
 from tenancy.actors import SYSTEM
 from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, Tenant
-from tenancy.permissions import Role
-from tests import factories
 from tests.workflows.models_of_tests import make_deployment
 from workflows import model_groups, price_sheet
 from workflows.errors import PriceInvalid, PriceSheetInvalid
@@ -26,21 +24,6 @@ JSON = "application/json"
 PAGE = "/settings/prices/"
 API = "/api/v1"
 HEAD = "deployment,input_per_million,output_per_million,currency,valid_from\n"
-
-
-@pytest.fixture
-def alice(acme: Tenant) -> Client:
-    return factories.make_client(factories.make_member(tenant=acme, role=Role.ADMIN))
-
-
-@pytest.fixture
-def bob(acme: Tenant) -> Client:
-    return factories.make_client(factories.make_member(tenant=acme, role=Role.OPERATOR))
-
-
-@pytest.fixture
-def program(acme: Tenant) -> Client:
-    return factories.make_program(factories.make_member(tenant=acme, role=Role.ADMIN))
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,6 @@ from tenancy import secret_store
 from tenancy.actors import SYSTEM
 from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, Tenant
-from tenancy.permissions import Role
-from tests import factories
 from tests.runs.scripted_model import ScriptedModel
 from workflows.models import Auth, Deployment, Provider, ProviderKind
 from workflows.providers import clients, register
@@ -42,16 +40,6 @@ AZURE = {
     "papers_expire_on": "2027-01-31",
 }
 LARGE = {"name": "large", "model": "large-1", "clearance": "2", "timeout_seconds": "60"}
-
-
-@pytest.fixture
-def alice(acme: Tenant) -> Client:
-    return factories.make_client(factories.make_member(tenant=acme, role=Role.ADMIN))
-
-
-@pytest.fixture
-def bob(acme: Tenant) -> Client:
-    return factories.make_client(factories.make_member(tenant=acme, role=Role.OPERATOR))
 
 
 @pytest.fixture
