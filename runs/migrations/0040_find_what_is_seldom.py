@@ -16,7 +16,7 @@ def _index(column: str, name: str) -> migrations.AddIndex:
 
 class Migration(migrations.Migration):
 
-    dependencies = [("runs", "0015_write_intents")]
+    dependencies = [("runs", "0016_approve_actions")]
 
     operations = [
         _index("version", "run_by_version"),
