@@ -26,7 +26,7 @@ PICTURES = ROOT / "docs" / "pictures"
 PASSWORD = "grove-demo-garden"  # noqa: S105 - of the demo, as the README says
 HOST = "demo.localhost"
 PATIENCE = 900.0  # the embedded model takes its time on a small machine
-WIDTH, HEIGHT = 1280, 860
+WIDTH, HEIGHT, TALLEST = 1280, 860, 1600
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,11 @@ def take(address: str, into: Path, pages: Mapping[str, Picture]) -> int:
                     wrong += 1
                     continue
                 file = into / f"{name}{'' if scheme == 'light' else '-dark'}.png"
-                page.screenshot(path=file, full_page=True)
+                height = page.evaluate("document.documentElement.scrollHeight")
+                page.set_viewport_size(
+                    {"width": WIDTH, "height": min(max(height, HEIGHT), TALLEST)}
+                )
+                page.screenshot(path=file)
                 _say(file.name)
                 page.close()
         browser.close()
