@@ -1,12 +1,13 @@
 # make run [INPUT=letter.txt]   set up, start everything, run the demo
 # make test                     set up, run all tests (ARGS="tests/runs -x" for some)
 # make lint                     style, types, floors, templates, migrations
+# make pictures                 pictures of all main pages into docs/pictures (ARGS="--address URL" for a demo that runs)
 # make lock                     lock requirements/*.in again, with hashes
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock browser clean
+.PHONY: help run test lint format lock browser pictures clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -62,6 +63,9 @@ $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 
 browser:
 	@.ci/browser
+
+pictures: $(DEV_STAMP) browser
+	@$(BIN)/python docs/take_pictures.py $(ARGS)
 
 lock: $(DEV_STAMP)
 	@$(BIN)/python -m pip --quiet install pip-tools

@@ -29,6 +29,7 @@ from tenancy.errors import GroveError
 logger = logging.getLogger(__name__)
 
 API = "/api/"
+SERVER_FAULT = 500
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 NOTHING_HERE = "There is nothing here, or nothing that you may see."
 SENTENCES: Mapping[str, tuple[int, str]] = {
@@ -167,7 +168,8 @@ def _page(request: HttpRequest, problem: Mapping[str, Any]) -> HttpResponse:
     """A fragment for HTMX, which shows it in #flash; a whole page otherwise."""
     htmx = getattr(request, "htmx", None)
     if htmx and not htmx.boosted:
-        shown = {"messages": [_Note(problem["detail"])]}
+        number = f" Request {problem['request_id']}." if problem["status"] >= SERVER_FAULT else ""
+        shown = {"messages": [_Note(problem["detail"] + number)]}
         return render(request, "ui/_flash.html", shown, status=problem["status"])
     shown = {"title": problem["title"], "sentence": problem["detail"], **problem}
     return render(request, "error.html", shown, status=problem["status"])

@@ -112,13 +112,14 @@ BADGES: dict[str, tuple[str, str, str]] = {
 }
 
 
-@register.inclusion_tag("ui/_badge.html")
-def badge(state: str) -> dict[str, str]:
-    """A state as icon and word, so that colour is never alone."""
-    tone, icon, words = BADGES.get(
+@register.simple_tag
+def badge(state: str) -> SafeString:
+    """A state as icon and word, so that colour is never alone. Lists have many: it is made without a template."""
+    tone, picture, words = BADGES.get(
         str(state), ("", "todo", str(state).replace("_", " ").capitalize())
     )
-    return {"tone": tone, "icon": icon, "words": words}
+    classes = f"badge badge--{tone}" if tone else "badge"
+    return format_html('<span class="{}">{}{}</span>', classes, icon(picture, "i i--s"), words)
 
 
 @register.filter

@@ -21,8 +21,9 @@ from tenancy.access import TenantRequest, actor_of, permission_required
 from tenancy.permissions import Permission
 from workflows.models import Workflow
 
+USUAL = 30  # rows of a page
 COUNTED_UP_TO = 1000
-WORKFLOWS_TO_PICK = 200
+WORKFLOWS_TO_PICK = 50  # more are typed: a list of hundreds is slow to load and to read
 VIEWS_TO_PICK = 12
 ORDERS = {"": ("-id",), "oldest": ("id",)}
 PICKED = "pick-"  # what the form of filters sends: pick-status=failed, not-status=yes
@@ -62,7 +63,8 @@ def list_runs(request: TenantRequest) -> HttpResponse:
         return render(request, "runs/runs.html", _frame(request, question), status=400)
     rows = runs_asked_for(question, me=actor_of(request).id)
     order = ORDERS.get(request.GET.get("order", ""), ORDERS[""])
-    page = paging.page(rows, request, order=order, keys_first=True)
+    limit = None if request.GET.get("limit") else USUAL
+    page = paging.page(rows, request, order=order, limit=limit, keys_first=True)
     shown = _frame(request, question) | {
         "view": view,
         "page": page,
@@ -148,13 +150,15 @@ def _sought_run(question: Query) -> UUID | None:
 def _frame(request: TenantRequest, question: Query) -> dict[str, Any]:
     """What stands around the rows."""
     given = request.GET
+    known = Workflow.objects.order_by("title").only("slug", "title", "tenant")
+    workflows = list(known[: WORKFLOWS_TO_PICK + 1])
     return {
         "question": question,
         "written": given.get("q", "") if question.problems else question.text,
         "chips": _chips(question, given),
         "fields": FIELDS,
         "views": saved_views.visible_to(request.membership)[:VIEWS_TO_PICK],
-        "workflows": Workflow.objects.order_by("title")[:WORKFLOWS_TO_PICK],
+        "workflows": workflows if len(workflows) <= WORKFLOWS_TO_PICK else (),
         "asked": given,
         "here": href_of(question, given),
         "hides_children": not (question.has("children") or question.has("parent")),

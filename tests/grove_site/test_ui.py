@@ -71,7 +71,13 @@ def test_too_much_json_is_cut_and_says_so() -> None:
 
 
 def test_an_unknown_state_is_shown_in_words() -> None:
-    assert ui.badge("some_new_state")["words"] == "Some new state"
+    assert ui.badge("some_new_state").endswith("</svg>Some new state</span>")
+
+
+def test_a_state_is_an_icon_and_a_word_and_cannot_break_out() -> None:
+    assert ui.badge("failed").startswith('<span class="badge badge--bad"><svg')
+    assert ui.badge("failed").endswith("Failed</span>")
+    assert "<b>" not in ui.badge("<b>")
 
 
 @pytest.mark.parametrize(
