@@ -17,11 +17,6 @@ from workflows.models.governance import LONGEST_TERM_DAYS, MOST_REVIEWERS
 
 __all__ = ["Rules", "check_satisfiable", "current", "find_newest", "rules_of", "set_rules"]
 
-NOT_ENFORCED = (
-    "cases_must_pass",
-    "staging_first",
-)  # there are neither saved cases nor environments
-
 
 def current() -> Rules:
     """The rules in force for the current tenant."""
@@ -91,11 +86,6 @@ def check_satisfiable(rules: Rules) -> None:
 
 
 def _check(rules: Rules, reason: str) -> None:
-    for name in NOT_ENFORCED:
-        if getattr(rules, name):
-            raise GovernanceInvalid(
-                f"Nothing enforces `{name}` yet, so it cannot be asked for: it would promise what nobody keeps."
-            )
     if not 0 < len(reason) <= 500:
         raise GovernanceInvalid("Say in up to 500 characters why the rules change.")
     if not 1 <= rules.reviewers <= MOST_REVIEWERS:

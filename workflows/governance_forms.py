@@ -31,6 +31,16 @@ class GovernanceForm(forms.Form):
     documentation_required = forms.BooleanField(
         required=False, label="A version is published only with complete documentation"
     )
+    cases_must_pass = forms.BooleanField(
+        required=False,
+        label="A version is published only when all saved cases pass",
+        help_text="There must be one at least. They are tried in memory: nothing leaves.",
+    )
+    staging_first = forms.BooleanField(
+        required=False,
+        label="A version is published only after a completed run on staging",
+        help_text="Of the very digest that goes live.",
+    )
     recertify_days = forms.IntegerField(
         required=False,
         min_value=1,

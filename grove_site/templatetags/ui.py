@@ -5,25 +5,23 @@ Small on purpose: what may be seen is the view's business.
 
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from django import template
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 
 from compliance.labels import DataClass
+from grove_site import navigation as links
 from grove_site import notifications
 from grove_site.keys import KEYS
 from runs.gantt import to_words
 from tenancy.access import can
 from tenancy.permissions import Permission
-from workflows.views.reviews import count_waiting
 
 register = template.Library()
 
@@ -274,63 +272,6 @@ def may(context: template.Context, permission: str) -> bool:
     return isinstance(request, HttpRequest) and can(request, Permission[permission])
 
 
-NAVIGATION = (
-    (
-        "Operate",
-        (
-            ("overview", "home", "Overview", Permission.RUN_VIEW),
-            ("runs:list", "play", "Runs", Permission.RUN_VIEW),
-            ("runs:waiting", "hand", "Approvals", Permission.RUN_DECIDE),
-            ("costs:show", "clock", "Costs", Permission.RUN_VIEW),
-            ("budgets:list", "stop", "Budgets", Permission.RUN_VIEW),
-            ("alerts:list", "bell", "Alerts", Permission.DECISION_VIEW),
-        ),
-    ),
-    (
-        "Build",
-        (
-            ("workflows:list", "flow", "Workflows", Permission.WORKFLOW_VIEW),
-            ("workflows:reviews", "eye", "Reviews", Permission.WORKFLOW_VIEW),
-        ),
-    ),
-    (
-        "Connect",
-        (
-            ("places:providers", "plug", "Providers", Permission.PROVIDER_VIEW),
-            ("places:model-groups", "layers", "Model groups", Permission.PROVIDER_VIEW),
-            ("places:prices", "sort", "Prices", Permission.PROVIDER_VIEW),
-            ("places:destinations", "tool", "Destinations", Permission.PROVIDER_VIEW),
-            ("places:storage", "layers", "Storage", Permission.PROVIDER_VIEW),
-            ("tenancy:secrets", "key", "Secrets", Permission.SECRET_VIEW),
-        ),
-    ),
-    (
-        "Assure",
-        (
-            ("compliance:policies", "shield", "Policies", Permission.POLICY_VIEW),
-            ("places:governance", "hand", "Governance", Permission.WORKFLOW_VIEW),
-            ("register:list", "layers", "Register", Permission.WORKFLOW_VIEW),
-            ("register:processing", "doc", "Processing", Permission.WORKFLOW_VIEW),
-            ("register:recertification", "check", "Sign-offs", Permission.WORKFLOW_VIEW),
-            ("tenancy:ledger", "log", "Ledger", Permission.LEDGER_VIEW),
-            ("runs:egress", "out", "Egress", Permission.DECISION_VIEW),
-            ("compliance:disposals", "trash", "Disposal", Permission.DISPOSAL_VIEW),
-        ),
-    ),
-    (
-        "Administer",
-        (
-            ("tenancy:members", "users", "Members", Permission.MEMBER_VIEW),
-            ("tenancy:tokens", "lock", "API tokens", Permission.TOKEN_EDIT),
-            ("tenancy:quotas", "clock", "Quotas", Permission.TENANT_VIEW),
-            ("tenancy:own-tenant", "doc", "This tenant", Permission.TENANT_VIEW),
-            ("tenancy:tenants", "layers", "All tenants", Permission.TENANT_ADMIN),
-            ("api:docs", "code", "API", Permission.RUN_VIEW),
-        ),
-    ),
-)
-
-
 @register.simple_tag(takes_context=True)
 def bell(context: template.Context) -> int:
     """How much waits for whoever asks: approvals and alerts."""
@@ -344,46 +285,11 @@ def keys() -> dict[str, Any]:
     return {"keys": KEYS}
 
 
-COUNTS: dict[str, Callable[[HttpRequest], int]] = {
-    "runs:waiting": notifications.approvals_for,
-    "alerts:list": notifications.alerts_for,
-    "workflows:reviews": count_waiting,
-}
-PLATFORM_ONLY = {"tenancy:tenants"}
-
-
 @register.inclusion_tag("ui/_navigation.html", takes_context=True)
 def navigation(context: template.Context) -> dict[str, Any]:
     """The links that this person may follow, in groups."""
     request = context.get("request")
-    if not isinstance(request, HttpRequest):
-        return {"groups": []}
-    groups: list[dict[str, Any]] = []
-    for name, links in NAVIGATION:
-        shown = [
-            {
-                "href": reverse(view),
-                "icon": picture,
-                "words": words,
-                "count": COUNTS[view](request) if view in COUNTS else 0,
-            }
-            for view, picture, words, permission in links
-            if can(request, permission) and (view not in PLATFORM_ONLY or _is_platform(request))
-        ]
-        if shown:
-            groups.append({"name": name, "links": shown})
-    hrefs = [link["href"] for group in groups for link in group["links"]]
-    return {"groups": groups, "current": _nearest(request.path, hrefs)}
-
-
-def _nearest(path: str, hrefs: list[str]) -> str:
-    around = (href for href in hrefs if path == href or (href != "/" and path.startswith(href)))
-    return max(around, key=len, default="")
-
-
-def _is_platform(request: HttpRequest) -> bool:
-    tenant = getattr(request, "tenant", None)
-    return tenant is not None and bool(tenant.is_platform)
+    return links.of(request) if isinstance(request, HttpRequest) else {"groups": []}
 
 
 TOKEN = re.compile(

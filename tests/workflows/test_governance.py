@@ -54,8 +54,6 @@ def test_a_change_is_a_new_revision_and_one_entry(in_acme):
         (Rules(reviewers=0), "x", "from 1 to 5 reviewers"),
         (Rules(reviewers=6), "x", "from 1 to 5 reviewers"),
         (Rules(recertify_days=0), "x", "1 to 3,650 days"),
-        (Rules(staging_first=True), "x", "Nothing enforces `staging_first` yet"),
-        (Rules(cases_must_pass=True), "x", "Nothing enforces `cases_must_pass` yet"),
     ],
 )
 def test_rules_that_make_no_sense_are_refused(in_acme, rules, reason, said):

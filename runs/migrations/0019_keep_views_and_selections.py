@@ -30,7 +30,7 @@ def _reference(to: str, name: str = "+", on_delete=django.db.models.deletion.PRO
 
 class Migration(migrations.Migration):
 
-    dependencies = [("runs", "0040_find_what_is_seldom"), ("tenancy", "0007_bind_secrets")]
+    dependencies = [("runs", "0018_find_what_is_seldom"), ("tenancy", "0007_bind_secrets")]
 
     operations = [
         migrations.CreateModel(

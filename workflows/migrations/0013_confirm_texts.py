@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [("workflows", "0020_keep_reviews")]
+    dependencies = [("workflows", "0012_keep_reviews")]
 
     operations = [
         migrations.AddField("documentation", "confirmed", models.JSONField(default=list)),

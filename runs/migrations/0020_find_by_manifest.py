@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [("runs", "0041_keep_views_and_selections")]
+    dependencies = [("runs", "0019_keep_views_and_selections")]
 
     operations = [
         migrations.AddIndex(

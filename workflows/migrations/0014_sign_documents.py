@@ -9,7 +9,7 @@ from tenancy.rls import EnableRLS
 
 
 class Migration(migrations.Migration):
-    dependencies = [("workflows", "0030_confirm_texts")]
+    dependencies = [("workflows", "0013_confirm_texts")]
 
     operations = [
         migrations.CreateModel(

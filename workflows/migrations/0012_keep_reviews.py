@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('tenancy', '0007_bind_secrets'),
-        ('workflows', '0010_undo_and_presence'),
+        ('workflows', '0011_undo_and_presence'),
     ]
 
     operations = [
