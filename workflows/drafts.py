@@ -10,7 +10,7 @@ from django.db import transaction
 from tenancy import ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
-from workflows import changes, definitions, edited_text
+from workflows import changes, definitions, edited_text, review_states
 from workflows.edits import Edit
 from workflows.errors import DraftMoved, NothingToUndo, RevisionOutdated, WorkflowDisposed
 from workflows.models import DefinitionRevision, Workflow
@@ -166,5 +166,6 @@ def _moved(
         workflow=workflow.slug,
         revision=revision.number,
         way=way,
+        lapsed_review=review_states.lapse(workflow=workflow, number=revision.number, by=by),
     )
     return revision

@@ -28,12 +28,12 @@ def end(review: Review, state: ReviewState, *, by: Actor, outcome: str) -> None:
 
 
 def lapse(*, workflow: Workflow, number: int, by: Actor) -> int | None:
-    """End the open review, if there is one, because revision `number` was saved. Gives the review's number.
+    """End the open review, if there is one, because revision `number` is the draft now. Gives the review's number.
 
-    Part of saving a definition: that verb writes the ledger entry.
+    Part of saving a definition, and of undoing: that verb writes the ledger entry.
     """
     open_review = Review.objects.open().filter(workflow=workflow)
-    outcome = f"Lapsed: revision {number} was saved."
+    outcome = f"Lapsed: revision {number} became the draft."
     return _end_first(open_review, ReviewState.LAPSED, by=by, outcome=outcome)
 
 

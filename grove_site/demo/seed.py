@@ -17,7 +17,8 @@ from tenancy.actors import SYSTEM, Actor
 from tenancy.context import tenant_context
 from tenancy.models import Membership, Tenant, User
 from tenancy.permissions import Role
-from workflows import definitions, model_groups, versions
+from workflows import definitions, governance, model_groups, versions
+from workflows.governance import Rules
 from workflows.models import ModelGroup, Provider, Workflow
 from workflows.providers import register
 
@@ -53,6 +54,7 @@ def seed() -> Tenant:
         _model(by=people["Alice"])
         for path in WORKFLOWS:
             _workflow(path, author=people["Ann"], reviewer=people["Rob"])
+        _rules(by=people["Olga"])
     return tenant
 
 
@@ -114,6 +116,13 @@ def _model(*, by: Actor) -> None:
         deployment=deployment, input_micros_per_million=0, output_micros_per_million=0, by=by
     )
     model_groups.create(name="default", deployments=[deployment], by=by)
+
+
+def _rules(*, by: Actor) -> None:
+    """What a house would ask of each further version; left alone once anybody has set rules."""
+    if governance.find_newest() is None:
+        rules = Rules(review_required=True, documentation_required=True, recertify_days=365)
+        governance.set_rules(rules=rules, reason="The rules of the house.", by=by)
 
 
 def _workflow(path: Path, *, author: Actor, reviewer: Actor) -> None:

@@ -114,12 +114,11 @@ class OneCase(APIView):
     @extend_schema(operation_id="cases_save", request=CaseInput, responses=CaseShape)
     def put(self, request: Request, slug: str, name: str) -> Response:
         """Keep this as the newest revision of the case. The same again changes nothing."""
+        workflow = _workflow(slug)
         asked = CaseInput(data=request.data)
         asked.is_valid(raise_exception=True)
         content = Content.from_json(dict(asked.validated_data))
-        case = cases.save(
-            workflow=_workflow(slug), name=name, content=content, by=actor_of(request)
-        )
+        case = cases.save(workflow=workflow, name=name, content=content, by=actor_of(request))
         return Response(case_to_json(case))
 
     @extend_schema(operation_id="cases_withdraw", responses={204: None})
@@ -147,11 +146,12 @@ class DryRuns(APIView):
     @idempotent()
     def post(self, request: Request, slug: str) -> Response:
         """Run a definition in memory with answers that are given: no run, no call, no row."""
+        workflow = _workflow(slug)
         asked = DryRunInput(data=request.data)
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
         definition = find_definition_of(
-            _workflow(slug), version=wanted.get("version"), revision=wanted.get("revision")
+            workflow, version=wanted.get("version"), revision=wanted.get("revision")
         )
         report = dry_run.try_out(
             definition, run_input=wanted["input"], answers=wanted["answers"], at=now()

@@ -87,6 +87,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "api-workflows:publish": {"reason": "Probe."},
     "api-workflows:retire": {"reason": "Probe."},
     "api-workflows:revisions": {"definition": CHAIN.format(name="probe"), "summary": "Probe."},
+    "api-runs:case": {"input": {"n": 1}},
+    "api-runs:dry-runs": {"input": {"n": 1}},
     "api-workflows:stage": {"reason": "Probe."},
     "api-workflows:versions": {"revision": 1},
     "api-workflows:votes": {"choice": "request_changes", "reason": "Probe."},

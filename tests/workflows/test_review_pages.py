@@ -82,7 +82,7 @@ def test_the_page_of_a_lapsed_review_says_so(bank: Bank) -> None:
     shown = rita.get(f"{PAGE}/reviews/1/").content.decode()
     late = rita.post(f"{PAGE}/reviews/1/vote/", {**FORM, "choice": "approve"})
 
-    assert "Lapsed: revision 2 was saved." in shown
+    assert "Lapsed: revision 2 became the draft." in shown
     assert "count for nothing any more" in shown
     assert 'action="/workflows/small-one/reviews/1/vote/"' not in shown
     assert late.status_code == 409

@@ -15,7 +15,7 @@ from tenancy.models import LedgerEntry, Tenant
 from tenancy.permissions import Role
 from tests import factories
 from tests.workflows.reviewing import YES, Bank
-from workflows import comparisons, reviews, versions
+from workflows import comparisons, drafts, reviews, versions
 from workflows.disposal import WorkflowDisposable
 from workflows.errors import (
     AuthorExcluded,
@@ -196,6 +196,19 @@ def _without_rules(bank: Bank, act: Callable[[], None]) -> None:
     act()
 
 
+def test_what_is_undone_or_redone_makes_the_review_lapse_too(bank: Bank) -> None:
+    bank.save(prompt="Be kind:")
+    review = bank.submit()
+    head = drafts.find_head(bank.workflow)
+    assert head is not None
+
+    drafts.undo(workflow=bank.workflow, base=head, by=bank.actor("ann"))
+
+    review.refresh_from_db()
+    assert review.state == "lapsed"
+    assert entries("draft.moved")[-1]["lapsed_review"] == 1
+
+
 def test_a_newer_revision_makes_the_review_lapse_and_votes_stay(bank: Bank) -> None:
     review = bank.submit()
     bank.approve(review, "rob")
@@ -203,7 +216,10 @@ def test_a_newer_revision_makes_the_review_lapse_and_votes_stay(bank: Bank) -> N
     bank.save("Be polite:")
     review.refresh_from_db()
 
-    assert (review.state, review.outcome) == (ReviewState.LAPSED, "Lapsed: revision 2 was saved.")
+    assert (review.state, review.outcome) == (
+        ReviewState.LAPSED,
+        "Lapsed: revision 2 became the draft.",
+    )
     assert review.votes.count() == 1
     assert states(review.version) == ["draft", "in_review", "draft"]
     assert entries("revision.saved")[-1]["lapsed_review"] == 1
