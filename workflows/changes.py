@@ -53,7 +53,7 @@ def differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 def _read(text: str) -> Any:
     media = "json" if text.lstrip().startswith("{") else "yaml"
     try:
-        value = source.read_known(text, media)  # type: ignore[arg-type]
+        value = source.read_known(text, media)
     except SourceUnreadable:
         return None
     return value.value if isinstance(value.value, dict) else None
