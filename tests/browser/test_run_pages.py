@@ -1,5 +1,6 @@
 """Pages of runs in which much happens: sound in every look, and what people do on them."""
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,9 +109,9 @@ def test_a_replay_is_asked_for_and_read(visit: "Visit", bank: "Bank") -> None:
 def test_two_runs_are_ticked_and_compared(visit: "Visit", bank: "Bank") -> None:
     page = visit("/runs/", Role.OPERATOR)
 
-    page.get_by_label(f"Compare run {str(bank.bodies.pk)[-8:]}").check()
-    page.get_by_label(f"Compare run {str(bank.many.pk)[-8:]}").check()
-    page.get_by_role("button", name="Compare the two that are ticked").click()
+    page.get_by_label(f"Choose run {str(bank.bodies.pk)[-8:]}").check()
+    page.get_by_label(f"Choose run {str(bank.many.pk)[-8:]}").check()
+    page.get_by_role("button", name="Compare two").click()
 
     page.get_by_role("heading", name="Node by node").wait_for()
 
@@ -120,7 +121,7 @@ def test_an_approval_is_found_decided_and_the_run_goes_on(
 ) -> None:
     page = visit("/", Role.REVIEWER)
 
-    page.get_by_role("link", name="Approvals").click()
+    page.get_by_role("link", name=re.compile("^Approvals")).click()
     page.get_by_role("link", name="Review Release the offer").click()
     page.get_by_role("button", name="Refuse").click()
     page.get_by_role("alert").wait_for()
