@@ -101,6 +101,12 @@ PAGES = {
     "notifications": ("/notifications/", Role.ADMIN),
     "profile": ("/profile/", Role.AUTHOR),
     "my tenants": ("/profile/tenants/", Role.AUTHOR),
+    # environments and cases
+    "environments": ("/workflows/complaint-handling/environments/", Role.AUTHOR),
+    "environments to look at": ("/workflows/complaint-handling/environments/", Role.AUDITOR),
+    "cases": ("/runs/cases/complaint-handling/", Role.AUTHOR),
+    "new case": ("/runs/cases/complaint-handling/new/", Role.AUTHOR),
+    "case of a run": ("/runs/{completed}/case/", Role.AUTHOR),
     "nothing": ("/runs/019000000-nothing/", Role.OPERATOR),
     # what changed, and who judges it
     "compare": ("/workflows/letter-answering/compare/?from=1&to=2", Role.REVIEWER),
@@ -140,6 +146,9 @@ PAGES = {
 }
 
 
+STATUS = "performance.getEntriesByType('navigation')[0].responseStatus"
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_sound(name: str, visit: "Visit", bank: "Bank") -> None:
     path, role = PAGES[name]
@@ -151,7 +160,10 @@ def test_page_is_sound(name: str, visit: "Visit", bank: "Bank") -> None:
         "today": now().date(),
     }
 
-    soundness.check(visit(path.format(**runs), role, reduced_motion="reduce"))
+    page = visit(path.format(**runs), role, reduced_motion="reduce")
+
+    assert page.evaluate(STATUS) == (404 if name == "nothing" else 200)
+    soundness.check(page)
 
 
 @pytest.mark.parametrize("path", ["tenants/", "tenants/{bank}/", "tenants/{asleep}/"])
