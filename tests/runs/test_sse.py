@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import orjson
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.utils.timezone import now
@@ -80,8 +80,10 @@ def done(in_acme: Tenant) -> Run:
 def follow(run: Run, after: int = 0, *, may_read: Callable[[], bool] = lambda: True) -> list[str]:
     """All that the stream yields until it ends by itself."""
 
+    tenant = run.tenant  # read here: what the loop's thread takes from the pool nobody gives back
+
     async def collect() -> list[str]:
-        return [text async for text in sse.stream(run.tenant, run.pk, after, may_read)]
+        return [text async for text in sse.stream(tenant, run.pk, after, may_read)]
 
     return event_loop.run(asyncio.wait_for(collect(), 20))
 
@@ -194,8 +196,11 @@ def test_news_arrives_at_once(in_acme: Tenant) -> None:
     run = make_run(make_version(definitions.CHAIN))
 
     def work() -> None:
-        with tenant_context(in_acme):
-            execute(run)
+        try:
+            with tenant_context(in_acme):
+                execute(run)
+        finally:
+            connections.close_all()
 
     async def until_end() -> list[str]:
         async with aclosing(sse.stream(in_acme, run.pk, 0, lambda: True)) as stream:
@@ -218,9 +223,12 @@ def test_news_arrive_after_the_listening_connection_broke(in_acme: Tenant) -> No
     run = make_run(make_version(definitions.CHAIN))
 
     def work() -> None:
-        with tenant_context(in_acme):
-            wait_until(lambda: _end_listening() == 1)
-            execute(run)
+        try:
+            with tenant_context(in_acme):
+                wait_until(lambda: _end_listening() == 1)
+                execute(run)
+        finally:
+            connections.close_all()
 
     async def until_end() -> list[str]:
         async with aclosing(sse.stream(in_acme, run.pk, 0, lambda: True)) as stream:
