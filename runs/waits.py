@@ -21,11 +21,10 @@ from runs import children, claims, interrupted, payloads, start, wake
 from runs.errors import AnswerInvalid, AnswerRefused, CallbackUnknown, ClaimLost
 from runs.live_run import LiveRun
 from runs.models import Run, RunClaim, Wait, WaitKind
-from tenancy import keys, ledger
+from tenancy import keys, ledger, persons
 from tenancy.actors import Actor
 from tenancy.events import EventType
 from tenancy.models import Domain, new_id
-from tenancy.people import person_of
 from tenancy.permissions import Role
 from workflows import json_schemas
 from workflows.nodes import Answer, Json, Pause
@@ -166,7 +165,7 @@ def decide(*, wait: Wait, verdict: str, reason: str, by: Actor, role: str) -> Wa
         label = Role(wait.approver).label.lower()
         raise AnswerRefused(f"This is for somebody with the role {label} to decide.")
     run = wait.run.root_run or wait.run
-    if person_of(run.started_by_kind, run.started_by_id) == person_of(by.kind, by.id):
+    if persons.of(kind=run.started_by_kind, id=run.started_by_id) == persons.of_actor(by):
         raise AnswerRefused("Whoever started a run does not decide in it. Ask somebody else.")
     if verdict == REFUSED and not reason.strip():
         raise AnswerInvalid("Say why it is refused.")

@@ -16,10 +16,9 @@ from django.db.models import Count, Max
 from django.utils.timezone import now
 
 from compliance.models import PolicyActivation
-from tenancy import ledger, statements
+from tenancy import ledger, persons, statements
 from tenancy.actors import Actor
 from tenancy.events import EventType
-from tenancy.people import Person, person_of
 from workflows import document, document_difference, documentation_history, governance
 from workflows.document_difference import Difference
 from workflows.document_marks import moment
@@ -108,8 +107,8 @@ def sign(
     at = now()
     statement = statement.strip()
     _check(statement, expires_at, at)
-    signer = person_of(by.kind, by.id)
-    if signer[0] != "user":
+    signer = persons.of_actor(by)
+    if not signer.startswith("user:"):
         raise AttestationRefused("A person signs a document, not a program.")
     if workflow.published_id != version.pk:
         raise AttestationRefused(f"Version {version.number} is not in use: sign the one that is.")
@@ -208,9 +207,9 @@ def difference_to_signed(version: WorkflowVersion, signed: Attestation) -> Diffe
     return document_difference.compare(before, document.render(version=version), named=names)
 
 
-def authors(version: WorkflowVersion, at: datetime) -> Iterator[Person]:
+def authors(version: WorkflowVersion, at: datetime) -> Iterator[str]:
     """Whoever wrote what the document says: the definition since the version before, and every text that stands."""
-    yield person_of(version.author_kind, version.author_id)
+    yield persons.of(kind=version.author_kind, id=version.author_id)
     before = (
         WorkflowVersion.objects.filter(workflow=version.workflow_id, number__lt=version.number)
         .select_related("revision")
@@ -223,7 +222,7 @@ def authors(version: WorkflowVersion, at: datetime) -> Iterator[Person]:
     for value in documentation_history.as_of(version.workflow, at):
         written.add((value.row.author_kind, value.row.author_id))
     for kind, author_id in sorted(written):
-        yield person_of(kind, author_id)
+        yield persons.of(kind=kind, id=author_id)
 
 
 def _check(statement: str, expires_at: datetime | None, at: datetime) -> None:
@@ -239,7 +238,7 @@ def _envelope(
     at: datetime,
     statement: str,
     expires_at: datetime | None,
-    signer: Person,
+    signer: str,
 ) -> dict[str, object]:
     name = f"{version.workflow.slug}-version-{version.number}.md"
     return statements.sign(
@@ -252,7 +251,7 @@ def _envelope(
             "as_of": at.isoformat(),
             "statement": statement,
             "expires_at": expires_at.isoformat() if expires_at else None,
-            "signed_by": {"kind": signer[0], "id": signer[1]},
+            "signed_by": dict(zip(("kind", "id"), signer.split(":", 1), strict=True)),
         },
     )
 

@@ -8,9 +8,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
-from tenancy import parts
+from tenancy import parts, persons
 from tenancy.access import TenantRequest, actor_of, can, permission_required
-from tenancy.people import person_of
 from tenancy.permissions import Permission
 from workflows import attestations, document, governance
 from workflows.attestations import SignOff, Standing
@@ -69,7 +68,7 @@ def _show(
     found = attestations.find(version)
     text = document.render(version=version)
     actor = actor_of(request)
-    wrote_it = person_of(actor.kind, actor.id) in set(attestations.authors(version, now()))
+    wrote_it = persons.of_actor(actor) in set(attestations.authors(version, now()))
     form.initial = {"digest": document.digest(text)}
     shown: dict[str, Any] = {
         "workflow": version.workflow,
