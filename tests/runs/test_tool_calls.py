@@ -366,6 +366,7 @@ def lose_a_worker_in_a_call(*, idempotent: bool) -> tuple[Run, list[Asked]]:
             calls = [(call.status, call.error_kind) for call in ToolCall.objects.filter(run=run)]
             assert calls[0] == ("interrupted", "worker_lost")
             may_answer.set()
+            wait_until(ToolCall.objects.filter(run=run, status="late").exists)
     return done, host.asked
 
 
