@@ -10,6 +10,7 @@ from django.db import connections
 
 from grove_site.embedded import provision
 from grove_site.embedded.postgres import EmbeddedPostgres
+from tests import kept_cluster
 
 TEMPLATE = provision.Names(main="grove_made", keys="grove_keys_made", queue="grove_queue_made")
 ALIASES = {"default": "main", "keys": "keys"}
@@ -40,8 +41,17 @@ class TestServer:
 
     @classmethod
     def started(cls, state: Path) -> Self:
+        """With the databases of an earlier run, where nothing that they are made from has changed."""
         server = cls(state)
-        postgres = server.postgres.start()
+        if not kept_cluster.unpack(server.postgres):
+            server._make_templates()
+            server.postgres.stop()
+            kept_cluster.keep(server.postgres)
+        server.postgres.start()
+        return server
+
+    def _make_templates(self) -> None:
+        postgres = self.postgres.start()
         provision.create_roles(superuser_url=postgres.url(), password_of=postgres.password)
         provision.create_databases(
             superuser_url=postgres.url(),
@@ -54,7 +64,6 @@ class TestServer:
         for alias in ALIASES:
             connections[alias].close()
             connections[alias].close_pool()
-        return server
 
     @classmethod
     def running(cls, state: Path, port: int) -> Self:
