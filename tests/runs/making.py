@@ -103,7 +103,7 @@ def running_executor(**options: int) -> Iterator[Executor]:
         executor.stop()
 
 
-def finish(run: Run, *, seconds: float = 20) -> Run:
+def finish(run: Run, *, seconds: float = 60) -> Run:
     """Wait until the run has ended, with an executor of this process unless one runs already."""
     deadline = time.monotonic() + seconds
     while not Run.objects.get(pk=run.pk).is_terminal:
@@ -115,7 +115,7 @@ def finish(run: Run, *, seconds: float = 20) -> Run:
     return Run.objects.get(pk=run.pk)
 
 
-def execute(run: Run, *, seconds: float = 20) -> Run:
+def execute(run: Run, *, seconds: float = 60) -> Run:
     """Run it here, to its end."""
     with running_executor():
         return finish(run, seconds=seconds)
@@ -127,7 +127,7 @@ def statuses(run: Run) -> dict[str, str]:
     return dict(rows.values_list("node_id", "status"))
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
