@@ -3,10 +3,12 @@
 A tenant with 200 published workflows of 60 nodes, 50 members and so many runs; each page is asked for as the holder of
 a role, in this process, with middlewares and templates. Printed per page: statements; milliseconds of this process's
 processor; milliseconds on the clock with the database, median and 95th percentile; bytes of a first load (the page with
-its styles and scripts as they lie on the disk, uncompressed, without fonts). Exit code 1 when a page misses a limit.
+its styles and scripts, without fonts) as they travel to a browser, and unpacked. Exit code 1 when a page misses a
+limit: milliseconds on the clock, bytes that travel.
 """
 
 import argparse
+import gzip
 import json
 import re
 import statistics
@@ -35,6 +37,13 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "definition": ("author", "/workflows/{workflow}/versions/1/definition/"),
     "documentation": ("compliance_officer", "/workflows/{workflow}/versions/1/documentation/"),
     "draft": ("author", "/workflows/{workflow}/edit/"),
+    "draft, a node": ("author", "/workflows/{workflow}/edit/?node=n2"),
+    "draft as text": ("author", "/workflows/{workflow}/edit/yaml/"),
+    "reviews": ("reviewer", "/workflows/reviews/"),
+    "governance": ("compliance_officer", "/settings/governance/"),
+    "register": ("compliance_officer", "/register/"),
+    "processing": ("data_protection_officer", "/register/processing/"),
+    "sign-offs": ("compliance_officer", "/assure/recertification/"),
     "start a run": ("operator", "/runs/start/{workflow}/"),
     "runs": ("operator", "/runs/?q="),
     "runs, a long question": (
@@ -86,11 +95,12 @@ class Row:
     cpu_ms: float
     median_ms: float
     p95_ms: float
-    first_load_bytes: int
+    sent_bytes: int
+    unpacked_bytes: int
 
     @property
     def holds(self) -> bool:
-        return self.p95_ms <= LIMIT_MS and self.first_load_bytes <= LIMIT_BYTES
+        return self.p95_ms <= LIMIT_MS and self.sent_bytes <= LIMIT_BYTES
 
 
 # -- the tenant ---------------------------------------------------------------------------------------------------
@@ -211,30 +221,36 @@ def measure(client: Any, name: str, path: str, repeat: int) -> Row:
         cpu_ms=spent,
         median_ms=statistics.median(taken),
         p95_ms=sorted(taken)[max(0, -(-95 * len(taken) // 100) - 1)],
-        first_load_bytes=len(answer.content) + _size_of_assets(answer.content.decode()),
+        sent_bytes=first_load(client, path, "gzip"),
+        unpacked_bytes=first_load(client, path, "identity"),
     )
 
 
-def _size_of_assets(page: str) -> int:
-    """Styles and scripts that the page names, uncompressed."""
-    from django.conf import settings
-    from django.contrib.staticfiles import finders
+def first_load(client: Any, path: str, accepted: str) -> int:
+    """Bytes of the page and of the styles and scripts that it names, as they are sent to who accepts this encoding."""
+    answer = client.get(path, headers={"accept-encoding": accepted})
+    page = answer.content
+    if answer.get("Content-Encoding") == "gzip":
+        page = gzip.decompress(page)
+    addresses = set(ASSET.findall(page.decode()))
+    return len(answer.content) + sum(_sent(client, each, accepted) for each in addresses)
 
-    total = 0
-    for address in set(ASSET.findall(page)):
-        name = address.removeprefix(f"/{settings.STATIC_URL.strip('/')}/")
-        found = finders.find(name)
-        if not found:
-            raise SystemExit(f"{address} is named by a page and lies nowhere.")
-        total += Path(found).stat().st_size
-    return total
+
+def _sent(client: Any, address: str, accepted: str) -> int:
+    answer = client.get(address, headers={"accept-encoding": accepted})
+    if answer.status_code != 200:
+        raise SystemExit(f"{address} is named by a page and lies nowhere.")
+    return sum(len(part) for part in answer.streaming_content)
 
 
 # -- the command --------------------------------------------------------------------------------------------------
 
 
 def run(asked: argparse.Namespace) -> list[Row]:
+    from django.core.management import call_command
+
     with Stage(keep=asked.at) as stage:
+        call_command("collectstatic", interactive=False, verbosity=0)
         tenant = seed(stage, runs=asked.runs, workflows=asked.workflows, members=asked.members)
         names, visitors = find_names(tenant), Visitors(tenant)
         return [
@@ -245,16 +261,16 @@ def run(asked: argparse.Namespace) -> list[Row]:
 
 
 def show(rows: list[Row]) -> None:
-    heads = ("stmts", "cpu ms", "median", "p95 ms", "of limit", "bytes", "of limit")
+    heads = ("stmts", "cpu ms", "median", "p95 ms", "of limit", "sent", "of limit", "unpacked")
     print(f"{'':26}" + "".join(f"{head:>10}" for head in heads))
     for row in rows:
         print(
             f"{row.name:26}{row.statements:10d}{row.cpu_ms:10.1f}{row.median_ms:10.1f}{row.p95_ms:10.1f}"
-            f"{row.p95_ms / LIMIT_MS:10.2f}{row.first_load_bytes:10,d}"
-            f"{row.first_load_bytes / LIMIT_BYTES:10.2f}{'' if row.holds else '  MISSED'}"
+            f"{row.p95_ms / LIMIT_MS:10.2f}{row.sent_bytes:10,d}"
+            f"{row.sent_bytes / LIMIT_BYTES:10.2f}{row.unpacked_bytes:10,d}{'' if row.holds else '  MISSED'}"
         )
     missed = sum(not row.holds for row in rows)
-    print(f"{len(rows)} pages, {missed} over {LIMIT_MS:.0f} ms or {LIMIT_BYTES:,} bytes")
+    print(f"{len(rows)} pages, {missed} over {LIMIT_MS:.0f} ms or {LIMIT_BYTES:,} bytes sent")
 
 
 def main() -> int:

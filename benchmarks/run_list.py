@@ -219,6 +219,7 @@ def _of_a_parent() -> Iterator[Question]:
     parent = children.annotate(n=Count("id")).order_by("-n").first()
     if parent:
         run = parent["parent_run"]
+        _give_content(Run.objects.get(pk=run))  # where it failed, its page opens what was made
         yield Question(f"run page of a parent of {parent['n']:,}", f"{PAGE}{run}/")
         yield Question("runs: its child runs", _address(PAGE, {"parent": str(run)}))
         yield Question("API run: its child runs", f"{API}/{run}/children")
@@ -300,26 +301,33 @@ def _deep(name: str, asked: dict[str, str], depth: int, rows: Any) -> Iterator[Q
 
 
 def _run_with_content() -> Any:
-    """A completed run of half a year ago, given payloads that open: what was generated has only their size."""
+    """A completed run of half a year ago, whose content opens."""
+    from runs.models import Run
+
+    completed = Run.objects.filter(status="completed").order_by("-id")
+    return _give_content(completed[completed.count() // 2])
+
+
+def _give_content(run: Any) -> Any:
+    """Payloads that open in place of those that were generated, which have the size of sealed ones and no seal."""
     from runs import payloads
     from runs.models import NodeExecution, Run
     from tenancy import keys
 
-    completed = Run.objects.filter(status="completed").order_by("-id")
-    run = completed[completed.count() // 2]
     key = keys.open_data_key(run.data_key_id)
-    tables = (
-        (Run, [run.pk], ("input_sealed", "output_sealed")),
-        (NodeExecution, run.node_executions.values_list("pk", flat=True), ("output_sealed",)),
-    )
-    for model, ids, columns in tables:
-        for row in ids:
-            place = {"tenant_id": run.tenant_id, "table": model._meta.db_table, "row": row}
+    rows_of = {
+        Run: (Run.objects.filter(pk=run.pk), ("input_sealed", "output_sealed")),
+        NodeExecution: (run.node_executions.order_by("id"), ("output_sealed",)),
+    }
+    for model, (rows, columns) in rows_of.items():
+        for row in rows:
+            place: Any = {"tenant_id": run.tenant_id, "table": model._meta.db_table, "row": row.pk}
             sealed = {
                 column: payloads.seal(key, {"n": 1}, **place, column=column).payload
                 for column in columns
+                if getattr(row, column) is not None
             }
-            model.objects.filter(pk=row).update(**sealed)
+            model.objects.filter(pk=row.pk).update(**sealed)
     return run
 
 

@@ -9,8 +9,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from grove_site.templatetags.ui import BADGES
+from grove_site.marks import BADGES
 from runs import gantt
+from runs.views.timeline import TimelineRow
 from tenancy.access import public
 from workflows.drawing import ICONS, NodeLook, draw_graph
 from workflows.graph import Edge, Graph
@@ -95,15 +96,15 @@ def _content() -> dict[str, Any]:
         ),
         "timeline": timeline,
         "rows": [
-            {
-                "title": title,
-                "icon": ICONS[kind],
-                "href": f"?node={node}",
-                "selected": node == "extract",
-                "seconds": 1.5,
-                "cost_micros": 3100 if kind == "llm" else None,
-                "bars": timeline.bars_of(node),
-            }
+            TimelineRow(
+                title=title,
+                icon=ICONS[kind],
+                href=f"?node={node}",
+                selected=node == "extract",
+                seconds=1.5,
+                cost_micros=3100 if kind == "llm" else None,
+                bars=timeline.bars_of(node),
+            )
             for node, title, kind, _, _ in NODES
         ],
         "states": list(BADGES),

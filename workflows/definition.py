@@ -179,6 +179,11 @@ class Definition(NodeGraph):
         )
 
     @cached_property
+    def tool_nodes(self) -> tuple[NodeSpec, ...]:
+        """The nodes that may call one."""
+        return tuple(node for node in self.walk() if KINDS[node.kind].tools(node.config))
+
+    @cached_property
     def sub_workflows(self) -> frozenset[str]:
         """The pinned versions it starts runs of: “slug@3”."""
         return frozenset(

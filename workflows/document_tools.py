@@ -16,7 +16,7 @@ from workflows.tools.errors import ToolError
 
 def gather(definition: Definition, known: Known) -> tuple[ToolFacts, ...]:
     """One entry for each tool that a node may call, in the order of the definition."""
-    return tuple(each for node in definition.walk() for each in _of_node(node, known))
+    return tuple(each for node in definition.tool_nodes for each in _of_node(node, known))
 
 
 def _of_node(node: NodeSpec, known: Known) -> Iterator[ToolFacts]:

@@ -77,7 +77,7 @@ def find(at: datetime, *, is_now: bool, secrets: Iterable[str] = ()) -> list[Ent
     use = _use_of(seen)
     workflows = [_workflow(each, at) for each in seen.workflows]
     if is_now:
-        workflows = list(_with_sign_offs(workflows))
+        workflows = list(_with_sign_offs(workflows, seen))
     return [
         *workflows,
         *_models(seen, use),
@@ -170,11 +170,9 @@ def _idle_of(standing: Standing, at: datetime) -> str:
     return ""
 
 
-def _with_sign_offs(entries: Sequence[Entry]) -> Iterator[Entry]:
-    found = {
-        each.workflow.slug: each.standing.value
-        for each in attestations.find_all(attestations.versions_in_use())
-    }
+def _with_sign_offs(entries: Sequence[Entry], seen: Landscape) -> Iterator[Entry]:
+    in_use = [each.version for each in seen.workflows if each.version and each.definition]
+    found = {each.workflow.slug: each.standing.value for each in attestations.find_all(in_use)}
     for entry in entries:
         yield replace(entry, sign_off=found.get(entry.name, ""))
 

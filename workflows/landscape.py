@@ -3,10 +3,11 @@
 Read in a handful of statements, whatever the number of workflows, from rows that are never changed.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from workflows.definition import Definition
 from workflows.document_facts import DeploymentFacts, ToolFacts
 from workflows.documentation import Texts
 from workflows.models import (
+    DefinitionRevision,
     Documentation,
     RegisterKind,
     VersionState,
@@ -22,6 +24,7 @@ from workflows.models import (
     Workflow,
     WorkflowVersion,
 )
+from workflows.models.definition import read_ahead
 from workflows.providers import register
 from workflows.providers.register import Known
 
@@ -42,17 +45,11 @@ class Standing:
 
     workflow: Workflow
     version: WorkflowVersion | None
+    definition: Definition | None  # of the version in use
     state: str
     texts: Texts
     known: Known
     last_run_at: datetime | None
-
-    @cached_property
-    def definition(self) -> Definition | None:
-        """Of the version in use."""
-        if self.version is None or self.workflow.is_disposed:
-            return None
-        return _definition_of(self.version)
 
     @cached_property
     def models(self) -> Mapping[str, tuple[DeploymentFacts, ...]]:
@@ -76,75 +73,92 @@ class Landscape:
         return {name: facts for (each, name), facts in sorted(self.known.items()) if each == kind}
 
 
-def take(at: datetime) -> Landscape:
-    """How everything stood at this moment."""
+def take(at: datetime, *, slug: str = "") -> Landscape:
+    """How everything stood at this moment; with `slug`, of the workflows only this one."""
     known = register.find_all(at)
-    workflows = list(Workflow.objects.filter(created_at__lte=at).order_by("title", "id"))
-    steps = _newest_steps(at)
-    texts = _texts(at)
-    last_runs = _readers[0]([each.pk for each in workflows], at) if _readers else {}
+    rows = Workflow.objects.filter(created_at__lte=at).order_by("title", "id")
+    workflows = {each.pk: each for each in (rows.filter(slug=slug) if slug else rows)}
+    steps = _newest_steps(at, workflows, slug)
+    in_use = {pk: version for pk in workflows if (version := _in_use(steps.get(pk, ())))}
+    definitions = _open([each for each in in_use.values() if not each.workflow.is_disposed])
+    texts = _texts(at, slug)
+    last_runs = _readers[0](list(workflows), at) if _readers else {}
     return Landscape(
         at=at,
         known=known,
         workflows=tuple(
-            _standing(each, at, steps.get(each.pk, []), texts.get(each.pk), known, last_runs)
-            for each in workflows
+            Standing(
+                workflow=workflow,
+                version=in_use.get(pk),
+                definition=definitions.get(pk),
+                state=_state(workflow, at, steps.get(pk, ())),
+                texts=documentation.to_texts(texts[pk]) if pk in texts else Texts(),
+                known=known,
+                last_run_at=last_runs.get(pk),
+            )
+            for pk, workflow in workflows.items()
         ),
     )
 
 
-def _standing(
-    workflow: Workflow,
-    at: datetime,
-    steps: Collection[VersionStatus],
-    written: Documentation | None,
-    known: Known,
-    last_runs: Mapping[UUID, datetime],
-) -> Standing:
-    in_use = [step for step in steps if step.state == VersionState.PUBLISHED]
-    newest = max(in_use, key=lambda step: step.created_at, default=None)
+def _in_use(steps: Collection[VersionStatus]) -> WorkflowVersion | None:
+    published = [step for step in steps if step.state == VersionState.PUBLISHED]
+    newest = max(published, key=lambda step: step.created_at, default=None)
+    return newest.version if newest else None
+
+
+def _state(workflow: Workflow, at: datetime, steps: Collection[VersionStatus]) -> str:
     if workflow.disposed_at is not None and workflow.disposed_at <= at:
-        state = "disposed"
-    elif newest is not None:
-        state = VersionState.PUBLISHED.value
-    else:
-        latest = max(steps, key=lambda step: step.created_at, default=None)
-        state = latest.state if latest else VersionState.DRAFT.value
-    return Standing(
-        workflow=workflow,
-        version=newest.version if newest else None,
-        state=state,
-        texts=documentation.to_texts(written) if written else Texts(),
-        known=known,
-        last_run_at=last_runs.get(workflow.pk),
-    )
+        return "disposed"
+    if _in_use(steps) is not None:
+        return VersionState.PUBLISHED.value
+    latest = max(steps, key=lambda step: step.created_at, default=None)
+    return latest.state if latest else VersionState.DRAFT.value
 
 
-def _newest_steps(at: datetime) -> dict[UUID, list[VersionStatus]]:
+def _newest_steps(
+    at: datetime, workflows: Mapping[UUID, Workflow], slug: str
+) -> dict[UUID, list[VersionStatus]]:
     """The state that each version was in, by workflow."""
     steps = (
         VersionStatus.objects.filter(created_at__lte=at)
-        .select_related("version__revision__workflow", "version__workflow")
+        .select_related("version")
         .order_by("version_id", "-number")
         .distinct("version_id")
     )
     found: dict[UUID, list[VersionStatus]] = {}
-    for step in steps:
+    for step in steps.filter(version__workflow__slug=slug) if slug else steps:
+        step.version.workflow = workflows[step.version.workflow_id]
         found.setdefault(step.version.workflow_id, []).append(step)
     return found
 
 
-def _texts(at: datetime) -> dict[UUID, Documentation]:
+_definitions: OrderedDict[UUID, Definition] = OrderedDict()  # by version, for versions never change
+OPENED_AT_MOST = 1024
+
+
+def _open(versions: Collection[WorkflowVersion]) -> dict[UUID, Definition]:
+    """What these versions say, by workflow. A process opens each of them once, and those that are new together."""
+    new = {each.revision_id: each for each in versions if each.pk not in _definitions}
+    opened = {
+        each.workflow_id: _definitions[each.pk] for each in versions if each.pk in _definitions
+    }
+    revisions = list(DefinitionRevision.objects.filter(pk__in=new)) if new else []
+    for revision in revisions:
+        revision.workflow = new[revision.pk].workflow
+    if revisions:
+        read_ahead(revisions)
+    for revision in revisions:
+        opened[revision.workflow_id] = _definitions[new[revision.pk].pk] = revision.definition
+    while len(_definitions) > OPENED_AT_MOST:
+        _definitions.popitem(last=False)
+    return opened
+
+
+def _texts(at: datetime, slug: str) -> dict[UUID, Documentation]:
     rows = (
         Documentation.objects.filter(created_at__lte=at)
         .order_by("workflow_id", "-number")
         .distinct("workflow_id")
     )
-    return {row.workflow_id: row for row in rows}
-
-
-@lru_cache(maxsize=1024)
-def _definition_of(version: WorkflowVersion) -> Definition:
-    """Versions never change, so a process opens each of them once."""
-    definition: Definition = version.revision.definition
-    return definition
+    return {row.workflow_id: row for row in (rows.filter(workflow__slug=slug) if slug else rows)}

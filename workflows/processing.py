@@ -12,7 +12,7 @@ from tenancy.context import current_tenant
 from workflows import landscape
 from workflows.document_facts import papers_in_words
 from workflows.document_marks import NOT_SAID, plain, table
-from workflows.landscape import Standing
+from workflows.landscape import Landscape, Standing
 from workflows.models import RegisterKind
 
 DISCLAIMER = (
@@ -83,13 +83,19 @@ class Record:
 
 def find_all(at: datetime) -> list[Record]:
     """Of every workflow that had a version in use at that moment and can be read still."""
-    controller = current_tenant().name
-    records = (_record(each, at, controller) for each in landscape.take(at).workflows)
-    return [each for each in records if each is not None]
+    return list(_records(landscape.take(at)))
 
 
 def find(slug: str, at: datetime) -> Record | None:
-    return next((each for each in find_all(at) if each.workflow == slug), None)
+    return next(_records(landscape.take(at, slug=slug)), None)
+
+
+def _records(seen: Landscape) -> Iterator[Record]:
+    controller = current_tenant().name
+    for each in seen.workflows:
+        record = _record(each, seen.at, controller)
+        if record is not None:
+            yield record
 
 
 def to_markdown(record: Record) -> str:

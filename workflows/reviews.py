@@ -234,10 +234,12 @@ def progress(review: Review) -> str:
 def waiting_for(actor: Actor) -> QuerySet[Review]:
     """Open reviews in which this person may and did not vote yet."""
     person = persons.of_actor(actor)
+    rows = Review.objects.open().exclude(votes__person=person)
+    if not rows.exists():  # as on most pages, whose navigation asks
+        return rows.none()
     member = persons.find_membership(person)
     if member is None or Permission.WORKFLOW_PUBLISH not in member.permissions:
-        return Review.objects.none()
-    rows = Review.objects.open().exclude(votes__person=person)
+        return rows.none()
     own = rows.filter(workflow__in=authors.workflows_by(member)).select_related("version__revision")
     return rows.exclude(pk__in=[each.pk for each in own if person in authors.of(each.version)])
 

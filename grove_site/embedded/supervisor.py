@@ -59,7 +59,8 @@ class Supervisor:
             at_the_end.callback(self._stop_children)
             self._share({"GROVE_PORT": str(self.plan.port)})
             self._start_model_server()
-            self._migrate(owning)
+            with self._meanwhile("static files", programs.manage("collectstatic", "--noinput")):
+                self._migrate(owning)
             self._start_programs()
             if self.plan.demo:
                 self._run_once("demo tenant", programs.manage("seed_demo"))
@@ -143,10 +144,19 @@ class Supervisor:
         self, name: str, arguments: tuple[str, ...], env: Mapping[str, str] | None = None
     ) -> None:
         """A command that has to end well before the next thing starts."""
+        with self._meanwhile(name, arguments, env):
+            pass
+
+    @contextmanager
+    def _meanwhile(
+        self, name: str, arguments: tuple[str, ...], env: Mapping[str, str] | None = None
+    ) -> Iterator[None]:
+        """A command that has to have ended well after what is done beside it."""
         started, log = time.monotonic(), self._log(name)
         with log.open("wb") as stream:
             process = processes.spawn(arguments, env=env or self.env, output=stream.fileno())
         try:
+            yield
             status = process.wait()
         finally:
             processes.stop(process, with_signal=signal.SIGTERM, seconds=10)

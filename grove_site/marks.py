@@ -1,0 +1,125 @@
+"""How a state, an icon and an amount are printed: made without a template, for lists have many of them."""
+
+from decimal import Decimal
+from functools import lru_cache
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
+
+# state -> tone, icon, words
+BADGES: dict[str, tuple[str, str, str]] = {
+    "queued": ("", "todo", "Queued"),
+    "running": ("info", "pulse", "Running"),
+    "waiting": ("wait", "pause", "Waiting"),
+    "completed": ("ok", "check", "Completed"),
+    "completed_with_non_critical_errors": ("warn", "warn", "Completed with non-critical errors"),
+    "failed": ("bad", "x", "Failed"),
+    "cancelled": ("", "stop", "Cancelled"),
+    "disposed": ("", "trash", "Disposed"),
+    "skipped": ("", "skip", "Skipped"),
+    "interrupted": ("warn", "warn", "Interrupted"),
+    "late": ("warn", "clock", "Late, not used"),
+    "intended": ("info", "pulse", "On its way"),
+    "same": ("ok", "check", "Same"),
+    "differs": ("warn", "split", "Differs"),
+    "not_reached": ("", "todo", "Not reached"),
+    "reused": ("", "copy", "Taken over"),
+    "accepted": ("ok", "check", "Accepted"),
+    "rejected": ("warn", "redo", "Rejected"),
+    "approved": ("ok", "check", "Approved"),
+    "refused": ("bad", "x", "Refused"),
+    "draft": ("info", "doc", "Draft"),
+    "in_review": ("wait", "eye", "In review"),
+    "published": ("ok", "check", "Published"),
+    "retired": ("", "stop", "Retired"),
+    "allow": ("ok", "check", "Allowed"),
+    "deny": ("bad", "x", "Denied"),
+    "modify": ("info", "lock", "Modified"),
+    "require_approval": ("wait", "hand", "Needs approval"),
+    "throttle": ("warn", "clock", "Throttled"),
+    "active": ("ok", "check", "Active"),
+    "suspended": ("warn", "pause", "Suspended"),
+    "deleted": ("", "trash", "Deleted"),
+    "revoked": ("", "stop", "Revoked"),
+    "expired": ("", "clock", "Expired"),
+    "expires_soon": ("warn", "clock", "Expires soon"),
+    "in_use": ("ok", "check", "In use"),
+    "waits": ("wait", "pause", "New version waits"),
+    "kept": ("", "copy", "Kept until confirmed"),
+    "emptied": ("", "trash", "Emptied"),
+    "passed": ("ok", "check", "Passed"),
+    "healthy": ("ok", "check", "Healthy"),
+    "failing": ("bad", "x", "Failing"),
+    "resting": ("warn", "pause", "Resting"),
+    "trial": ("warn", "redo", "To be tried again"),
+    "idle": ("", "clock", "Idle"),
+    "disabled": ("", "pause", "Disabled"),
+    "answers": ("ok", "check", "Answered"),
+    "denied": ("bad", "x", "Denied"),
+    "unavailable": ("warn", "pause", "Refused for now"),
+    "in_force": ("ok", "check", "In force"),
+    "to_come": ("info", "clock", "To come"),
+    "over": ("", "stop", "Over"),
+    "price_unknown": ("bad", "x", "Unknown: denied"),
+    "open": ("ok", "check", "Open"),
+    "near": ("warn", "warn", "Nearly used up"),
+    "used_up": ("bad", "x", "Used up"),
+    "ended": ("", "stop", "Ended"),
+    "notice": ("info", "eye", "Notice"),
+    "warning": ("warn", "warn", "Warning"),
+    "critical": ("bad", "x", "Critical"),
+    "changes_requested": ("warn", "redo", "Changes requested"),
+    "request_changes": ("warn", "redo", "Requests changes"),
+    "approve": ("ok", "check", "Approves"),
+    "lapsed": ("", "clock", "Lapsed"),
+    "withdrawn": ("", "undo", "Withdrawn"),
+    "met": ("ok", "check", "There"),
+    "look": ("warn", "eye", "Look"),
+    "missing": ("bad", "x", "Missing"),
+    "low_risk": ("ok", "check", "Low risk"),
+    "medium_risk": ("warn", "warn", "Medium risk"),
+    "high_risk": ("bad", "warn", "High risk"),
+    "current": ("ok", "check", "Signed"),
+    "unsigned": ("warn", "warn", "Not signed"),
+    "stale": ("warn", "redo", "Changed since signed"),
+    "high": ("bad", "warn", "High"),
+    "medium": ("warn", "warn", "Medium"),
+    "low": ("ok", "check", "Low"),
+    "enabled": ("ok", "check", "Enabled"),
+}
+
+
+def badge(state: str) -> SafeString:
+    """A state as icon and word, so that colour is never alone."""
+    return _badge(str(state))
+
+
+@lru_cache(maxsize=256)
+def _badge(state: str) -> SafeString:
+    tone, picture, words = BADGES.get(state, ("", "todo", words_of(state)))
+    classes = f"badge badge--{tone}" if tone else "badge"
+    return format_html('<span class="{}">{}{}</span>', classes, icon(picture, "i i--s"), words)
+
+
+def words_of(state: str) -> str:
+    """A state that nobody named is its own word."""
+    return BADGES[state][2] if state in BADGES else state.replace("_", " ").capitalize()
+
+
+@lru_cache(maxsize=512)
+def icon(name: str, classes: str = "i") -> SafeString:
+    return format_html(
+        '<svg class="{}" viewBox="0 0 16 16" aria-hidden="true"><use href="#i-{}"/></svg>',
+        classes,
+        name,
+    )
+
+
+def money(micros: int | None, currency: str = "EUR") -> str:
+    """Integer micro-units as an amount: at least two decimals, at most six, no lost fraction."""
+    amount = f"{Decimal(micros or 0) / 1_000_000:.6f}"
+    whole, _, fraction = amount.partition(".")
+    fraction = fraction.rstrip("0").ljust(2, "0")
+    return f"{SIGNS.get(currency, currency + ' ')}{int(whole):,}.{fraction}"
