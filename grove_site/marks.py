@@ -75,6 +75,8 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "approve": ("ok", "check", "Approves"),
     "lapsed": ("", "clock", "Lapsed"),
     "withdrawn": ("", "undo", "Withdrawn"),
+    "sound": ("ok", "check", "Sound"),
+    "not_sound": ("bad", "x", "Not sound"),
     "met": ("ok", "check", "There"),
     "look": ("warn", "eye", "Look"),
     "missing": ("bad", "x", "Missing"),

@@ -19,6 +19,7 @@ from compliance.models import Alert
 from runs.models import Decision, Run, RunStatus, Wait
 from runs.views.runs import COUNTED_UP_TO
 from runs.views.waiting import approvals_for
+from tenancy import verifications
 from tenancy.access import TenantRequest, can, permission_required
 from tenancy.models import RUNS, LedgerCheckpoint, QuotaUse, first_id
 from tenancy.permissions import Permission
@@ -56,6 +57,7 @@ def overview(request: TenantRequest) -> HttpResponse:
         "alert_count": alerts.count_waiting(),
         "budgets": _budgets_near_their_end(),
         "checkpoint": LedgerCheckpoint.objects.order_by("-size").first(),
+        "verified": verifications.find_last() if can(request, Permission.LEDGER_VIEW) else None,
         "ill": health.ill_now() if can(request, Permission.PROVIDER_VIEW) else (),
     }
     return render(request, "grove_site/overview.html", shown)

@@ -18,6 +18,8 @@ from tenancy.models import ApiToken, Membership, first_id
 from tenancy.moments import find_moment
 from workflows.models import Workflow, WorkflowVersion
 
+# By time, which the id begins with. Other columns are filters: none has an index that a list could be sorted by.
+ORDERS = {"": ("-id",), "oldest": ("id",)}
 PURPOSES = {
     "work": RunPurpose.WORK,
     "staging": RunPurpose.STAGING,
@@ -65,6 +67,13 @@ FIELDS: Mapping[str, Field] = {
 LISTS = ("status", "workflow", "version", "error", "node", "class", "by", "denied")
 SIDES = {"since": ">=", "until": "<"}
 NAMES = ("q", *LISTS, "owner", *SIDES, "parent", "purpose", "children")
+
+
+def get_order(name: str) -> tuple[str, ...]:
+    """The columns of an order of the list. Raises FilterInvalid."""
+    if name not in ORDERS:
+        raise FilterInvalid("order is “oldest”, or left out for the newest first.")
+    return ORDERS[name]
 
 
 def filter_runs(runs: QuerySet[Run], asked: Mapping[str, str], *, me: str = "") -> QuerySet[Run]:

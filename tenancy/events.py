@@ -36,6 +36,7 @@ class EventType(StrEnum):
     KEY_ROTATION_BEGUN = "key.rotation_begun"
     KEY_ROTATED = "key.rotated"
     SIGNING_KEY_CREATED = "signing_key.created"
+    LEDGER_VERIFIED = "ledger.verified"
     SECRET_SET = "secret.set"  # noqa: S105
     SECRET_CHANGED = "secret.changed"  # noqa: S105 - its bindings or its last day
     SECRET_CONFIRMED = "secret.confirmed"  # noqa: S105 - the newest version is used, those before it are emptied

@@ -7,6 +7,8 @@ from tenancy.views import ledger, members, quotas, secrets, tenants, tokens
 app_name = "tenancy"
 urlpatterns = [
     path("ledger/", ledger.list_entries, name="ledger"),
+    path("ledger/verify/", ledger.verify, name="verify-ledger"),
+    path("ledger/verifications/", ledger.list_verifications, name="verifications"),
     path("members/", members.list_members, name="members"),
     path("members/invite/", members.invite_member, name="invite-member"),
     path("members/<uuid:membership_id>/", members.show_member, name="member"),

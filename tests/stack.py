@@ -67,6 +67,7 @@ class LiveStack:
             "KEYS_DATABASE_URL": databases.url("keys"),
             "BROKER_URL": databases.broker_url,
             "GROVE_LOG_LEVEL": "INFO",
+            "GROVE_STYLEGUIDE": "1",
         }
 
     def start_web(self) -> str:

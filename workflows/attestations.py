@@ -6,13 +6,13 @@ in use, its texts, its places or the policy do, and stays the same otherwise.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 from django.utils.timezone import now
 
 from compliance.models import PolicyActivation
@@ -34,6 +34,7 @@ from workflows.models import (
     Attestation,
     Documentation,
     RegisterEntry,
+    Review,
     VersionStatus,
     Workflow,
     WorkflowVersion,
@@ -149,17 +150,26 @@ def find(version: WorkflowVersion, rules: Rules | None = None) -> SignOff:
     return found
 
 
-def find_all(versions: Collection[WorkflowVersion], rules: Rules | None = None) -> list[SignOff]:
-    """How the sign-offs of these versions stand, each the one in use of its workflow."""
-    rules = rules or governance.current()
+def find_all(
+    versions: Collection[WorkflowVersion],
+    rules: Rules | None = None,
+    *,
+    at: datetime | None = None,
+) -> list[SignOff]:
+    """How the sign-offs of these versions stand, each the one in use of its workflow; or stood at a past moment.
+
+    For a past moment what had been signed by then is held against the document of then, under the rules of then.
+    """
+    rules = rules or governance.at(at)
     ids = [version.workflow_id for version in versions]
+    signed_by_then = Attestation.objects.filter(workflow_id__in=ids)
+    if at is not None:
+        signed_by_then = signed_by_then.filter(created_at__lte=at)
     newest = {
         each.workflow_id: each
-        for each in Attestation.objects.filter(workflow_id__in=ids)
-        .order_by("workflow_id", "-number")
-        .distinct("workflow_id")
+        for each in signed_by_then.order_by("workflow_id", "-number").distinct("workflow_id")
     }
-    markers = _markers(ids)
+    markers = _markers(ids, at)
     found = []
     for version in versions:
         signed = newest.get(version.workflow_id)
@@ -168,7 +178,7 @@ def find_all(versions: Collection[WorkflowVersion], rules: Rules | None = None) 
             SignOff(
                 workflow=version.workflow,
                 version=version,
-                standing=_standing(version, signed, markers[version.workflow_id], ends_at),
+                standing=_standing(version, signed, markers[version.workflow_id], ends_at, at),
                 attestation=signed,
                 ends_at=ends_at,
             )
@@ -266,50 +276,77 @@ def _ends_at(signed: Attestation | None, rules: Rules) -> datetime | None:
 
 
 def _standing(
-    version: WorkflowVersion, signed: Attestation | None, marker: str, ends_at: datetime | None
+    version: WorkflowVersion,
+    signed: Attestation | None,
+    marker: str,
+    ends_at: datetime | None,
+    at: datetime | None,
 ) -> Standing:
     if signed is None:
         return Standing.MISSING
-    if signed.version_id != version.pk or _is_other(version, signed, marker):
+    if signed.version_id != version.pk or _is_other(version, signed, marker, at):
         return Standing.STALE
-    return Standing.EXPIRED if ends_at is not None and ends_at <= now() else Standing.CURRENT
+    ended = ends_at is not None and ends_at <= (at or now())
+    return Standing.EXPIRED if ended else Standing.CURRENT
 
 
-def _is_other(version: WorkflowVersion, signed: Attestation, marker: str) -> bool:
-    """Whether the document says something else now. Another policy or other texts are always told of in it."""
+def _is_other(
+    version: WorkflowVersion, signed: Attestation, marker: str, at: datetime | None
+) -> bool:
+    """Whether the document says something else. Another policy or other texts are always told of in it."""
     before, after = signed.marker.split("-"), marker.split("-")
     if before == after:
         return False
     if (before[0], before[-1]) != (after[0], after[-1]):
         return True
-    return _digest_of(version, marker) != signed.digest
+    return _digest_of(version, marker, at) != signed.digest
 
 
 @lru_cache(maxsize=1024)
-def _digest_of(version: WorkflowVersion, marker: str) -> str:
+def _digest_of(version: WorkflowVersion, marker: str, at: datetime | None) -> str:
     """The marker says what the document is made from, so a process makes each of them once."""
-    return document.digest(document.render(version=version))
+    return document.digest(document.render(version=version, as_of=at))
 
 
-def _markers(workflow_ids: Iterable[UUID]) -> Mapping[UUID, str]:
-    """For each workflow, how many rows there are of all that its document is made from: they are only ever added."""
-    ids = list(workflow_ids)
-    policy = PolicyActivation.objects.aggregate(most=Max("number"))["most"] or 0
-    entries = RegisterEntry.objects.count()
-    disposed = Workflow.objects.filter(disposed_at__isnull=False).count()
+def _markers(workflow_ids: Iterable[UUID], at: datetime | None = None) -> Mapping[UUID, str]:
+    """For each workflow, how many rows there are of all that its document is made from: they are only ever added.
+
+    For a past moment as many as there were.
+    """
+    ids, until = list(workflow_ids), at or datetime.max.replace(tzinfo=UTC)
+    policies = PolicyActivation.objects.filter(at__lte=until)
+    policy = policies.aggregate(most=Max("number"))["most"] or 0
+    entries = RegisterEntry.objects.filter(created_at__lte=until).count()
+    disposed = Workflow.objects.filter(disposed_at__lte=until).count()
     texts = dict(
-        Documentation.objects.filter(workflow_id__in=ids)
+        Documentation.objects.filter(workflow_id__in=ids, created_at__lte=until)
         .order_by()
         .values_list("workflow_id")
         .annotate(Max("number"))
     )
     steps = dict(
-        VersionStatus.objects.filter(version__workflow_id__in=ids)
+        VersionStatus.objects.filter(version__workflow_id__in=ids, created_at__lte=until)
         .order_by()
         .values_list("version__workflow_id")
         .annotate(Count("id"))
     )
+    judged = _judged(ids, until)
     return {
-        each: f"{policy}-{entries}-{disposed}-{steps.get(each, 0)}-{texts.get(each, 0)}"
+        each: f"{policy}-{entries}-{disposed}-{steps.get(each, 0)}-{judged.get(each, 0)}-{texts.get(each, 0)}"
         for each in ids
     }
+
+
+def _judged(ids: Collection[UUID], until: datetime) -> Mapping[UUID, int]:
+    """Reviews that began, votes that were given, reviews that ended: each is told of in the document."""
+    rows = Review.objects.filter(workflow_id__in=ids, created_at__lte=until)
+    counted = (
+        rows.order_by()
+        .values_list("workflow_id")
+        .annotate(
+            begun=Count("id", distinct=True),
+            ended=Count("id", distinct=True, filter=Q(ended_at__lte=until)),
+            given=Count("votes", distinct=True, filter=Q(votes__created_at__lte=until)),
+        )
+    )
+    return {workflow: begun + ended + given for workflow, begun, ended, given in counted}

@@ -69,6 +69,20 @@ def of(version: WorkflowVersion) -> list[Answered]:
     return [Answered(control=each, evidence=_EVIDENCE[each.code](facts)) for each in CONTROLS]
 
 
+def kept(version: WorkflowVersion) -> list[dict[str, str]]:
+    """The same as a vote keeps it: what was asked and found, whatever this program asks later."""
+    return [
+        {
+            "code": each.control.code,
+            "question": each.control.question,
+            "sources": each.control.sources,
+            "finding": each.evidence.finding.value,
+            "sentence": each.evidence.sentence,
+        }
+        for each in of(version)
+    ]
+
+
 def check(answers: Mapping[str, str], *, approving: bool) -> dict[str, str]:
     """The answers, if they fit. Who approves answers all of them, and none with no. Raises VoteRefused."""
     known = {control.code: control for control in CONTROLS}

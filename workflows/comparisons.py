@@ -63,6 +63,7 @@ class Comparison:
 
     before: Side | None
     after: Side
+    may_read: bool = True  # content: the texts of prompts, and the lines that they stand in
 
     @cached_property
     def is_readable(self) -> bool:
@@ -71,6 +72,12 @@ class Comparison:
     @cached_property
     def difference(self) -> Difference:
         return compare(self._old, self._new)
+
+    @cached_property
+    def behaviour(self) -> tuple[Change, ...]:
+        """What may make a run go another way, as far as whoever asks may read it."""
+        found = self.difference.behaviour
+        return found if self.may_read else tuple(change.masked() for change in found)
 
     @cached_property
     def around(self) -> tuple[Change, ...]:
@@ -96,7 +103,9 @@ class Comparison:
 
     @cached_property
     def lines(self) -> Sequence[str]:
-        """A unified difference of the texts as they were typed."""
+        """A unified difference of the texts as they were typed; none for who may not read content."""
+        if not self.may_read:
+            return ()
         old = self.before.revision.source.splitlines() if self.before else []
         new = self.after.revision.source.splitlines()
         before = self.before.words if self.before else "nothing"
@@ -112,11 +121,11 @@ class Comparison:
         return self.after.revision.definition
 
 
-def of_names(workflow: Workflow, before: str, after: str) -> Comparison:
+def of_names(workflow: Workflow, before: str, after: str, *, may_read: bool = True) -> Comparison:
     """By the names of its sides; empty: from the published version, to the newest revision. Raises SideUnknown."""
     newer = _find(workflow, after) if after else newest(workflow)
     older = _find(workflow, before) if before else published(workflow)
-    return Comparison(before=older, after=newer)
+    return Comparison(before=older, after=newer, may_read=may_read)
 
 
 def of_version(version: WorkflowVersion) -> Comparison:

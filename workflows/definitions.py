@@ -236,7 +236,7 @@ def _save_next(
         workflow=workflow.slug,
         revision=revision.number,
         digest=revision.digest,
-        lapsed_review=review_states.lapse(workflow=workflow, number=revision.number, by=by),
+        lapsed_review=review_states.lapse(workflow=workflow, revision=revision, by=by),
     )
     return revision
 

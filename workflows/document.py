@@ -19,6 +19,7 @@ from workflows import (
     dataflow,
     document_changes,
     document_places,
+    document_reviews,
     document_text,
     document_tools,
     documentation,
@@ -101,6 +102,7 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
         flow=_flow(definition),
         placements=_placements(known),
         since=document_changes.gather(version, as_of, tools, known),
+        reviews=document_reviews.gather(version, as_of),
     )
 
 

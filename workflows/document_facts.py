@@ -116,6 +116,46 @@ class VersionFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerFacts:
+    """What a voter answered to one question, and what Grove found about it at that moment."""
+
+    question: str
+    sources: str
+    found: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteFacts:
+    at: datetime
+    by: str
+    role: str
+    verdict: str
+    reason: str
+    answers: tuple[AnswerFacts, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewFacts:
+    """A review as it stood. Votes are blind until it ends: before that `votes` is empty and `given` counts them."""
+
+    number: int
+    version: int
+    digest: str
+    at: datetime
+    by: str
+    message: str
+    risk: str
+    needed: int
+    needs_officer: bool
+    given: int
+    ended_at: datetime | None
+    outcome: str
+    votes: tuple[VoteFacts, ...]
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowFacts:
     """The nodes that the same labels can reach."""
 
@@ -183,6 +223,7 @@ class DocumentFacts:
     flow: tuple[FlowFacts, ...] = ()
     placements: tuple[PlacementFacts, ...] = ()
     since: SinceFacts | None = None
+    reviews: tuple[ReviewFacts, ...] = ()
 
 
 def papers_in_words(facts: Mapping[str, Any], *, of_model: bool) -> str:

@@ -48,7 +48,7 @@ def since(facts: SinceFacts | None) -> Iterator[str]:
         return
     by = f" by {plain(facts.by)}" if facts.by else ""
     why = f": {plain(facts.reason)}" if facts.reason else ""
-    yield f"Version {facts.version} was let into use {moment(facts.at)}{by}{why}."
+    yield f"Version {facts.version} was let into use {moment(facts.at)}{by}{why}".rstrip(".") + "."
     if not facts.changes:
         yield "Nothing that this document tells of has changed since."
         return

@@ -15,6 +15,7 @@ from workflows.models import (
     Documentation,
     RegisterEntry,
     RegisterKind,
+    Review,
     VersionState,
     VersionStatus,
     Workflow,
@@ -141,12 +142,23 @@ def _moments(workflow: Workflow) -> Iterator[_Moment]:
     steps = VersionStatus.objects.filter(version__workflow=workflow).select_related("version")
     for step in steps:
         yield _Moment(step.created_at, f"Version {step.version.number}: {step.state}")
+    yield from _moments_of_reviews(workflow)
     for row in Documentation.objects.filter(workflow=workflow).only("created_at", "number"):
         yield _Moment(row.created_at, f"Texts, change {row.number}")
     for each in PolicyActivation.objects.select_related("snapshot").only("at", "snapshot__number"):
         yield _Moment(each.at, f"Policy {each.snapshot.number} in force")
     for entry in _entries(workflow):
         yield _Moment(entry.created_at, f"{entry.get_kind_display()} {entry.name}")
+
+
+def _moments_of_reviews(workflow: Workflow) -> Iterator[_Moment]:
+    for review in Review.objects.filter(workflow=workflow).prefetch_related("votes"):
+        name = f"Review {review.number}"
+        yield _Moment(review.created_at, f"{name} began")
+        for vote in review.votes.all():
+            yield _Moment(vote.created_at, f"{name}: a vote was given")
+        if review.ended_at is not None:
+            yield _Moment(review.ended_at, f"{name}: {review.get_state_display().lower()}")
 
 
 def _entries(workflow: Workflow) -> Sequence[RegisterEntry]:

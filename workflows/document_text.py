@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from workflows import document_flow_text, document_life_text, node_words
+from workflows import document_flow_text, document_life_text, document_review_text, node_words
 from workflows.document_facts import (
     DocumentFacts,
     NodeFacts,
@@ -39,6 +39,7 @@ def write(facts: DocumentFacts) -> str:
         *_policies(facts.policy),
         "## Approvals and publication",
         document_life_text.steps(facts.versions),
+        *document_review_text.write(facts.reviews, of_version=facts.number),
         "## Changes since the last approval",
         *document_life_text.since(facts.since),
         "## Retention",
@@ -271,5 +272,6 @@ def _policies(policy: PolicyFacts | None) -> Iterator[str]:
 
 def _last_change(facts: DocumentFacts) -> datetime | None:
     moments = [step.at for version in facts.versions for step in version.steps]
+    moments += [review.changed_at for review in facts.reviews]
     moments += [each for each in (facts.documented_at, facts.policy and facts.policy.since) if each]
     return max(moments, default=None)

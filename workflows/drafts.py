@@ -166,6 +166,6 @@ def _moved(
         workflow=workflow.slug,
         revision=revision.number,
         way=way,
-        lapsed_review=review_states.lapse(workflow=workflow, number=revision.number, by=by),
+        lapsed_review=review_states.lapse(workflow=workflow, revision=revision, by=by),
     )
     return revision

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workflows import edges, node_tree
+from workflows import edges, node_tree, pasted
 from workflows.definition_schema import MAX_NESTING, MAX_NODES, NODE_ID, ONLY_OUTSIDE, TOP
 from workflows.edges import reach, spot_of
 from workflows.errors import EditRefused
@@ -164,6 +164,42 @@ def duplicate(spec: Any, *, node: str, id: str = "") -> Told:
     return Told(sentence=f"Duplicated “{node}” as “{made['id']}”", node=made["id"])
 
 
+def paste(
+    spec: Any,
+    *,
+    value: Any,
+    after: str = "",
+    branch: str = "",
+    inside: str = "",
+    take_over: bool = False,
+) -> Told:
+    """A node from elsewhere, as YAML or as an object. Names that are taken here become free ones, also inside it.
+
+    Without a place it stands at the end, after what it says itself as far as that is here, else after the last nodes.
+    """
+    node = pasted.read(value) if isinstance(value, str) else pasted.check(value)
+    asked = str(node["id"])
+    nodes, place, depth = _place_for(spec, after, inside)
+    kind = str(node["kind"])
+    _check_kind(kind, depth)
+    if kind == "input" and any(each.written.get("kind") == kind for each in node_tree.spots(spec)):
+        raise EditRefused("A definition has exactly one input, and this one has it already.")
+    renamed = _free_names(spec, node)
+    rename_in([node], renamed)
+    told = f", as “{asked}” is taken" if asked in renamed else ""
+    if after:
+        source = spot_of(spec, after)
+        branch = branch or edges.free_branch(source)
+        if take_over:
+            edges.hand_over(source, branch, node["id"])
+        node["after"] = [node_tree.written_as(after, branch)]
+        told += f" after “{after}”"
+    else:
+        told += pasted.keep_edges(node, nodes)
+    nodes.insert(place, node)
+    return Told(sentence=f"Pasted {_named(node)}{told}", node=node["id"])
+
+
 def rename(spec: Any, *, node: str, to: str) -> Told:
     """Another id; edges, templates, conditions and expressions follow."""
     spot_of(spec, node)
@@ -257,6 +293,7 @@ EDITS: Mapping[str, Callable[..., Told]] = {
     "insert": insert,
     "remove": remove,
     "duplicate": duplicate,
+    "paste": paste,
     "rename": rename,
     "set_after": set_after,
     "set_branches": set_branches,
@@ -320,6 +357,20 @@ def _free_id(taken: frozenset[str] | set[str], wanted: str) -> str:
         return wanted
     stem = re.sub(r"_[0-9]+$", "", wanted)[:56]
     return next(name for count in range(2, 10_000) if (name := f"{stem}_{count}") not in taken)
+
+
+def _free_names(spec: Any, node: Mapping[str, Any]) -> dict[str, str]:
+    """New names by the old ones, for what is in the pasted node and taken here."""
+    inner = [each.id for each in node_tree.spots({"nodes": [node]})]
+    given = (node_tree.given_by(each.written) for each in node_tree.spots(spec))
+    taken = node_tree.ids(spec) | frozenset[str]().union(*given)
+    if len(node_tree.ids(spec)) + len(inner) > MAX_NODES:
+        raise EditRefused(f"A definition has at most {MAX_NODES:,} nodes.")
+    renamed: dict[str, str] = {}
+    for old in inner:
+        if old in taken:
+            renamed[old] = _free_id(taken | set(inner) | set(renamed.values()), old)
+    return renamed
 
 
 def _named(node: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """What can go wrong with workflows. The docstring of an error is its default message."""
 
-from tenancy.errors import GroveError
+from tenancy.errors import GroveError, PreconditionFailed, PreconditionMissing
 
 
 class GraphIsBroken(GroveError):
@@ -211,18 +211,16 @@ class BudgetNotFound(GroveError):
     status = 404
 
 
-class DraftMoved(GroveError):
+class DraftMoved(PreconditionFailed):
     """The draft is not what you began from: somebody has changed it in the meantime. Read it again."""
 
     code = "draft_moved"
-    status = 412
 
 
-class RevisionNotNamed(GroveError):
+class RevisionNotNamed(PreconditionMissing):
     """Say which draft you began from: send its ETag as If-Match."""
 
     code = "if_match_missing"
-    status = 428
 
 
 class NothingToUndo(GroveError):

@@ -1,6 +1,7 @@
 """What this tenant asks of a workflow before a version is published, and while it is in use."""
 
 from dataclasses import asdict
+from datetime import datetime
 
 from django.db import transaction
 
@@ -15,12 +16,20 @@ from workflows.governance_rules import Rules
 from workflows.models import GovernanceRules
 from workflows.models.governance import LONGEST_TERM_DAYS, MOST_REVIEWERS
 
-__all__ = ["Rules", "check_satisfiable", "current", "find_newest", "rules_of", "set_rules"]
+__all__ = ["Rules", "at", "check_satisfiable", "current", "find_newest", "rules_of", "set_rules"]
 
 
 def current() -> Rules:
     """The rules in force for the current tenant."""
     return rules_of(find_newest())
+
+
+def at(moment: datetime | None) -> Rules:
+    """The rules that were in force at a moment; those in force now without one."""
+    if moment is None:
+        return current()
+    by_then = GovernanceRules.objects.filter(created_at__lte=moment)
+    return rules_of(by_then.order_by("-number").first())
 
 
 def find_newest() -> GovernanceRules | None:

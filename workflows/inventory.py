@@ -69,17 +69,12 @@ class _Use:
 
 
 def find(at: datetime, *, is_now: bool, secrets: Iterable[str] = ()) -> list[Entry]:
-    """Everything, kind by kind. `secrets` are names of those that no place names.
-
-    How a sign-off stands is only known for now: for a past day it is left empty.
-    """
+    """Everything, kind by kind. `secrets` are names of those that no place names."""
     seen = landscape.take(at)
     use = _use_of(seen)
     workflows = [_workflow(each, at) for each in seen.workflows]
-    if is_now:
-        workflows = list(_with_sign_offs(workflows, seen))
     return [
-        *workflows,
+        *_with_sign_offs(workflows, seen, None if is_now else at),
         *_models(seen, use),
         *_tools(use),
         *_providers(seen, use),
@@ -170,9 +165,18 @@ def _idle_of(standing: Standing, at: datetime) -> str:
     return ""
 
 
-def _with_sign_offs(entries: Sequence[Entry], seen: Landscape) -> Iterator[Entry]:
-    in_use = [each.version for each in seen.workflows if each.version and each.definition]
-    found = {each.workflow.slug: each.standing.value for each in attestations.find_all(in_use)}
+def _with_sign_offs(
+    entries: Sequence[Entry], seen: Landscape, at: datetime | None
+) -> Iterator[Entry]:
+    """Of workflows in use that can still be read: as they stand, or as they stood at a past moment."""
+    in_use = [
+        each.version
+        for each in seen.workflows
+        if each.version is not None and each.definition is not None
+    ]
+    found = {
+        each.workflow.slug: each.standing.value for each in attestations.find_all(in_use, at=at)
+    }
     for entry in entries:
         yield replace(entry, sign_off=found.get(entry.name, ""))
 

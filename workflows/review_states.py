@@ -1,12 +1,18 @@
 """The one place where a review changes its state, and what ends one from outside: a new revision, retirement."""
 
-from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from tenancy.actors import Actor
-from workflows import version_states
-from workflows.errors import ReviewClosed
-from workflows.models import Review, ReviewState, VersionState, Workflow, WorkflowVersion
+from workflows import differences, version_states
+from workflows.errors import GraphHasCycle, GraphIsBroken, ReviewClosed
+from workflows.models import (
+    DefinitionRevision,
+    Review,
+    ReviewState,
+    VersionState,
+    Workflow,
+    WorkflowVersion,
+)
 
 # How the version goes on; an approved one waits in review until somebody publishes it.
 _VERSION_AFTER = {
@@ -27,27 +33,36 @@ def end(review: Review, state: ReviewState, *, by: Actor, outcome: str) -> None:
         version_states.move(review.version, after, by=by, reason=outcome)
 
 
-def lapse(*, workflow: Workflow, number: int, by: Actor) -> int | None:
-    """End the open review, if there is one, because revision `number` is the draft now. Gives the review's number.
+def lapse(*, workflow: Workflow, revision: DefinitionRevision, by: Actor) -> int | None:
+    """End the open review, if there is one, because this revision is the draft now. Gives the review's number.
 
+    A draft that behaves as what is reviewed, so that only layout or words are others, leaves it open.
     Part of saving a definition, and of undoing: that verb writes the ledger entry.
     """
     open_review = Review.objects.open().filter(workflow=workflow)
-    outcome = f"Lapsed: revision {number} became the draft."
-    return _end_first(open_review, ReviewState.LAPSED, by=by, outcome=outcome)
+    review = open_review.select_related("version__revision__workflow").first()
+    if review is None or _behaves_the_same(review.version.revision, revision):
+        return None
+    outcome = f"Lapsed: revision {revision.number} became the draft."
+    end(review, ReviewState.LAPSED, by=by, outcome=outcome)
+    return int(review.number)
+
+
+def _behaves_the_same(reviewed: DefinitionRevision, draft: DefinitionRevision) -> bool:
+    """As the differences say it. What cannot be compared does not."""
+    if not draft.digest:
+        return False
+    if draft.digest == reviewed.digest:
+        return True
+    try:
+        return not differences.compare(reviewed.definition, draft.definition).behaviour
+    except (GraphIsBroken, GraphHasCycle):
+        return False
 
 
 def withdraw_of(*, version: WorkflowVersion, by: Actor, reason: str) -> None:
     """End the open review of a version that goes no further. Part of the verb that says so."""
     open_review = Review.objects.open().filter(version=version)
-    _end_first(open_review, ReviewState.WITHDRAWN, by=by, outcome=reason)
-
-
-def _end_first(
-    reviews: QuerySet[Review], state: ReviewState, *, by: Actor, outcome: str
-) -> int | None:
-    review = reviews.select_related("version").first()
-    if review is None:
-        return None
-    end(review, state, by=by, outcome=outcome)
-    return int(review.number)
+    review = open_review.select_related("version").first()
+    if review is not None:
+        end(review, ReviewState.WITHDRAWN, by=by, outcome=reason)

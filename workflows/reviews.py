@@ -123,6 +123,8 @@ def vote(
         reason=reason,
         checklist=checklist.check(answers or {}, approving=choice == VoteChoice.APPROVE),
         as_officer=is_officer,
+        role=member.role,
+        evidence=checklist.kept(review.version),
         **Vote.authorship(by),
     )
     _decide(review, [*given, made], by=by)

@@ -26,7 +26,7 @@ from runs.api.serializers import (
     StartRun,
 )
 from runs.errors import VersionNotStaged
-from runs.filters import FIELDS, PURPOSES, filter_runs
+from runs.filters import FIELDS, PURPOSES, filter_runs, get_order
 from runs.models import Decision, NodeExecution, Run, RunEvent, RunStatus
 from tenancy.access import may_still, permission_required
 from tenancy.api.idempotency import fingerprint_of, idempotent
@@ -84,6 +84,7 @@ FILTERS = [
         enum=["hidden", "shown"],
         description="`hidden` leaves child runs out; without effect beside `parent`.",
     ),
+    OpenApiParameter("order", enum=["oldest"], description="The newest come first otherwise."),
     OpenApiParameter(
         "purpose",
         enum=list(PURPOSES),
@@ -104,10 +105,13 @@ class Runs(APIView):
 
     @extend_schema(operation_id="runs_list", parameters=FILTERS, responses=page_shape(RunShown))
     def get(self, request: Request) -> Response:
-        """Runs, newest first, in pages by key."""
+        """Runs, newest first unless asked otherwise, in pages by key."""
         asker = request._request.actor  # type: ignore[attr-defined]
         rows = filter_runs(_runs(), request.query_params, me=asker.id)
-        return page_of(rows, request, to_json=lambda run: RunShown(run).data, keys_first=True)
+        order = get_order(request.query_params.get("order", ""))
+        return page_of(
+            rows, request, to_json=lambda run: RunShown(run).data, order=order, keys_first=True
+        )
 
     @extend_schema(
         operation_id="runs_start",

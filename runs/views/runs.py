@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
 from runs import filters, saved_views
-from runs.filters import FIELDS
+from runs.filters import FIELDS, ORDERS
 from runs.models import Run, RunStatus, SavedView
 from runs.query import TEXT, Condition, Query
 from runs.views.run_rows import rows_of
@@ -25,7 +25,6 @@ USUAL = 30  # rows of a page
 COUNTED_UP_TO = 1000
 WORKFLOWS_TO_PICK = 50  # more are typed: a list of hundreds is slow to load and to read
 VIEWS_TO_PICK = 12
-ORDERS = {"": ("-id",), "oldest": ("id",)}
 PICKED = "pick-"  # what the form of filters sends: pick-status=failed, not-status=yes
 SIGNS = {">=": "from", "<": "before", ">": "after", "<=": "up to", "": "on"}
 

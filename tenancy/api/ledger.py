@@ -12,13 +12,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tenancy import ledger, proofs, verification
+from tenancy import ledger, proofs, verification, verifications
+from tenancy.access import actor_of
+from tenancy.api.idempotency import idempotent
 from tenancy.api.pages import page_of
 from tenancy.api.shapes import page_shape
 from tenancy.checkpoints import Verifier
 from tenancy.context import current_tenant
 from tenancy.faults import FaultKind
-from tenancy.models import LedgerCheckpoint, LedgerEntry
+from tenancy.models import LedgerCheckpoint, LedgerEntry, LedgerVerification
 from tenancy.permissions import Permission
 
 FILTERS = {"event": "event", "subject": "subject_id", "actor": "actor_id"}
@@ -73,6 +75,23 @@ class LedgerReportShape(serializers.Serializer[Any]):
     waiting = serializers.IntegerField()
     verifiers = serializers.ListField(child=serializers.CharField())
     faults = LedgerFaultShape(many=True)
+
+
+class LedgerVerificationShape(serializers.Serializer[Any]):
+    """One verification on record. `first_fault` is the index of the first wrong leaf, null where all is sound."""
+
+    id = serializers.UUIDField()
+    at = serializers.CharField()
+    author = serializers.DictField(child=serializers.CharField())
+    is_sound = serializers.BooleanField()
+    leaves = serializers.IntegerField()
+    checkpoints = serializers.IntegerField()
+    waiting = serializers.IntegerField()
+    anchors = serializers.IntegerField(help_text="Checkpoints from elsewhere it was held against.")
+    has_marks_checked = serializers.BooleanField()
+    fault_count = serializers.IntegerField()
+    first_fault = serializers.IntegerField(allow_null=True)
+    sentence = serializers.CharField(allow_blank=True)
 
 
 class EntryList(APIView):
@@ -168,30 +187,71 @@ class CheckpointConsistency(APIView):
 class Verification(APIView):
     """Compute the whole ledger anew and compare. Reads everything: seconds for a million entries and more."""
 
-    required_permissions = {"get": Permission.LEDGER_VIEW}
+    required_permissions = {"get": Permission.LEDGER_VIEW, "post": Permission.LEDGER_VIEW}
 
     @extend_schema(operation_id="ledger_verify", responses=LedgerReportShape)
     def get(self, request: Request) -> Response:
-        report = verification.verify(current_tenant())
-        return Response(
+        """Look, and keep nothing."""
+        return Response(_report_to_json(verification.verify(current_tenant())))
+
+    @extend_schema(
+        operation_id="ledger_verify_and_keep", request=None, responses={201: LedgerReportShape}
+    )
+    @idempotent()
+    def post(self, request: Request) -> Response:
+        """The same, and keep who looked, when, how far, and what was found."""
+        report = verifications.verify(tenant=current_tenant(), by=actor_of(request))
+        return Response(_report_to_json(report), status=201)
+
+
+class VerificationList(APIView):
+    """Who had the ledger computed anew, newest first."""
+
+    required_permissions = {"get": Permission.LEDGER_VIEW}
+
+    @extend_schema(
+        operation_id="ledger_verifications_list", responses=page_shape(LedgerVerificationShape)
+    )
+    def get(self, request: Request) -> Response:
+        rows = LedgerVerification.objects.all()
+        return page_of(rows, request, to_json=verification_to_json)
+
+
+def _report_to_json(report: verification.Report) -> dict[str, Any]:
+    return {
+        "is_sound": report.is_sound,
+        "leaves": report.size,
+        "checkpoints": report.checkpoints,
+        "waiting": report.waiting,
+        "verifiers": [str(verifier) for verifier in report.verifiers],
+        "faults": [
             {
-                "is_sound": report.is_sound,
-                "leaves": report.size,
-                "checkpoints": report.checkpoints,
-                "waiting": report.waiting,
-                "verifiers": [str(verifier) for verifier in report.verifiers],
-                "faults": [
-                    {
-                        "kind": fault.kind.value,
-                        "leaf_index": fault.index,
-                        "last_leaf_index": fault.last,
-                        "entry_id": fault.entry_id and str(fault.entry_id),
-                        "sentence": fault.sentence,
-                    }
-                    for fault in report.faults
-                ],
+                "kind": fault.kind.value,
+                "leaf_index": fault.index,
+                "last_leaf_index": fault.last,
+                "entry_id": fault.entry_id and str(fault.entry_id),
+                "sentence": fault.sentence,
             }
-        )
+            for fault in report.faults
+        ],
+    }
+
+
+def verification_to_json(kept: LedgerVerification) -> dict[str, Any]:
+    return {
+        "id": str(kept.pk),
+        "at": ledger.to_timestamp(kept.created_at),
+        "author": {"kind": kept.author_kind, "id": kept.author_id, "name": kept.author_name},
+        "is_sound": kept.is_sound,
+        "leaves": kept.size,
+        "checkpoints": kept.checkpoints,
+        "waiting": kept.waiting,
+        "anchors": kept.anchors,
+        "has_marks_checked": kept.has_marks_checked,
+        "fault_count": kept.fault_count,
+        "first_fault": kept.first_fault,
+        "sentence": kept.sentence,
+    }
 
 
 def entry_to_json(entry: LedgerEntry) -> dict[str, Any]:

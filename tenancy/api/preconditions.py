@@ -5,10 +5,19 @@ from rest_framework.request import Request
 from tenancy.errors import PreconditionFailed, PreconditionMissing
 
 
-def check(request: Request, etag: str) -> None:
-    """Raises PreconditionMissing (428) without If-Match, PreconditionFailed (412) for another state than this one."""
+def check(
+    request: Request,
+    etag: str,
+    *,
+    missing: type[PreconditionMissing] = PreconditionMissing,
+    moved: type[PreconditionFailed] = PreconditionFailed,
+) -> None:
+    """Raises `missing` (428) without If-Match, `moved` (412) for another state than this one.
+
+    A resource with problem types of its own passes heirs of the two.
+    """
     asked = request.headers.get("If-Match", "").strip()
     if not asked:
-        raise PreconditionMissing
+        raise missing
     if asked != "*" and etag not in [each.strip() for each in asked.split(",")]:
-        raise PreconditionFailed
+        raise moved

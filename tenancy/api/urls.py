@@ -40,4 +40,5 @@ urlpatterns = [
         name="ledger-consistency",
     ),
     path("ledger/verify", ledger.Verification.as_view(), name="ledger-verify"),
+    path("ledger/verifications", ledger.VerificationList.as_view(), name="ledger-verifications"),
 ]

@@ -7,6 +7,7 @@ from tenancy.models.ledger import (
     LedgerEntry,
     LedgerLeaf,
     LedgerNode,
+    LedgerVerification,
     SigningKey,
 )
 from tenancy.models.membership import Membership
@@ -45,6 +46,7 @@ __all__ = [
     "LedgerEntry",
     "LedgerLeaf",
     "LedgerNode",
+    "LedgerVerification",
     "Membership",
     "MoneyPeriod",
     "OwnerKey",

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models.expressions import Func
+from django.utils import timezone
 
 from tenancy.models.owned import TenantForeignKey, TenantOwned
 
@@ -101,6 +102,41 @@ class SigningKey(TenantOwned):
 
     def __str__(self) -> str:
         return self.name
+
+
+class LedgerVerification(TenantOwned):
+    """One verification of the whole ledger: by whom, when, how far, and what it found. Inserted once.
+
+    `sentence` is that of the first fault; `anchors` counts checkpoints from elsewhere that it was held against.
+    """
+
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    author_kind = models.CharField(max_length=16, editable=False)
+    author_id = models.CharField(max_length=64, editable=False)
+    author_name = models.CharField(max_length=200, blank=True, editable=False)
+    size = models.BigIntegerField()
+    checkpoints = models.BigIntegerField()
+    waiting = models.BigIntegerField()
+    anchors = models.PositiveIntegerField(default=0)
+    has_marks_checked = models.BooleanField()
+    is_sound = models.BooleanField()
+    fault_count = models.PositiveIntegerField(default=0)
+    first_fault = models.BigIntegerField(null=True)
+    sentence = models.CharField(max_length=500, blank=True)
+
+    class Meta(TenantOwned.Meta):
+        ordering = ("-id",)
+        indexes = (models.Index(fields=["tenant", "-id"], name="ledger_verification_newest"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(is_sound=True, first_fault=None, fault_count=0)
+                | models.Q(is_sound=False, first_fault__isnull=False, fault_count__gt=0),
+                name="ledger_verification_names_its_fault",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{'sound' if self.is_sound else 'not sound'}, {self.size} leaves"
 
 
 class LedgerCheckpoint(TenantOwned):

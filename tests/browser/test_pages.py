@@ -74,6 +74,7 @@ PAGES = {
     "costs by run": ("/costs/?by=run", Role.AUDITOR),
     "alerts": ("/alerts/", Role.OPERATOR),
     "ledger": ("/settings/ledger/", Role.AUDITOR),
+    "verifications": ("/settings/ledger/verifications/", Role.AUDITOR),
     "egress": ("/runs/egress/", Role.AUDITOR),
     "egress of nothing": ("/runs/egress/?tag=PHI", Role.AUDITOR),
     "egress asked wrongly": ("/runs/egress/?since=soon", Role.AUDITOR),
@@ -108,6 +109,13 @@ PAGES = {
     "new case": ("/runs/cases/complaint-handling/new/", Role.AUTHOR),
     "case of a run": ("/runs/{completed}/case/", Role.AUTHOR),
     "nothing": ("/runs/019000000-nothing/", Role.OPERATOR),
+    # what stands around the work
+    "style guide": ("/styleguide/", None),
+    "try with past input": ("/runs/try/complaint-handling/", Role.AUTHOR),
+    "sign out": ("/accounts/logout/", Role.OPERATOR),
+    "not allowed": ("/settings/members/", Role.AUTHOR),
+    "nothing for nobody": ("/nothing/", None),
+    "a kind of problem": ("/api/problems/question_too_short", None),
     # what changed, and who judges it
     "compare": ("/workflows/letter-answering/compare/?from=1&to=2", Role.REVIEWER),
     "compare with a broken draft": ("/workflows/complaint-handling/compare/", Role.AUTHOR),
@@ -146,7 +154,13 @@ PAGES = {
 }
 
 
-REFUSED = {"nothing": 404, "egress asked wrongly": 422, "runs asked wrongly": 400}
+REFUSED = {
+    "nothing": 404,
+    "nothing for nobody": 404,
+    "not allowed": 403,
+    "egress asked wrongly": 422,
+    "runs asked wrongly": 400,
+}
 STATUS = "performance.getEntriesByType('navigation')[0].responseStatus"
 
 
@@ -164,6 +178,41 @@ def test_page_is_sound(name: str, visit: "Visit", bank: "Bank") -> None:
     page = visit(path.format(**runs), role, reduced_motion="reduce")
 
     assert page.evaluate(STATUS) == REFUSED.get(name, 200)
+    soundness.check(page)
+
+
+def test_what_was_typed_when_the_session_ended_is_shown_soundly(visit: "Visit") -> None:
+    page = visit("/workflows/-/import/", Role.AUTHOR, reduced_motion="reduce")
+    page.locator("textarea").fill("grove: 1\nname: typed-and-kept")
+    page.context.clear_cookies(name="grove_session")
+
+    page.locator("main form button.btn--1").click()
+
+    page.get_by_role("heading", name="You were signed out").wait_for()
+    assert "typed-and-kept" in page.locator("textarea").last.input_value()
+    soundness.check(page)
+
+
+def test_a_sign_in_that_is_refused_is_shown_soundly(visit: "Visit") -> None:
+    page = visit("/accounts/login/", None, reduced_motion="reduce")
+    page.locator("input[type=email]").fill("nobody@example.com")
+    page.locator("input[type=password]").fill("not the password")
+
+    page.locator("main form button").first.click()
+
+    page.locator("[role=alert]").first.wait_for()
+    soundness.check(page)
+
+
+def test_a_form_that_was_not_sent_from_here_is_refused_soundly(visit: "Visit") -> None:
+    page = visit("/accounts/login/", None, reduced_motion="reduce")
+    page.locator("input[type=email]").fill("nobody@example.com")
+    page.locator("input[type=password]").fill("not the password")
+    page.context.clear_cookies()
+
+    page.locator("main form button").first.click()
+
+    page.get_by_text("csrf_failed").wait_for()
     soundness.check(page)
 
 

@@ -64,6 +64,12 @@ def test_runs_are_listed_newest_first_in_pages_by_key(bob: Client, chain: Workfl
     assert [run["id"] for run in follow(bob, f"{URL}?limit=3")] == runs[::-1]
 
 
+def test_oldest_first_when_asked(bob: Client, chain: WorkflowVersion) -> None:
+    runs = [str(make_run(chain, n=number).pk) for number in range(5)]
+
+    assert [run["id"] for run in follow(bob, f"{URL}?limit=2&order=oldest")] == runs
+
+
 def test_a_page_does_not_move_when_newer_runs_arrive(bob: Client, chain: WorkflowVersion) -> None:
     runs = [str(make_run(chain).pk) for _ in range(4)]
     cursor = get(bob, f"{URL}?limit=2")["next_cursor"]
@@ -126,6 +132,7 @@ def test_runs_are_filtered_by_is_and_is_not(bob: Client, chain: WorkflowVersion)
     [
         ("status=asleep", "filter_invalid"),
         ("status=-asleep", "filter_invalid"),
+        ("order=cost", "filter_invalid"),
         ("since=yesterday", "filter_invalid"),
         ("until=2026-13-01", "filter_invalid"),
         ("cursor=nonsense", "cursor_invalid"),

@@ -1,7 +1,9 @@
 """Sign-off: for the bytes that were read, by somebody who wrote none of them, until something changes."""
 
+import csv
+import io
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +21,15 @@ from tenancy.sequencer import get_signing_key
 from tests import factories
 from tests.workflows.definition_texts import small
 from tests.workflows.models_of_tests import make_deployment, make_group
-from workflows import attestations, definitions, document, documentation, governance, versions
+from workflows import (
+    attestations,
+    definitions,
+    document,
+    documentation,
+    governance,
+    inventory,
+    versions,
+)
 from workflows.attestations import Standing
 from workflows.errors import (
     AttestationInvalid,
@@ -273,3 +283,63 @@ def test_pages_and_api_sign_and_list(version: WorkflowVersion, beta: Tenant) -> 
     assert mallory.get(here).status_code == 404
     assert mallory.post(api, body, content_type="application/json").status_code == 404
     assert "small-one" not in mallory.get("/assure/recertification/").content.decode()
+
+
+def test_the_register_of_a_past_day_says_how_sign_offs_stood(in_acme: Tenant) -> None:
+    """Published on the 2nd, signed on the 4th until the 20th, a text changed on the 8th, signed anew on the 9th."""
+
+    def on(day: int) -> Any:
+        return time_machine.travel(datetime(2026, 10, day, 12, tzinfo=UTC), tick=False)
+
+    with on(1):
+        policies.install_defaults(by=SYSTEM)
+        make_group()
+        revision = definitions.save(workflow=None, text=small(), by=ANN)
+        made = versions.create(revision=revision, by=ANN)
+    with on(2):
+        versions.publish(version=made, by=SYSTEM)
+    with on(4):
+        sign(fresh(made), expires_at=datetime(2026, 10, 20, tzinfo=UTC))
+    with on(8):
+        save_owner(made, "Others")
+    with on(9):
+        sign(fresh(made), expires_at=datetime(2026, 10, 20, tzinfo=UTC))
+    auditor = factories.make_client(factories.make_member(tenant=in_acme, role=Role.AUDITOR))
+
+    def told(day: int) -> list[str]:
+        moment = datetime(2026, 10, day, 23, tzinfo=UTC)
+        with tenant_context(in_acme):
+            entries = inventory.find(moment, is_now=False)
+        (entry,) = [each for each in entries if each.name == "small-one"]
+        asked = {"as_of": moment.isoformat(), "kind": "workflow"}
+        (item,) = auditor.get("/api/v1/register", asked).json()["items"]
+        sheet = auditor.get(f"/register/register.csv?kind=workflow&as_of=2026-10-{day:02}")
+        (row,) = csv.DictReader(io.StringIO(sheet.content.decode()))
+        return [entry.sign_off, item["sign_off"], row["sign_off"]]
+
+    assert told(1) == [""] * 3  # not in use yet
+    assert told(3) == ["unsigned"] * 3
+    assert told(5) == ["current"] * 3
+    assert told(8) == ["stale"] * 3
+    assert told(10) == ["current"] * 3
+    assert told(21) == ["expired"] * 3
+    page = auditor.get("/register/?kind=workflow&as_of=2026-10-08").content.decode()
+    assert "Changed since signed" in page
+
+
+def test_a_register_entry_that_says_nothing_new_keeps_a_past_sign_off(
+    version: WorkflowVersion,
+) -> None:
+    """Another deployment raises the count of what documents are made from: the bytes decide."""
+    with time_machine.travel(now() + timedelta(days=1), tick=False):
+        sign(version)
+    with time_machine.travel(now() + timedelta(days=2), tick=False):
+        make_deployment(name="another")
+    with time_machine.travel(now() + timedelta(days=4), tick=False):
+        save_owner(version, "Others")
+    then = now() + timedelta(days=3)
+
+    (past,) = attestations.find_all([fresh(version)], at=then)
+    (today,) = attestations.find_all([fresh(version)])
+
+    assert (past.standing, today.standing) == (Standing.CURRENT, Standing.STALE)

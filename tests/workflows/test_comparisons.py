@@ -1,5 +1,7 @@
 """Two versions side by side: over the API, on the page, and with what changed around them."""
 
+from pathlib import Path
+
 import pytest
 from django.test import Client
 
@@ -9,12 +11,16 @@ from tenancy.permissions import Role
 from tests.factories import make_client, make_member
 from tests.workflows.definition_texts import small
 from tests.workflows.models_of_tests import make_group
-from workflows import comparisons, definitions, versions
+from workflows import comparisons, definitions, source, versions
+from workflows.definition import build
+from workflows.differences import Category, compare
 from workflows.errors import SideUnknown
 from workflows.models import Provider, Workflow
 from workflows.providers import register
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
+
+API = "/api/v1/workflows/small-one"
 
 
 @pytest.fixture
@@ -106,6 +112,38 @@ def test_the_api_says_the_same(workflow: Workflow) -> None:
         "/nodes/1/prompt",
     )
     assert said["risk"]["reviewers"] == 0
+
+
+def test_prompts_are_left_out_for_who_may_not_read_content(workflow: Workflow) -> None:
+    """An auditor reads no content: that the prompt changed stays, its text and the lines go."""
+    auditor = browser(workflow.tenant, Role.AUDITOR)
+
+    page = auditor.get("/workflows/small-one/compare/").content.decode()
+    (change,) = auditor.get("/api/v1/workflows/small-one/differences").json()["behaviour"]
+
+    assert "the prompt reads otherwise: 1 word came, 1 word went." in page
+    assert "n--diff" in page
+    for text in ("<del>brief", "<ins>polite", "Be polite", "Be brief"):
+        assert text not in page
+    assert "Your role does not show content" in page
+    assert (change["parts"], change["is_masked"]) == ([], True)
+    assert "1 word came" in change["sentence"]
+    (read,) = browser(workflow.tenant).get(f"{API}/differences").json()["behaviour"]
+    assert read["is_masked"] is False
+    assert {part["text"] for part in read["parts"]} >= {"brief", "polite"}
+
+
+def test_what_the_next_round_is_told_is_a_prompt_too() -> None:
+    before = (Path(__file__).parent / "nested.yaml").read_text()
+    after = before.replace('feedback: "{{ critic.wanting }}"', 'feedback: "Shorter, please"')
+    assert after != before
+
+    found = compare(*(build(source.read_known(text, "yaml")) for text in (before, after)))
+
+    (change,) = [each for each in found.behaviour if each.category is Category.PROMPT]
+    assert "Shorter" not in change.sentence
+    assert "Shorter" in "".join(part.text for part in change.parts)
+    assert change.masked().parts == ()
 
 
 def test_mallory_sees_nothing(workflow: Workflow, beta: Tenant) -> None:

@@ -340,3 +340,56 @@ def test_data_that_a_model_may_not_see_is_named_with_its_way_through_the_graph(
     assert ">default</option>" in html
     assert html.count("n--warn") == 2  # letter and mask pass it on
     assert html.count("edge--hot") == 2
+
+
+def test_a_node_is_copied_and_pasted_and_undone(workflow: Workflow) -> None:
+    ann = browser(workflow.tenant)
+    shown = ann.get(f"{EDIT}?node=classify").content.decode()
+    text = re.search(r'id="node-yaml"[^>]*>\n(.*?)</textarea>', shown, re.S)
+    assert text is not None
+    form = {"base": str(head().pk), "node": "classify", "do": "paste", "text": _plain(text[1])}
+
+    answer = ann.post(EDIT, form | {"place": "beside"})
+
+    assert (answer.status_code, answer["Location"]) == (303, f"{EDIT}?node=classify_2")
+    assert written("classify_2")["after"] == ["classify"]
+    assert written("classify_2")["prompt"] == written("classify")["prompt"]
+    assert head().summary == "Pasted model “classify_2”, as “classify” is taken after “classify”"
+    ann.post(EDIT, {"base": str(head().pk), "do": "undo", "node": ""})
+    assert node_tree.find(source.read(head().source).value, "classify_2") is None
+
+
+def test_what_cannot_be_pasted_is_shown_as_it_was_with_its_line(workflow: Workflow) -> None:
+    ann = browser(workflow.tenant)
+    form = {"base": str(head().pk), "node": "classify", "do": "paste", "place": ""}
+
+    answer = ann.post(EDIT, form | {"text": "id: tone\nkind: lm\n"})
+    html = answer.content.decode()
+
+    assert answer.status_code == 422
+    assert "Line 2: There is no kind “lm”. Did you mean “llm”?" in html
+    assert "id: tone\nkind: lm" in html
+    assert html.count('role="alert"') == 1
+    assert head().number == 1
+
+
+def test_a_program_pastes_yaml_too(workflow: Workflow) -> None:
+    ann = browser(workflow.tenant)
+    address = "/api/v1/workflows/complaint/draft"
+    etag = ann.get(address)["ETag"]
+    body = {"edit": "paste", "arguments": {"value": "id: tone\nkind: redact\n", "after": "mask"}}
+
+    def post(arguments: dict[str, Any]) -> Any:
+        return ann.post(
+            f"{address}/edits",
+            body | {"arguments": arguments},
+            content_type="application/json",
+            headers={"If-Match": etag},
+        )
+
+    refused = post({"value": "id: tone\nkind: redactt\n"})
+    made = post(body["arguments"])
+
+    assert (refused.status_code, refused.json()["line"]) == (422, 2)
+    assert made.status_code == 200
+    assert written("tone")["after"] == ["mask"]

@@ -14,8 +14,9 @@ from tenancy.errors import GroveError
 from tenancy.models import LedgerEntry, Tenant
 from tenancy.permissions import Role
 from tests import factories
+from tests.workflows.definition_texts import small
 from tests.workflows.reviewing import YES, Bank
-from workflows import comparisons, drafts, reviews, versions
+from workflows import comparisons, definitions, drafts, reviews, versions
 from workflows.disposal import WorkflowDisposable
 from workflows.errors import (
     AuthorExcluded,
@@ -227,6 +228,56 @@ def test_a_newer_revision_makes_the_review_lapse_and_votes_stay(bank: Bank) -> N
         bank.approve(review, "rita")
     with pytest.raises(NotPublishable, match="Lapsed"):
         versions.publish(version=review.version, by=bank.actor("rob"))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: f"# Looked over by Ann\n{text}",  # a comment
+        lambda text: text.replace("title: Small one", 'title:   "Small one"'),  # how it is written
+        lambda text: text.replace("    after: [letter]\n", "    after:\n      - letter\n"),
+        lambda text: text.replace("    kind: llm\n", "    kind: llm\n    timeout_seconds: 60\n"),
+        lambda text: text.replace("title: Answer", "title: The answer"),  # words alone
+    ],
+)
+def test_a_change_without_a_change_in_behaviour_keeps_votes(
+    bank: Bank, edit: Callable[[str], str]
+) -> None:
+    review = bank.submit()
+    bank.approve(review, "rob")
+    text = edit(small(prompt="Be brief:"))
+    assert text != small(prompt="Be brief:")
+
+    definitions.save(workflow=bank.workflow, text=text, by=bank.actor("ann"))
+
+    review.refresh_from_db()
+    assert review.is_open
+    assert entries("revision.saved")[-1]["lapsed_review"] is None
+    bank.approve(review, "olga")
+    versions.publish(version=review.version, by=bank.actor("olga"))
+    bank.workflow.refresh_from_db()
+    assert bank.workflow.published == review.version
+
+
+def test_layout_and_then_behaviour_lets_the_review_lapse(bank: Bank) -> None:
+    """What counts is how the draft differs from what is reviewed, not from the draft before."""
+    review = bank.submit()
+    definitions.save(workflow=bank.workflow, text=f"# Tidied\n{small()}", by=bank.actor("ann"))
+    definitions.save(
+        workflow=bank.workflow, text=f"# Tidied\n{small(prompt='Be rude:')}", by=bank.actor("ann")
+    )
+
+    review.refresh_from_db()
+    assert review.state == ReviewState.LAPSED
+
+
+def test_a_draft_that_cannot_be_read_lets_the_review_lapse(bank: Bank) -> None:
+    review = bank.submit()
+
+    definitions.save(workflow=bank.workflow, text="name: [", by=bank.actor("ann"))
+
+    review.refresh_from_db()
+    assert review.state == ReviewState.LAPSED
 
 
 def test_saving_the_same_again_lets_the_review_be(bank: Bank) -> None:

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from tenancy.access import can
 from tenancy.permissions import Permission
 from workflows import comparisons
 from workflows.comparisons import Comparison, Side
@@ -37,6 +38,9 @@ class ChangeShape(serializers.Serializer[Any]):
     mark = serializers.ChoiceField(choices=["added", "removed", "changed"])
     node = serializers.CharField(allow_blank=True)
     parts = PartShape(many=True)
+    is_masked = serializers.BooleanField(
+        help_text="The text of a prompt is left out: it takes payload.view to read it."
+    )
 
 
 class RiskShape(serializers.Serializer[Any]):
@@ -90,7 +94,12 @@ class Differences(APIView):
         if workflow.is_disposed:
             raise WorkflowDisposed
         asked = request.query_params
-        found = comparisons.of_names(workflow, asked.get("from", ""), asked.get("to", ""))
+        found = comparisons.of_names(
+            workflow,
+            asked.get("from", ""),
+            asked.get("to", ""),
+            may_read=can(request._request, Permission.PAYLOAD_VIEW),
+        )
         if not found.is_readable:
             raise DefinitionInvalid(
                 "One of the two is a draft with errors, which cannot be compared."
@@ -103,7 +112,7 @@ def difference_to_json(found: Comparison) -> dict[str, Any]:
         "from": _side(found.before) if found.before else None,
         "to": _side(found.after),
         "headline": found.difference.headline,
-        "behaviour": _changes(found.difference.behaviour),
+        "behaviour": _changes(found.behaviour),
         "words": _changes(found.difference.words),
         "around": _changes(found.around),
         "risk": {

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from tenancy.access import actor_of
 from tenancy.actors import Actor
+from tenancy.api import preconditions
 from tenancy.permissions import Permission
 from workflows import drafts
 from workflows.api.draft_shapes import DraftInput, EditInput
@@ -114,11 +115,7 @@ def _head(slug: str) -> DefinitionRevision:
 def _head_named(request: Request, slug: str) -> DefinitionRevision:
     """The draft, which must be the one that the request names. Raises RevisionNotNamed, DraftMoved."""
     head = _head(slug)
-    named = request.headers.get("If-Match")
-    if not named:
-        raise RevisionNotNamed
-    if named != drafts.etag(head):
-        raise DraftMoved
+    preconditions.check(request, drafts.etag(head), missing=RevisionNotNamed, moved=DraftMoved)
     return head
 
 

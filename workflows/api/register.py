@@ -46,7 +46,9 @@ class EntryShape(serializers.Serializer[Any]):
     papers = serializers.CharField(allow_blank=True)
     last_run_at = serializers.CharField(allow_null=True)
     idle = serializers.CharField(allow_blank=True)
-    sign_off = serializers.CharField(allow_blank=True, help_text="Empty for a past moment.")
+    sign_off = serializers.CharField(
+        allow_blank=True, help_text="Of a workflow in use: as it stood at that moment."
+    )
 
 
 class RegisterShape(serializers.Serializer[Any]):

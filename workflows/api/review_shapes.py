@@ -33,10 +33,22 @@ class ReviewShape(serializers.Serializer[Any]):
     ended_at = serializers.CharField(allow_null=True)
 
 
+class EvidenceShape(serializers.Serializer[Any]):
+    """What stood beside a question as somebody answered it."""
+
+    code = serializers.CharField()
+    question = serializers.CharField()
+    sources = serializers.CharField()
+    finding = serializers.ChoiceField(choices=list(Finding))
+    sentence = serializers.CharField()
+
+
 class VoteShape(serializers.Serializer[Any]):
     choice = serializers.ChoiceField(choices=VoteChoice.values)
     reason = serializers.CharField(allow_blank=True)
     checklist = serializers.DictField(child=serializers.ChoiceField(choices=list(Answer)))
+    evidence = EvidenceShape(many=True, help_text="Empty for votes that kept none.")
+    role = serializers.CharField(allow_blank=True, help_text="Of the voter, as they voted.")
     as_compliance_officer = serializers.BooleanField()
     author = AuthorShape()
     created_at = serializers.CharField()
@@ -127,6 +139,8 @@ def vote_to_json(vote: Vote) -> Json:
         "choice": vote.choice,
         "reason": vote.reason,
         "checklist": vote.checklist,
+        "evidence": vote.evidence,
+        "role": vote.role,
         "as_compliance_officer": vote.as_officer,
         "author": _author(vote),
         "created_at": to_time(vote.created_at),

@@ -67,7 +67,10 @@ class Submission(APIView):
     )
     @idempotent()
     def post(self, request: Request, slug: str) -> Response:
-        """Ask for a review of a revision, the newest when none is named. It lapses when a newer one is saved."""
+        """Ask for a review of a revision, the newest when none is named.
+
+        It lapses when a revision that behaves otherwise is saved.
+        """
         asked = _checked(SubmissionInput, request)
         workflow = get_object_or_404(Workflow.objects.with_pointers(), slug=slug)
         number = asked["revision"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import Any, Literal
 
@@ -68,6 +68,13 @@ class Change:
     mark: Mark = "changed"
     node: str = ""
     parts: tuple[Part, ...] = ()
+    is_masked: bool = False
+
+    def masked(self) -> Change:
+        """Without the text of a prompt, for people who may not read content. That it changed stays said."""
+        if self.category is not Category.PROMPT:
+            return self
+        return replace(self, parts=(), is_masked=True)
 
     def to_json(self) -> dict[str, Any]:
         shown = asdict(self)

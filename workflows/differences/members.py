@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
@@ -104,7 +105,7 @@ def _values(both: Both, member: str) -> tuple[Any, Any]:
 
 def _text(category: Category, words: str, both: Both, member: str) -> Iterator[Change]:
     was, now = _values(both, member)
-    found = parts(str(was or ""), str(now or ""))
+    found = parts(_as_text(was), _as_text(now))
     yield Change(
         category=category,
         level=Level.MEDIUM,
@@ -113,6 +114,12 @@ def _text(category: Category, words: str, both: Both, member: str) -> Iterator[C
         sentence=f"Node “{both.id}”: {words} reads otherwise: {counted(found)}.",
         parts=found,
     )
+
+
+def _as_text(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _schema(words: str, both: Both, member: str) -> Iterator[Change]:
@@ -279,7 +286,6 @@ _LABELS: Mapping[str, tuple[Category, Level, str]] = {
     "items": (Category.COMPUTATION, Level.MEDIUM, "the list of entries"),
     "rounds": (Category.COMPUTATION, Level.MEDIUM, "the most rounds"),
     "on_exhausted": (Category.FAILURE, Level.MEDIUM, "what happens when no round is accepted"),
-    "feedback": (Category.PROMPT, Level.MEDIUM, "what the next round is told"),
     "inputs": (Category.COMPUTATION, Level.MEDIUM, "what the program is given"),
     "value": (Category.COMPUTATION, Level.MEDIUM, "what it makes"),
     "redact.value": (Category.DATA_CLASS, Level.MEDIUM, "the text that is masked"),
@@ -288,6 +294,7 @@ _LABELS: Mapping[str, tuple[Category, Level, str]] = {
 _TELLERS: Mapping[str, Callable[[Both, str], Iterator[Change]]] = {
     "system": partial(_text, Category.PROMPT, "the system text"),
     "prompt": partial(_text, Category.PROMPT, "the prompt"),
+    "feedback": partial(_text, Category.PROMPT, "what the next round is told"),
     "expression": partial(_text, Category.COMPUTATION, "the expression"),
     "code": partial(_text, Category.COMPUTATION, "the program"),
     "question": partial(_text, Category.APPROVAL, "the question"),

@@ -90,7 +90,8 @@ class Review(TenantOwned):
 
 
 class Vote(Authored):
-    """One person's judgement. `person` says who it is, whatever they signed in with: one vote each."""
+    """One person's judgement. `person` says who it is, whatever they signed in with: one vote each. `role` is theirs as
+    they voted, `evidence` what stood beside each question then, in the words of that day."""
 
     review = TenantForeignKey("workflows.Review", related_name="votes")
     person = models.CharField(max_length=80)
@@ -98,6 +99,8 @@ class Vote(Authored):
     reason = models.CharField(max_length=2000, blank=True)
     checklist: "models.JSONField[Any, dict[str, str]]" = models.JSONField(default=dict)
     as_officer = models.BooleanField(default=False)
+    role = models.CharField(max_length=32, blank=True)  # of votes before 0040 it is not known
+    evidence: "models.JSONField[Any, list[dict[str, str]]]" = models.JSONField(default=list)
 
     class Meta(Authored.Meta):
         ordering = ("id",)
@@ -115,6 +118,11 @@ class Vote(Authored):
 
     def __str__(self) -> str:
         return self.choice
+
+    @property
+    def answered(self) -> list[dict[str, str]]:
+        """What was asked and found, each with the answer that was given, if any was."""
+        return [each | {"answer": self.checklist.get(each["code"], "")} for each in self.evidence]
 
 
 class Comment(Authored):

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from tenancy.access import TenantRequest, permission_required
+from tenancy.access import TenantRequest, can, permission_required
 from tenancy.permissions import Permission
 from workflows import comparisons
 from workflows.comparisons import Comparison
@@ -24,7 +24,12 @@ def show_comparison(request: TenantRequest, slug: str) -> HttpResponse:
     workflow = get_object_or_404(Workflow.objects.with_pointers(), slug=slug)
     if workflow.is_disposed:
         raise WorkflowDisposed
-    found = comparisons.of_names(workflow, request.GET.get("from", ""), request.GET.get("to", ""))
+    found = comparisons.of_names(
+        workflow,
+        request.GET.get("from", ""),
+        request.GET.get("to", ""),
+        may_read=can(request, Permission.PAYLOAD_VIEW),
+    )
     return render(
         request,
         "workflows/compare.html",
@@ -47,7 +52,7 @@ def to_shown(found: Comparison) -> dict[str, object]:
     """What the layers of a comparison print; nothing but lines where a side cannot be read yet."""
     if not found.is_readable:
         return {"lines": found.lines}
-    changes, more = bounded(found.difference.behaviour, SHOWN)
+    changes, more = bounded(found.behaviour, SHOWN)
     return {
         "changes": _with_anchors(changes),
         "more": more,

@@ -14,6 +14,7 @@ from workflows import (
     node_tree,
     offers,
     outline,
+    pasted,
     source,
 )
 from workflows.definition_schema import ONLY_OUTSIDE
@@ -131,6 +132,7 @@ def _panel(
         "reading": field_plans.references_of(spec, spot),
         "reaching": offers.find_reaching(revision, spot.id) if kind == "llm" else None,
         "may_repeat": kind != "input",
+        "node_yaml": pasted.to_text(spot.written),
     }
 
 
@@ -151,11 +153,19 @@ def _adding(spec: Any, spot: Spot | None, sent: State) -> dict[str, Any]:
         for kind in KINDS.values()
         if not (kind.name == "input" and has_input) and not (inside and kind.name in ONLY_OUTSIDE)
     ]
+    places = _places(spot) if spot else [("end", "At the end")]
+    own = ("", "After what it says itself, as far as that is here")
     return {
+        "text": (sent.get("text") or [""])[0],
+        "is_paste": (sent.get("do") or [""])[0] == "paste",
+        "paste_places": [
+            own,
+            *(each for each in places if not each[0].startswith(("edge", "end"))),
+        ],
         "kinds": kinds,
         "kind": (sent.get("kind") or ["llm"])[0],
         "title": (sent.get("title") or [""])[0],
-        "places": _places(spot) if spot else [("end", "At the end")],
+        "places": places,
         "place": (sent.get("place") or [""])[0],
     }
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tenancy.access import TenantRequest, actor_of, permission_required
 from tenancy.permissions import Permission
-from workflows import changes, drafts, node_form, node_tree, offers, presence
+from workflows import changes, drafts, node_form, node_tree, offers, pasted, presence
 from workflows.drafts import Saved
 from workflows.edits import Edit
 from workflows.errors import DraftMoved, EditRefused, NothingToUndo
@@ -92,7 +92,7 @@ def _change(request: TenantRequest, workflow: Workflow, head: DefinitionRevision
     """Make the change that the pressed button names; show what was typed again where it cannot be made."""
     sent = dict(request.POST.lists())
     base = _revision(workflow, first(sent, "base"))
-    asked = Asked(node=first(sent, "node"), adds=first(sent, "do") == "add", sent=sent)
+    asked = Asked(node=first(sent, "node"), adds=first(sent, "do") in ("add", "paste"), sent=sent)
     make = CHANGES.get(first(sent, "do"))
     if make is None:
         raise Http404
@@ -169,6 +169,20 @@ def _duplicate_node(
     return drafts.edit(workflow=workflow, edits=[edit], base=base, by=actor_of(request))
 
 
+def _paste_node(
+    request: TenantRequest, workflow: Workflow, base: DefinitionRevision, sent: State
+) -> Saved:
+    node, (way, _, detail) = first(sent, "node"), first(sent, "place").partition(":")
+    arguments: dict[str, Any] = {"value": pasted.read(first(sent, "text"))}
+    if way == "inside":
+        arguments["inside"] = node
+    elif way in ("take", "beside", "branch"):
+        take_over = way != "beside"
+        arguments |= {"after": node, "branch": detail, "take_over": take_over}
+    edit = Edit(name="paste", arguments=arguments)
+    return drafts.edit(workflow=workflow, edits=[edit], base=base, by=actor_of(request))
+
+
 def _undo(
     request: TenantRequest, workflow: Workflow, base: DefinitionRevision, sent: State
 ) -> Saved:
@@ -196,6 +210,7 @@ CHANGES: dict[str, Callable[[TenantRequest, Workflow, DefinitionRevision, State]
     "add": _add_node,
     "remove": _remove_node,
     "duplicate": _duplicate_node,
+    "paste": _paste_node,
     "undo": _undo,
     "redo": _redo,
     "back": _go_back,

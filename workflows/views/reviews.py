@@ -161,7 +161,7 @@ def _show(
         "rules": governance.current(),
     }
     if not review.workflow.is_disposed:
-        found = _comparison(review)
+        found = _comparison(review, may_read=can(request, Permission.PAYLOAD_VIEW))
         answered = checklist.of(review.version)
         vote_form = form or VoteForm()
         shown |= {
@@ -175,11 +175,11 @@ def _show(
     return render(request, "workflows/review.html", shown, status=status)
 
 
-def _comparison(review: Review) -> Comparison:
+def _comparison(review: Review, *, may_read: bool) -> Comparison:
     """With what it was compared with when it began."""
     before = Side(revision=review.base.revision, version=review.base) if review.base else None
     after = Side(revision=review.version.revision, version=review.version)
-    return Comparison(before=before, after=after)
+    return Comparison(before=before, after=after, may_read=may_read)
 
 
 def _threads(review: Review) -> list[tuple[Comment, list[Comment], bool]]:

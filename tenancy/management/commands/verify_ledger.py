@@ -6,8 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from tenancy import verification, verifications
+from tenancy.actors import Actor
 from tenancy.models import Tenant
-from tenancy.verification import Report, verify
+from tenancy.verification import Report
+
+COMMAND = Actor(kind="system", id="grove", name="manage.py verify_ledger")
 
 
 class Command(BaseCommand):
@@ -23,6 +27,12 @@ class Command(BaseCommand):
             help="file with a checkpoint that was kept elsewhere (with --tenant; may be repeated)",
         )
 
+        parser.add_argument(
+            "--keep-nothing",
+            action="store_true",
+            help="put no verification on record: for a copy that may only be read",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         slug: str | None = options["tenant"]
         anchors = [path.read_text() for path in options["checkpoint"]]
@@ -31,7 +41,13 @@ class Command(BaseCommand):
         chosen = Tenant.objects.filter(schema_name=slug) if slug else Tenant.objects.order_by("pk")
         if not chosen:
             raise CommandError(f"There is no tenant “{slug}”.")
-        reports = [verify(tenant, anchors=anchors) for tenant in chosen]
+        if options["keep_nothing"]:
+            reports = [verification.verify(tenant, anchors=anchors) for tenant in chosen]
+        else:
+            reports = [
+                verifications.verify(tenant=tenant, anchors=anchors, by=COMMAND)
+                for tenant in chosen
+            ]
         for report in reports:
             self._print(report)
         wrong = sum(not report.is_sound for report in reports)

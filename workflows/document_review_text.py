@@ -1,0 +1,78 @@
+"""Reviews in words: asked by whom, judged by whom as what, with the checklist and its evidence. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from workflows.document_facts import ReviewFacts
+from workflows.document_marks import moment, plain, table
+
+
+def write(reviews: Sequence[ReviewFacts], *, of_version: int) -> Iterator[str]:
+    """All reviews and votes so far; checklists of the version that the document is about."""
+    yield "### Reviews"
+    if not reviews:
+        yield "No version up to this one was sent to review."
+        return
+    yield _reviews(reviews)
+    yield "### Votes"
+    yield from _votes(reviews)
+    for review in reviews:
+        if review.version == of_version and any(vote.answers for vote in review.votes):
+            yield f"### Checklist of review {review.number}"
+            yield f"About version {review.version}, digest `{review.digest}`."
+            yield _checklist(review)
+
+
+def _reviews(reviews: Sequence[ReviewFacts]) -> str:
+    rows = [
+        (
+            str(each.number),
+            str(each.version),
+            f"`{each.digest[:16]}`",
+            moment(each.at),
+            plain(each.by),
+            plain(each.message) or "–",
+            each.risk,
+            f"{each.needed}{', one of a compliance officer' if each.needs_officer else ''}",
+            f"{moment(each.ended_at)}: {plain(each.outcome)}"
+            if each.ended_at
+            else f"not decided yet, {each.given} given",
+        )
+        for each in reviews
+    ]
+    heads = ("Review", "Version", "Digest begins", "Asked for", "By", "Message", "Risk")
+    return table((*heads, "Votes needed", "Outcome"), rows)
+
+
+def _votes(reviews: Sequence[ReviewFacts]) -> Iterator[str]:
+    rows = [
+        (
+            str(review.number),
+            moment(vote.at),
+            plain(vote.by),
+            vote.role or "not recorded",
+            vote.verdict,
+            plain(vote.reason) or "–",
+        )
+        for review in reviews
+        for vote in review.votes
+    ]
+    if rows:
+        yield table(("Review", "When", "By", "As", "Verdict", "Reason"), rows)
+    else:
+        yield "No vote of a decided review."
+    if any(review.ended_at is None for review in reviews):
+        yield "Votes of a review that is not decided yet are not shown to anybody else."
+
+
+def _checklist(review: ReviewFacts) -> str:
+    rows = [
+        (
+            plain(vote.by),
+            plain(each.question) + (f" ({plain(each.sources)})" if each.sources else ""),
+            each.answer or "not answered",
+            plain(each.found) or "not kept",
+        )
+        for vote in review.votes
+        for each in vote.answers
+    ]
+    return table(("Voter", "Question", "Answer", "What Grove found then"), rows)
