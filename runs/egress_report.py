@@ -7,11 +7,9 @@
 The counts of the statement are taken from the rows as they are written, so that the two never disagree.
 """
 
-import csv
 import hashlib
-import io
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from tempfile import TemporaryFile
@@ -26,7 +24,7 @@ from runs import egress_rows
 from runs.egress import Answer, Total, check, to_moment
 from runs.egress_rows import Departure, Question
 from runs.errors import EgressQuestionInvalid
-from tenancy import ledger, statements
+from tenancy import ledger, spreadsheets, statements
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
@@ -42,7 +40,6 @@ COLUMNS: Final = (
     "policy_digest",
 )  # fmt: skip
 HEADER: Final = ",".join(COLUMNS) + "\r\n"
-DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would take it for a formula
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,19 +165,10 @@ def _sign(answer: Answer, rows: int, digests: Mapping[str, str], by: Actor) -> M
 
 
 def _to_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        policy = row.pop("policy") or {"number": "", "digest": ""}
-        row |= {"policy_number": policy["number"], "policy_digest": policy["digest"]}
-        yield _csv_line([_cell(row[name]) for name in COLUMNS])
+    return spreadsheets.to_lines(_to_cells(row) for row in rows)
 
 
-def _csv_line(cells: Sequence[str]) -> str:
-    """One line of RFC 4180."""
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\r\n").writerow(cells)
-    return written.getvalue()
-
-
-def _cell(value: Any) -> str:
-    text = " ".join(value) if isinstance(value, list) else "" if value is None else str(value)
-    return f"'{text}" if text.startswith(DANGEROUS) else text
+def _to_cells(row: dict[str, Any]) -> list[object]:
+    policy = row["policy"] or {"number": "", "digest": ""}
+    told = row | {"policy_number": policy["number"], "policy_digest": policy["digest"]}
+    return [told[name] for name in COLUMNS]
