@@ -36,7 +36,7 @@ MOST_ROWS: Final = 200_000  # of one report: more are asked for in parts
 BATCH: Final = 2_000
 COLUMNS: Final = (
     "id", "kind", "at", "to", "via", "region", "egress", "data_class", "tags", "redactions", "model_asked",
-    "model_answered", "status", "error_kind", "answered", "run", "node", "decision", "policy_number",
+    "model_answered", "status", "error_kind", "answered", "sent", "run", "node", "decision", "policy_number",
     "policy_digest",
 )  # fmt: skip
 HEADER: Final = ",".join(COLUMNS) + "\r\n"
@@ -101,9 +101,10 @@ class _Counts:
             )
         key = (row.kind, row.goes_to, row.region, row.egress)
         place = self._places.setdefault(key, _empty_place(row))
-        place["calls"] += 1
-        place["unanswered"] += not row.answered
-        place["redacted"] += bool(row.redactions)
+        place["calls"] += row.sent
+        place["unanswered"] += row.sent and not row.answered
+        place["not_sent"] += not row.sent
+        place["redacted"] += row.sent and bool(row.redactions)
         place["highest_class"] = max(place["highest_class"], row.data_class)
         place["first_at"] = min(place["first_at"], row.at)
         place["last_at"] = max(place["last_at"], row.at)
@@ -119,7 +120,7 @@ class _Counts:
 
 
 def _empty_place(row: Departure) -> dict[str, Any]:
-    counts = {"calls": 0, "unanswered": 0, "redacted": 0, "highest_class": 0}
+    counts = {"calls": 0, "unanswered": 0, "not_sent": 0, "redacted": 0, "highest_class": 0}
     return {**counts, "first_at": row.at, "last_at": row.at, "tags": set()}
 
 

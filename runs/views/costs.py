@@ -51,7 +51,7 @@ def export_costs(request: TenantRequest) -> HttpResponse:
     asked: Asked = replace(form.cleaned_data["asked"], most=MOST_IN_A_FILE)
     told = costs.report(asked)
     name = f"costs-{asked.since}-{asked.until}-by-{asked.by}.csv"
-    lines = (_cells(line) for line in (*told.lines, *told.others))
+    lines = (_cells(line) for line in (*told.lines, *told.others, *told.outside))
     return HttpResponse(
         spreadsheets.to_csv((asked.by, *COLUMNS[1:]), lines),
         content_type="text/csv; charset=utf-8",
