@@ -1,4 +1,4 @@
-"""Reminders of secrets whose last day comes near: an alert 30 days before, 7 days before, and on the day itself."""
+"""Reminders of secrets: of a last day that comes near (30 and 7 days before, on the day), and of values too old."""
 
 from datetime import date
 
@@ -14,7 +14,8 @@ DAYS = (0, 7, 30)
 
 def remind() -> int:
     """Raise what is due in the current tenant. Each is raised once, also where somebody has acknowledged it since."""
-    return sum(1 for secret in secret_facts.list_secrets() if _remind_of(secret))
+    secrets = secret_facts.list_secrets()
+    return sum(_remind_of(secret) + _remind_to_rotate(secret) for secret in secrets)
 
 
 def _remind_of(secret: SecretFacts) -> bool:
@@ -42,3 +43,24 @@ def _sentence(secret: SecretFacts, last_day: date) -> str:
     if last_day < now().date():
         return f"The secret “{secret.name}” served until {last_day} and is refused now.{used} Replace it."
     return f"The last day of the secret “{secret.name}” is {last_day}.{used} Replace it before."
+
+
+def _remind_to_rotate(secret: SecretFacts) -> bool:
+    """Once for each version that has become older than its rotation allows."""
+    if secret.age.urgency < 2 or secret.revoked_at is not None:
+        return False
+    key = f"secret_rotation:{secret.name}:{secret.in_use}:{secret.rotate_days}"
+    if Alert.objects.filter(key=key).exists():
+        return False
+    used = f" {len(secret.used_by)} providers and destinations name it." if secret.used_by else ""
+    raised = alerts.raise_alert(
+        kind=AlertKind.SECRET_EXPIRY,
+        subject_kind="secret",
+        subject_id=secret.name,
+        name=secret.name,
+        sentence=f"The secret “{secret.name}” is {secret.age.days} days old and is to be replaced every "
+        f"{secret.rotate_days} days.{used} Replace it: it serves until then.",
+        key=key,
+        severity="warning",
+    )
+    return raised is not None

@@ -1,10 +1,12 @@
 """Check a report of what left the house. Needs Python and nothing else; see docs/routing.md.
 
-    python3 verify_egress.py egress.zip 'grove/…/ledger+1f2e3d4c+AfT…'
+    python3 verify_egress.py egress.zip 'grove/…/ledger+1f2e3d4c+AfT…' [proof.json]
 
 The second argument is the verifier key of the tenant's ledger, from where you trust it: a checkpoint that you kept, or
 the people who run Grove. It checks the signature (Ed25519, RFC 8032), that the rows are the signed ones, that every row
-belongs to the question, and counts them anew.
+belongs to the question, and counts them anew. The third argument is the proof of the ledger's entry of a run's end
+(check that with verify_entry.py): what the entry commits to is computed anew from that run's rows. The report must hold
+all of them: ask for the days of the run and for nothing else.
 """
 
 import base64
@@ -14,6 +16,7 @@ import io
 import json
 import sys
 import zipfile
+from pathlib import Path
 
 CLASSES = ["public", "internal", "confidential", "restricted"]
 P = 2**255 - 19
@@ -40,6 +43,8 @@ def main() -> str:
     told = statement["predicate"]
     if fault := find_fault(archive, told):
         return fault
+    if len(sys.argv) > 3 and (fault := find_fault_of_run(archive, Path(sys.argv[3]))):
+        return fault
     print(told["question"]["sentence"])  # noqa: T201
     print(told["sentence"])  # noqa: T201
     print(f"Signed with {key} at {told['made_at']}; {told['rows']} rows.")  # noqa: T201
@@ -56,9 +61,35 @@ def find_fault(archive: zipfile.ZipFile, told: dict) -> str:
         return "A row is there twice."
     if len(list(csv.reader(io.StringIO(archive.read("rows.csv").decode())))) != len(rows) + 1:
         return "rows.csv does not hold as many rows as rows.ndjson."
-    if counts_of(rows) != {name: told[name] for name in counts_of(rows)}:
+    if counts_of(rows) != {"not_sent": 0} | {
+        name: told[name] for name in counts_of(rows) if name in told
+    }:
         return "The counts of the statement are not those of its rows."
     return ""
+
+
+def find_fault_of_run(archive: zipfile.ZipFile, proof: Path) -> str:
+    """What the ledger's entry of a run's end commits to that the rows of this run do not say."""
+    entry = json.loads(base64.b64decode(json.loads(proof.read_text())["canonical"]))
+    run, committed = entry["subject"]["id"], entry["facts"].get("departures")
+    if not committed:
+        return f"The entry {entry['id']} does not say what the calls of a run carried."
+    rows = [json.loads(line) for line in archive.read("rows.ndjson").splitlines()]
+    lines = sorted(line_of(row) for row in rows if row["run"] == run and row["status"] != "late")
+    if hashlib.sha256("\n".join(lines).encode()).hexdigest() != committed:
+        return (
+            f"The rows of the run {run} are not those that the ledger committed to: one is missing, or its class, "
+            "tags, masking, place or outcome was changed."
+        )
+    print(f"The {len(lines)} rows of the run {run} are those that the ledger committed to.")  # noqa: T201
+    return ""
+
+
+def line_of(row: dict) -> str:
+    """A call as the run's entry commits to it: see docs/ledger.md."""
+    named = [row["kind"], row["id"], row["to"], row["region"], row["egress"]]
+    carried = [CLASSES.index(row["data_class"]), row["tags"], row["redactions"]]
+    return json.dumps([*named, *carried, row["status"], row["error_kind"]], ensure_ascii=False)
 
 
 def belongs(row: dict, question: dict) -> bool:
@@ -74,11 +105,13 @@ def belongs(row: dict, question: dict) -> bool:
 
 def counts_of(rows: list) -> dict:
     """What the statement must say of these rows."""
-    unanswered = sum(not row["answered"] for row in rows)
-    answer = "no" if not rows else "yes" if len(rows) > unanswered else "unknown"
-    redacted = sum(bool(row["redactions"]) for row in rows)
-    counts = {"answer": answer, "calls": len(rows), "rows": len(rows)}
-    return counts | {"unanswered": unanswered, "redacted": redacted}
+    sent = [row for row in rows if row.get("sent", True)]
+    unanswered = sum(not row["answered"] for row in sent)
+    answer = "no" if not sent else "yes" if len(sent) > unanswered else "unknown"
+    redacted = sum(bool(row["redactions"]) for row in sent)
+    counts = {"answer": answer, "calls": len(sent), "rows": len(rows)}
+    counts |= {"not_sent": len(rows) - len(sent), "unanswered": unanswered, "redacted": redacted}
+    return counts
 
 
 def is_signed(public: bytes, message: bytes, signature: bytes) -> bool:

@@ -90,6 +90,8 @@ BADGES: dict[str, tuple[str, str, str]] = {
     "medium": ("warn", "warn", "Medium"),
     "low": ("ok", "check", "Low"),
     "enabled": ("ok", "check", "Enabled"),
+    "not_made": ("warn", "pause", "Not made"),
+    "lost": ("warn", "warn", "Nobody knows"),
 }
 
 

@@ -172,6 +172,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "carry out trials": {
+        "task": "workflows.tasks.chore_carry_out_trials",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "add up costs": {
         "task": "runs.tasks.chore_add_up_costs",
         "schedule": 3600.0,

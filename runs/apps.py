@@ -31,7 +31,9 @@ class RunsConfig(AppConfig):
         gates.add(staging.find_missing)
         gates.add(case_runs.find_failing)
         health.register_reader(
-            of_deployments=calls_of_models.of_deployments, of_groups=calls_of_models.of_groups
+            of_deployments=calls_of_models.of_deployments,
+            of_groups=calls_of_models.of_groups,
+            refused=calls_of_models.refused,
         )
         quotas.count_runs_with(runs_of_quotas.count_under_way)
         for model, columns in SEALED.items():

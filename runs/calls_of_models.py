@@ -7,10 +7,13 @@ from uuid import UUID
 
 from django.db import connection
 
+from compliance.policy.actions import ResourceKind
 from runs.models import CallStatus
 from tenancy.context import current_tenant
 from tenancy.models import first_id
-from workflows.providers.errors import RETRYABLE
+from workflows import budgets
+from workflows.departures import NOT_SENT
+from workflows.providers.errors import RETRYABLE, PriceUnknown
 from workflows.providers.health import Calls, Group
 
 MOST_CALLS: Final = 200_000  # of the newest, so that a page stays quick however busy the day was
@@ -23,7 +26,9 @@ WITH recent AS MATERIALIZED (
     ORDER BY started_at DESC LIMIT %(most)s
 ), hours AS (
     SELECT deployment_id, date_trunc('hour', started_at, 'UTC') AS hour, count(*) AS calls,
-           count(*) FILTER (WHERE status = %(failed)s) AS errors
+           count(*) FILTER (WHERE status = %(failed)s) AS errors,
+           round((percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at))
+               FILTER (WHERE status = %(completed)s))::numeric * 1000) AS p95_ms
     FROM recent GROUP BY 1, 2
 ), spend AS (
     SELECT deployment_id, currency, sum(cost_micros)::bigint AS micros
@@ -34,11 +39,18 @@ SELECT deployment_id,
            FILTER (WHERE status = %(completed)s),
        max(finished_at) FILTER (WHERE status = %(completed)s),
        (array_agg(error_kind ORDER BY started_at DESC))[1],
-       (SELECT json_agg(json_build_array(hour, calls, errors)) FROM hours
+       (SELECT json_agg(json_build_array(hour, calls, errors, p95_ms)) FROM hours
         WHERE hours.deployment_id = recent.deployment_id),
        (SELECT json_agg(json_build_array(currency, micros)) FROM spend
         WHERE spend.deployment_id = recent.deployment_id)
 FROM recent GROUP BY deployment_id
+"""
+
+_REFUSED = """
+SELECT resource_id, count(*) FROM runs_decision
+WHERE tenant_id = %(tenant)s AND verdict = 'deny' AND id >= %(first)s AND resource_kind = %(kind)s
+  AND resource_id = ANY(%(names)s) AND code <> ALL(%(not_by_policy)s)
+GROUP BY 1
 """
 
 _GROUPS = """
@@ -73,7 +85,8 @@ def of_deployments(ids: Collection[UUID], since: datetime) -> Mapping[UUID, Call
             last_answer_at=row[2],
             last_error_kind=row[3] or "",
             by_hour={
-                datetime.fromisoformat(hour): (calls, errors) for hour, calls, errors in row[4]
+                datetime.fromisoformat(hour): (calls, errors, None if p95 is None else int(p95))
+                for hour, calls, errors, p95 in row[4]
             },
             spend=dict(row[5] or ()),
         )
@@ -87,10 +100,25 @@ def of_groups(names: Collection[str], since: datetime) -> Mapping[str, Group]:
         "tenant": current_tenant().pk,
         "groups": list(names),
         "first": first_id(since),
-        "retryable": sorted(RETRYABLE),
+        "retryable": [NOT_SENT, *sorted(RETRYABLE)],
         "most": MOST_CALLS,
     }
     return {name: Group(calls=calls, failovers=over) for name, calls, over in _rows(_GROUPS, asked)}
+
+
+def refused(names: Collection[str], since: datetime) -> Mapping[str, int]:
+    """How many calls to these deployments a policy refused since then, one query over denials only.
+
+    Those that a budget or a missing price stopped are not among them: no policy did.
+    """
+    asked = {
+        "tenant": current_tenant().pk,
+        "first": first_id(since),
+        "kind": ResourceKind.MODEL.value,
+        "names": list(names),
+        "not_by_policy": [budgets.CODE, PriceUnknown.code],
+    }
+    return dict(_rows(_REFUSED, asked))
 
 
 def _rows(query: str, asked: Mapping[str, Any]) -> list[tuple[Any, ...]]:

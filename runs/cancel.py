@@ -25,7 +25,7 @@ from runs.models import (
     Wait,
 )
 from runs.models.states import before
-from runs.records import run_digest
+from runs.records import commitments
 from tenancy import actors, ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
@@ -157,6 +157,6 @@ def _end(run: Run, end: _End, by: Actor) -> bool:
             checkpoint.event("end", at, status=end.status.value),
         ],
     )
-    ledger.append(end.event, subject=run, by=by, status=end.status.value, digest=run_digest(run.pk))
+    ledger.append(end.event, subject=run, by=by, status=end.status.value, **commitments(run.pk))
     cancel_what_is_left(run.pk, by=by)
     return True

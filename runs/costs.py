@@ -18,7 +18,7 @@ from django.utils.timezone import now
 from runs.errors import CostsInvalid
 from runs.models import CallStatus, ModelCall
 from tenancy.models import first_id
-from workflows.models import CostDay, CostMark, Deployment, Workflow
+from workflows.models import CostDay, CostMark, Deployment, TrialCall, TrialStatus, Workflow
 
 GROUPS: Final = {
     "day": "Day",
@@ -82,12 +82,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The dearest groups first; `others` is what the rest comes to, so that lines and others make the totals."""
+    """The dearest groups first; `others` is what the rest comes to, so that lines and others make the totals.
+
+    `outside` are tests and probes: no calls of runs, so no part of the totals.
+    """
 
     asked: Asked
     lines: Sequence[Line]
     others: Sequence[Line]
     totals: Sequence[Line]
+    outside: Sequence[Line] = ()
 
 
 def usual(at: datetime | None = None) -> tuple[date, date]:
@@ -97,12 +101,14 @@ def usual(at: datetime | None = None) -> tuple[date, date]:
 
 
 def report(asked: Asked) -> Report:
-    """Costs as asked, in at most four statements, however long the period is. Raises CostsInvalid."""
+    """Costs as asked, in at most five statements, however long the period is. Raises CostsInvalid."""
     asked.check()
     if asked.by == "run":
-        return _report_of_runs(asked)
-    lines = _named(asked.by, _lines(*_groups(asked)))
-    return _to_report(asked, lines, lines)
+        told = _report_of_runs(asked)
+    else:
+        lines = _named(asked.by, _lines(*_groups(asked)))
+        told = _to_report(asked, lines, lines)
+    return told if asked.workflow else replace(told, outside=_outside(asked))
 
 
 # -- added up by the day ----------------------------------------------------------------------------------------------
@@ -253,6 +259,28 @@ OF_CALLS: Final = {
     "model_group": F("model_group"),
     "secret": F("secret_name"),
 }
+
+
+def _outside(asked: Asked) -> Sequence[Line]:
+    """Tests and probes of these days, whatever became of them: they belong to no run."""
+    made = TrialCall.objects.filter(_made(asked.since, asked.until), finished_at__isnull=False)
+    sums = (
+        made.exclude(status=TrialStatus.NOT_MADE)
+        .order_by()
+        .values("currency")
+        .annotate(
+            key=Value("outside", output_field=CharField()),
+            calls=Count("id"),
+            failed=Count("id", filter=~Q(status=TrialStatus.PASSED)),
+            tokens_in=Sum("tokens_in"),
+            tokens_out=Sum("tokens_out"),
+            cost_micros=Sum("cost_micros"),
+        )
+    )
+    return [
+        replace(line, name="outside runs")
+        for line in sorted(_lines(sums), key=lambda line: line.currency)
+    ]
 
 
 def _report_of_runs(asked: Asked) -> Report:

@@ -6,7 +6,6 @@ Calls to the world go through the governed door (runs/governed.py); questions an
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
-from uuid import UUID
 
 from django.utils.timezone import now
 
@@ -135,13 +134,7 @@ class NodeDoor(GovernedDoor):
         try:
             return kind.run(self, config, inputs)
         except approvals.Parked as parked:
-            if kind.resume is None:
-                return parked.pause
-            waits.withdraw([UUID(str(parked.pause.about["wait"]))])
-            raise NodeFailed(
-                "approval_required",
-                "A policy asks for an approval of this call, and a node that waits by itself cannot wait for that.",
-            ) from parked
+            return parked.pause
 
     # -- the outcome --------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,10 @@ LAST_YEAR: Final = 9_000  # later ones do not fit into ids
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """The calls to one place. `redacted` of them were masked before they left; to `unanswered` nobody answered."""
+    """The calls to one place. `redacted` of them were masked before they left; to `unanswered` nobody answered.
+
+    `not_sent` are not among the calls: nobody was there, so nothing left.
+    """
 
     kind: str
     goes_to: str
@@ -28,6 +31,7 @@ class Total:
     egress: str
     calls: int
     unanswered: int
+    not_sent: int
     redacted: int
     highest_class: int
     first_at: datetime
@@ -46,6 +50,7 @@ class Total:
             "egress": self.egress,
             "calls": self.calls,
             "unanswered": self.unanswered,
+            "not_sent": self.not_sent,
             "redacted": self.redacted,
             "highest_class": DataClass(self.highest_class).word,
             "first_at": to_moment(self.first_at),
@@ -56,7 +61,10 @@ class Total:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Yes or no, with the counts. A call that nobody answered may have arrived all the same, so it counts."""
+    """Yes or no, with the counts. A call that nobody answered may have arrived all the same, so it counts.
+
+    One that was not sent does not count: see workflows/departures.py.
+    """
 
     question: Question
     totals: Sequence[Total]
@@ -68,6 +76,10 @@ class Answer:
     @property
     def unanswered(self) -> int:
         return sum(total.unanswered for total in self.totals)
+
+    @property
+    def not_sent(self) -> int:
+        return sum(total.not_sent for total in self.totals)
 
     @property
     def redacted(self) -> int:
@@ -82,15 +94,21 @@ class Answer:
 
     @property
     def sentence(self) -> str:
+        beside = f" {_calls(self.not_sent)} found nobody there, so nothing of it was sent." * bool(
+            self.not_sent
+        )
         if not self.calls:
-            return "No: there is no such call."
-        calls = "1 call" if self.calls == 1 else f"{self.calls:,} calls"
+            return f"No:{beside}" if beside else "No: there is no such call."
+        calls = _calls(self.calls)
         if self.word == "unknown":
-            return f"Perhaps: {calls} got no answer, so nobody knows whether anything arrived."
+            return (
+                f"Perhaps: {calls} got no answer, so nobody knows whether anything arrived.{beside}"
+            )
         masked = f"{self.redacted:,} of them masked before they left"
         if not self.unanswered:
-            return f"Yes: {calls}, {masked}."
-        return f"Yes: {calls}, {masked}. To {self.unanswered:,} nobody answered; they may have arrived all the same."
+            return f"Yes: {calls}, {masked}.{beside}"
+        perhaps = f"To {self.unanswered:,} nobody answered; they may have arrived all the same."
+        return f"Yes: {calls}, {masked}. {perhaps}{beside}"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -99,9 +117,14 @@ class Answer:
             "sentence": self.sentence,
             "calls": self.calls,
             "unanswered": self.unanswered,
+            "not_sent": self.not_sent,
             "redacted": self.redacted,
             "totals": [total.to_json() for total in self.totals],
         }
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"
 
 
 def check(question: Question) -> None:

@@ -94,7 +94,9 @@ def _asked_anew(
             if told is None:
                 if row.at < made:
                     yield f"The call {row.id} is on record and not in the report."
-            elif told != now and told["status"] not in UNDER_WAY:
+            elif told["status"] not in UNDER_WAY and any(
+                now.get(name) != told[name] for name in told
+            ):
                 yield f"The call {row.id} is on record as something else than in the report."
         after = found[-1].id
     for row_id in missing:
@@ -110,7 +112,7 @@ def _records(question: Question) -> Iterator[str]:
     for run in runs.iterator(chunk_size=BATCH):
         check = check_record(run)
         if check is not None and not check.holds:
-            yield f"The run {run.pk} is not as the ledger committed to it in the entry {check.entry_id}."
+            yield check.fault
     started = LedgerEntry.objects.filter(
         event=EventType.RUN_STARTED, id__gte=first_id(begin), id__lt=first_id(end)
     )

@@ -7,11 +7,9 @@
 The counts of the statement are taken from the rows as they are written, so that the two never disagree.
 """
 
-import csv
 import hashlib
-import io
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from tempfile import TemporaryFile
@@ -26,7 +24,7 @@ from runs import egress_rows
 from runs.egress import Answer, Total, check, to_moment
 from runs.egress_rows import Departure, Question
 from runs.errors import EgressQuestionInvalid
-from tenancy import ledger, statements
+from tenancy import ledger, spreadsheets, statements
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
@@ -38,11 +36,10 @@ MOST_ROWS: Final = 200_000  # of one report: more are asked for in parts
 BATCH: Final = 2_000
 COLUMNS: Final = (
     "id", "kind", "at", "to", "via", "region", "egress", "data_class", "tags", "redactions", "model_asked",
-    "model_answered", "status", "error_kind", "answered", "run", "node", "decision", "policy_number",
+    "model_answered", "status", "error_kind", "answered", "sent", "run", "node", "decision", "policy_number",
     "policy_digest",
 )  # fmt: skip
 HEADER: Final = ",".join(COLUMNS) + "\r\n"
-DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would take it for a formula
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +101,10 @@ class _Counts:
             )
         key = (row.kind, row.goes_to, row.region, row.egress)
         place = self._places.setdefault(key, _empty_place(row))
-        place["calls"] += 1
-        place["unanswered"] += not row.answered
-        place["redacted"] += bool(row.redactions)
+        place["calls"] += row.sent
+        place["unanswered"] += row.sent and not row.answered
+        place["not_sent"] += not row.sent
+        place["redacted"] += row.sent and bool(row.redactions)
         place["highest_class"] = max(place["highest_class"], row.data_class)
         place["first_at"] = min(place["first_at"], row.at)
         place["last_at"] = max(place["last_at"], row.at)
@@ -122,7 +120,7 @@ class _Counts:
 
 
 def _empty_place(row: Departure) -> dict[str, Any]:
-    counts = {"calls": 0, "unanswered": 0, "redacted": 0, "highest_class": 0}
+    counts = {"calls": 0, "unanswered": 0, "not_sent": 0, "redacted": 0, "highest_class": 0}
     return {**counts, "first_at": row.at, "last_at": row.at, "tags": set()}
 
 
@@ -168,19 +166,10 @@ def _sign(answer: Answer, rows: int, digests: Mapping[str, str], by: Actor) -> M
 
 
 def _to_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        policy = row.pop("policy") or {"number": "", "digest": ""}
-        row |= {"policy_number": policy["number"], "policy_digest": policy["digest"]}
-        yield _csv_line([_cell(row[name]) for name in COLUMNS])
+    return spreadsheets.to_lines(_to_cells(row) for row in rows)
 
 
-def _csv_line(cells: Sequence[str]) -> str:
-    """One line of RFC 4180."""
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\r\n").writerow(cells)
-    return written.getvalue()
-
-
-def _cell(value: Any) -> str:
-    text = " ".join(value) if isinstance(value, list) else "" if value is None else str(value)
-    return f"'{text}" if text.startswith(DANGEROUS) else text
+def _to_cells(row: dict[str, Any]) -> list[object]:
+    policy = row["policy"] or {"number": "", "digest": ""}
+    told = row | {"policy_number": policy["number"], "policy_digest": policy["digest"]}
+    return [told[name] for name in COLUMNS]

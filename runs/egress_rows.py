@@ -16,6 +16,7 @@ from compliance.labels import DataClass
 from tenancy.context import current_tenant
 from tenancy.events import EventType
 from tenancy.models import first_id
+from workflows.departures import NOT_SENT
 from workflows.providers.errors import FailureKind
 from workflows.tools.errors import ToolFailure
 
@@ -36,6 +37,10 @@ ANSWERED_TOOL: Final = [
     *(ToolFailure.MALFORMED, ToolFailure.TOO_LARGE, ToolFailure.REDIRECT),
 ]
 
+# Of these nothing left: nobody was there, or its address was refused before anything was written.
+NOT_SENT_MODEL: Final = [NOT_SENT]
+NOT_SENT_TOOL: Final = [NOT_SENT, ToolFailure.ADDRESS]
+
 _MEANT = (
     "{0}.tenant_id = %(tenant)s AND {0}.id >= %(first)s AND {0}.id < %(end)s AND {0}.id > %(after)s"
 )
@@ -43,6 +48,7 @@ _CALLS = f"""
     SELECT c.id, 'model' AS kind, c.started_at, c.provider AS goes_to, d.name AS via, c.region, c.egress, c.data_class,
            c.tags, c.redactions, c.model_requested, c.model_answered, c.status, c.error_kind,
            c.status IN ('completed', 'late') OR c.error_kind = ANY(%(answered_model)s) AS answered,
+           c.status <> 'failed' OR c.error_kind <> ALL(%(not_sent_model)s) AS sent,
            c.run_id, c.node_id, c.decision_id
     FROM runs_modelcall c JOIN workflows_deployment d ON d.tenant_id = c.tenant_id AND d.id = c.deployment_id
     WHERE {_MEANT.format("c")}
@@ -50,6 +56,7 @@ _CALLS = f"""
     SELECT c.id, 'tool', c.started_at, c.destination, c.tool, c.region, c.egress, c.data_class,
            c.tags, c.redactions, '', '', c.status, c.error_kind,
            c.status IN ('completed', 'late') OR c.error_kind = ANY(%(answered_tool)s),
+           c.status <> 'failed' OR c.error_kind <> ALL(%(not_sent_tool)s),
            c.run_id, c.node_id, c.decision_id
     FROM runs_toolcall c WHERE {_MEANT.format("c")}
   UNION ALL
@@ -59,6 +66,7 @@ _CALLS = f"""
            CASE z.facts->>'passed' WHEN 'true' THEN 'completed' WHEN 'false' THEN 'failed' ELSE 'intended' END,
            coalesce(z.facts->>'kind', ''),
            coalesce(z.facts->>'passed' = 'true' OR z.facts->>'kind' = ANY(%(answered_model)s), false),
+           coalesce(z.facts->>'kind' <> ALL(%(not_sent_model)s), true),
            NULL, '', NULL
     FROM tenancy_ledgerentry e
     LEFT JOIN LATERAL (
@@ -81,8 +89,9 @@ LEFT JOIN compliance_policysnapshot p ON p.tenant_id = %(tenant)s AND p.id = x.s
 ORDER BY asked.id
 """  # noqa: S608
 _TOTALS = f"""
-SELECT kind, goes_to, region, egress, count(*), count(*) FILTER (WHERE NOT answered),
-       count(*) FILTER (WHERE redactions <> '{{}}'), max(data_class), min(started_at), max(started_at),
+SELECT kind, goes_to, region, egress, count(*) FILTER (WHERE sent), count(*) FILTER (WHERE sent AND NOT answered),
+       count(*) FILTER (WHERE NOT sent), count(*) FILTER (WHERE sent AND redactions <> '{{}}'),
+       max(data_class), min(started_at), max(started_at),
        array_remove(string_to_array(string_agg(DISTINCT array_to_string(tags, ','), ','), ','), '')
 FROM ({_CALLS}) AS calls WHERE {_MATCHING}
 GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 2, 1, 3, 4
@@ -123,7 +132,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Departure:
-    """One call that left, or may have left. `via` is the deployment or the tool. A test has no run and no policy."""
+    """One call that left, or may have left; of one that was not `sent`, nothing did.
+
+    `via` is the deployment or the tool. A test has no run and no policy.
+    """
 
     id: UUID
     kind: str
@@ -140,6 +152,7 @@ class Departure:
     status: str
     error_kind: str
     answered: bool
+    sent: bool
     run_id: UUID | None
     node_id: str
     decision_id: UUID | None
@@ -168,6 +181,7 @@ class Departure:
             "status": self.status,
             "error_kind": self.error_kind,
             "answered": self.answered,
+            "sent": self.sent,
             "run": str(self.run_id) if self.run_id else None,
             "node": self.node_id,
             "decision": str(self.decision_id) if self.decision_id else None,
@@ -200,6 +214,8 @@ def _asked(question: Question) -> dict[str, Any]:
         "data_class": int(question.data_class),
         "answered_model": [str(kind) for kind in ANSWERED_MODEL],
         "answered_tool": [str(kind) for kind in ANSWERED_TOOL],
+        "not_sent_model": NOT_SENT_MODEL,
+        "not_sent_tool": [str(kind) for kind in NOT_SENT_TOOL],
         "tested": EventType.PROVIDER_TESTED.value,
         "probed": EventType.PROVIDER_PROBED.value,
         "ended": EventType.PROVIDER_TEST_ENDED.value,

@@ -204,7 +204,11 @@ def read_tree(run: Run) -> dict[UUID, Evidence]:
             key=key,
             attempts=_grouped(rows[each.pk]),
             acts=_acts(by_run[each.pk], by_decision),
-            waits={(wait.node_id, wait.attempt): wait for wait in waits[each.pk]},
+            waits={
+                (wait.node_id, wait.attempt): wait
+                for wait in waits[each.pk]
+                if not wait.action_digest  # of an action: the decision's facts tell of its approval
+            },
             children={
                 (child.parent_node, child.parent_attempt): child
                 for child in tree
@@ -257,7 +261,7 @@ def _check_records(tree: Iterable[Run]) -> None:
         check = records.check_record(run)
         if check is not None and not check.holds:
             raise EvidenceIncomplete(
-                "The rows of this run are not what the ledger committed to when it ended.",
+                f"What is on record is not what the ledger committed to. {check.fault}",
                 missing=[{"run": str(run.pk), "reason": "record_changed"}],
             )
 

@@ -10,7 +10,7 @@ from runs import caller_keys, cancel, children, interrupted
 from runs.live_run import LiveRun
 from runs.models import CallStatus, ModelCall, NodeExecution, Run, RunFacts, RunStatus
 from runs.outcomes import Outcome, Settlement
-from runs.records import run_digest
+from runs.records import commitments
 from tenancy import actors, ledger
 from tenancy.context import tenant_context
 from tenancy.events import EventType
@@ -40,7 +40,7 @@ def record_end(ended: Sequence[LiveRun]) -> None:
             ENTRY[RunStatus(live.status)],
             subject=Subject(kind="run", id=str(live.run_id)),
             by=actors.SYSTEM,
-            facts={"status": str(live.status), "digest": run_digest(live.run_id)},
+            facts={"status": str(live.status), **commitments(live.run_id)},
         )
         for live in ended
     ]
@@ -72,7 +72,7 @@ def settle_late(live: LiveRun, outcomes: Sequence[Outcome]) -> None:
                 subject=Subject(kind="run", id=str(live.run_id)),
                 by=actors.SYSTEM,
                 late_calls=late,
-                digest=run_digest(live.run_id),
+                **commitments(live.run_id),
             )
 
 

@@ -176,7 +176,7 @@ class GovernedDoor:
                     credentials=own_key.expose() if own_key else None,
                 )
         except ProviderError as error:
-            self._settle_failed(call_id, error.kind, error.sentence)
+            self._settle_failed(call_id, error.recorded_kind, error.sentence)
             raise
         except Exception as error:
             self._settle_failed(call_id, "internal_error", _broke_here(error))
@@ -282,7 +282,7 @@ class GovernedDoor:
             with used_for(use):
                 response = registry.call(act.target, act.request, permit=permitted.permit)
         except Exception as error:
-            kind = error.kind if isinstance(error, ToolError) else "internal_error"
+            kind = error.recorded_kind if isinstance(error, ToolError) else "internal_error"
             told = error.sentence if isinstance(error, ToolError) else _broke_here(error)
             self._tool_settlements.append(
                 ToolSettlement(

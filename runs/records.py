@@ -1,4 +1,8 @@
-"""The record of a run that has ended: what the ledger committed to, and what its rows say today."""
+"""The record of a run that has ended: what the ledger committed to, and what its rows say today.
+
+Its entry holds two digests: `digest` of what happened, and since the second form of the record `departures` of what
+its calls carried and where they went. An entry of the first form has the one and verifies by it.
+"""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -17,24 +21,43 @@ ENDS = (
 )
 
 
-def run_digest(run_id: UUID) -> str:
-    """SHA-256 over the run's node executions, decisions and calls, as docs/ledger.md describes it."""
+def commitments(run_id: UUID) -> dict[str, str]:
+    """What the entry of the run's end says of its rows: SHA-256 in hex, as docs/ledger.md describes them."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT grove_run_digest(%s)", [run_id])
-        return str(cursor.fetchone()[0])
+        cursor.execute("SELECT grove_run_digest(%s), grove_departures_digest(%s)", [run_id, run_id])
+        digest, departures = cursor.fetchone()
+    return {"digest": digest, "departures": departures}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordCheck:
-    """What the ledger committed to when the run ended, and what its rows say today."""
+    """What the ledger committed to when the run ended, and what its rows say today.
 
+    `recorded_departures` is empty in an entry of the first form: it does not tell of them.
+    """
+
+    run_id: UUID
+    entry_id: UUID
     recorded: str
     recomputed: str
-    entry_id: UUID
+    recorded_departures: str
+    recomputed_departures: str
 
     @property
     def holds(self) -> bool:
-        return self.recorded == self.recomputed
+        return not self.fault
+
+    @property
+    def fault(self) -> str:
+        """What does not hold, in a sentence; empty when all does."""
+        if self.recorded != self.recomputed:
+            return f"The run {self.run_id} is not as the ledger committed to it in the entry {self.entry_id}."
+        if self.recorded_departures in ("", self.recomputed_departures):
+            return ""
+        return (
+            f"The calls of the run {self.run_id} are not as the ledger committed to them in the entry {self.entry_id}: "
+            "class, tags, masking, provider, region or outcome of one of them was changed since."
+        )
 
 
 def check_record(run: Run) -> RecordCheck | None:
@@ -46,6 +69,12 @@ def check_record(run: Run) -> RecordCheck | None:
     )
     if entry is None or not run.is_terminal:
         return None
+    today = commitments(run.pk)
     return RecordCheck(
-        recorded=entry.facts["digest"], recomputed=run_digest(run.pk), entry_id=entry.pk
+        run_id=run.pk,
+        entry_id=entry.pk,
+        recorded=entry.facts["digest"],
+        recomputed=today["digest"],
+        recorded_departures=entry.facts.get("departures", ""),
+        recomputed_departures=today["departures"],
     )

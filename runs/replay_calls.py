@@ -17,6 +17,7 @@ from compliance.policy.facts import Facts
 from compliance.policy.verdicts import Verdict, VerdictKind
 from runs.evidence import Act, Evidence, canonical
 from runs.models import CallStatus, Decision, ModelCall, NodeExecution, NodeStatus, ToolCall
+from workflows import departures
 from workflows.nodes import ModelAnswer, NodeFailed, ToolAnswer
 from workflows.providers.contract import ModelRequest
 from workflows.providers.errors import RETRYABLE, PriceUnknown
@@ -98,11 +99,15 @@ class ReplayCalls:
             if call.status == CallStatus.COMPLETED:
                 return self._model_answer(call, labels)
             failed, tried = call, tried + 1
-            if call.error_kind not in RETRYABLE:
+            if departures.to_kind(call.error_kind) not in RETRYABLE:
                 break
         if failed is None:
             raise self._not_asked("a model")
-        code = BROKE if failed.error_kind == BROKE else f"model_{failed.error_kind}"
+        code = (
+            BROKE
+            if failed.error_kind == BROKE
+            else f"model_{departures.to_kind(failed.error_kind)}"
+        )
         raise NodeFailed(code, failed.error_sentence)
 
     def tool(
@@ -129,7 +134,7 @@ class ReplayCalls:
         call = cast(ToolCall, act.call)
         if call.status == CallStatus.COMPLETED:
             return self._tool_answer(call)
-        code = BROKE if call.error_kind == BROKE else f"tool_{call.error_kind}"
+        code = BROKE if call.error_kind == BROKE else f"tool_{departures.to_kind(call.error_kind)}"
         raise NodeFailed(code, call.error_sentence)
 
     def _next_act(self, kind: ActionKind) -> Act | None:

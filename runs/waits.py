@@ -4,8 +4,8 @@ A callback is answered at an address that holds a signed token, which is kept as
 use. An approval is decided by somebody who holds the role that the node names, and did not start the run.
 """
 
+import base64
 import hashlib
-import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -55,13 +55,16 @@ def ask(
 
     `action_digest` names the one action that a policy wants to have approved; without one the node itself asks.
 
-    Without a token the callback has been answered already: to an attempt that was lost before it could wait.
+    Without a token the callback has been answered already: to an attempt that was lost before it could wait. An
+    attempt that was parked for an approval of its own request is run again, and has the address that it had.
     """
     held = RunClaim.objects.select_for_update().filter(
         run_id=live.run_id, token=live.token, worker_id__isnull=False
     )
     if not held.exists():
         raise ClaimLost
+    if parked := _find_parked(live.run_id, path, attempt) if kind == "callback" else None:
+        return _pause(parked), "" if parked.answered_at else _token_of(live, parked.pk)
     if earlier := _find_cut_off(live.run_id, path, attempt, action_digest, approver):
         is_answered = earlier.answered_at is not None  # whoever answers locks the claim, too
         if kind == "approval" or is_answered:
@@ -71,7 +74,7 @@ def ask(
             return _pause(earlier), ""
         withdraw([earlier.pk])  # whoever was told its token is told of another
     wait_id = new_id()
-    token = SIGNER.sign(f"{wait_id.hex}.{secrets.token_urlsafe(24)}") if kind == "callback" else ""
+    token = _token_of(live, wait_id) if kind == "callback" else ""
     sealed = None
     if question is not None:
         sealed = _seal(live.key, question, live.tenant.pk, wait_id, "question_sealed")
@@ -90,6 +93,24 @@ def ask(
         expires_at=expires_at,
     )
     return _pause(wait), token
+
+
+def _token_of(live: LiveRun, wait_id: UUID) -> str:
+    """Nobody finds it without the run's data key, which leaves no database."""
+    secret = hashlib.blake2b(wait_id.bytes, key=live.key.secret, digest_size=24, person=b"callback")
+    return SIGNER.sign(f"{wait_id.hex}.{base64.urlsafe_b64encode(secret.digest()).decode()}")
+
+
+def _find_parked(run_id: UUID, path: str, attempt: int) -> Wait | None:
+    """The callback that this very attempt opened before it was parked."""
+    mine = Wait.objects.filter(
+        run_id=run_id,
+        node_id=path,
+        attempt=attempt,
+        kind=WaitKind.CALLBACK,
+        withdrawn_at=None,
+    )
+    return mine.first()
 
 
 def _find_cut_off(

@@ -60,6 +60,7 @@ class EventType(StrEnum):
     PROVIDER_TESTED = "provider.tested"
     PROVIDER_PROBED = "provider.probed"  # by nobody: because it was idle
     PROVIDER_TEST_ENDED = "provider.test_ended"
+    PROVIDER_TESTS_BEGUN = "provider.tests_begun"  # of all deployments
     DEPLOYMENT_CREATED = "deployment.created"
     DEPLOYMENT_CHANGED = "deployment.changed"
     MODEL_GROUP_CREATED = "model_group.created"

@@ -1,7 +1,7 @@
 """What may be shown of secrets: names, fingerprints, ages, versions, bindings, and who names them. Never a value."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -13,6 +13,7 @@ from tenancy import secret_uses
 from tenancy.models import Secret, SecretVersion
 from tenancy.secret_uses import Bindings, Usage
 
+ROTATE_SOON_DAYS = 7
 SOON_DAYS = 30  # as the first reminder of compliance/secret_reminders.py
 
 
@@ -23,6 +24,27 @@ class VersionState(StrEnum):
     WAITS = "waits"  # newer than the one in use, and not tested yet
     KEPT = "kept"  # older than the one in use, until that is confirmed
     EMPTIED = "emptied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialAge:
+    """How old the version in use is, beside what its rotation allows."""
+
+    name: str
+    made_at: datetime
+    rotate_days: int | None
+
+    @property
+    def days(self) -> int:
+        return (now() - self.made_at).days
+
+    @property
+    def urgency(self) -> int:
+        """0 in time or without a rotation, 1 due within a week, 2 overdue."""
+        if self.rotate_days is None:
+            return 0
+        left = self.rotate_days - self.days
+        return 2 if left <= 0 else int(left <= ROTATE_SOON_DAYS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +73,7 @@ class SecretFacts:
     last_used_at: datetime | None
     revoked_at: datetime | None
     expires_on: date | None
+    rotate_days: int | None
     bindings: Bindings
     used_by: tuple[Usage, ...]
     versions: tuple[VersionFacts, ...]
@@ -92,6 +115,12 @@ class SecretFacts:
         return None if self.expires_on is None else (self.expires_on - now().date()).days
 
     @property
+    def age(self) -> CredentialAge:
+        """Of the version in use."""
+        used = next((one for one in self.versions if one.number == self.in_use), self.versions[0])
+        return CredentialAge(name=self.name, made_at=used.created_at, rotate_days=self.rotate_days)
+
+    @property
     def workflows(self) -> tuple[str, ...]:
         """The workflows that reach it through whatever names it."""
         return tuple(sorted({slug for usage in self.used_by for slug in usage.workflows}))
@@ -115,6 +144,21 @@ def find_secret(name: str) -> SecretFacts | None:
     return next((facts for facts in list_secrets() if facts.name == name), None)
 
 
+def ages(names: Collection[str]) -> Mapping[str, CredentialAge]:
+    """How old the versions in use of these secrets are, by name, in one query; without those that have none."""
+    if not names:
+        return {}
+    found: dict[str, CredentialAge] = {}
+    versions = SecretVersion.objects.readable().filter(secret__name__in=names)
+    for version in versions.select_related("secret").defer("sealed").order_by("-number"):
+        secret = version.secret
+        if secret.name not in found and version.number == (secret.in_use or version.number):
+            found[secret.name] = CredentialAge(
+                name=secret.name, made_at=version.created_at, rotate_days=secret.rotate_days
+            )
+    return found
+
+
 def _facts(
     secret: Secret,
     versions: Sequence[SecretVersion],
@@ -133,6 +177,7 @@ def _facts(
         last_used_at=secret.last_used_at,
         revoked_at=secret.revoked_at,
         expires_on=secret.expires_on,
+        rotate_days=secret.rotate_days,
         bindings=secret_uses.bindings_of(secret),
         used_by=tuple(used_by),
         versions=tuple(_version_facts(version, in_use, readable) for version in versions),

@@ -55,7 +55,7 @@ class VersionForm(forms.Form):
 
 
 class UseForm(forms.Form):
-    """Last day and bindings of one secret, all at once."""
+    """Last day, rotation and bindings of one secret, all at once."""
 
     expires_on = forms.DateField(
         label="Last day",
@@ -64,11 +64,21 @@ class UseForm(forms.Form):
         help_text="It serves through this day, UTC. Alerts come 30 and 7 days before, and on the day.",
     )
 
+    rotate_days = forms.IntegerField(
+        label="Replace after days",
+        required=False,
+        min_value=1,
+        max_value=3_660,
+        widget=forms.NumberInput(attrs=FIELD),
+        help_text="An older value is shown as overdue, and an alert asks for a new one. It serves all the same.",
+    )
+
     def __init__(
         self, *args: Any, secret: SecretFacts, names: Mapping[str, Sequence[str]], **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
         self.fields["expires_on"].initial = secret.expires_on
+        self.fields["rotate_days"].initial = secret.rotate_days
         for kind, label in BOUND.items():
             bound = getattr(secret.bindings, kind)
             gone = [name for name in bound if name not in names[kind]]

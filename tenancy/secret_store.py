@@ -110,17 +110,26 @@ def find_refusal(name: str, use: SecretUse) -> GroveError | None:
 
 
 @transaction.atomic
-def change(*, name: str, by: Actor, expires_on: date | None, bindings: Bindings) -> None:
-    """Give a secret its last day and its bindings, all at once. What changes nothing leaves no trace.
+def change(
+    *,
+    name: str,
+    by: Actor,
+    expires_on: date | None,
+    bindings: Bindings,
+    rotate_days: int | None = None,
+) -> None:
+    """Give a secret its last day, its rotation and its bindings, all at once. What changes nothing leaves no trace.
 
     Raises SecretNotFound, SecretInvalid.
     """
     secret_uses.check(bindings)
     secret = _locked(name)
-    if secret.expires_on == expires_on and bindings_of(secret) == bindings:
+    before = (secret.expires_on, secret.rotate_days, bindings_of(secret))
+    if before == (expires_on, rotate_days, bindings):
         return
     Secret.objects.filter(pk=secret.pk).update(
         expires_on=expires_on,
+        rotate_days=rotate_days,
         **{f"bound_{key}": names for key, names in bindings.to_json().items()},
     )
     ledger.append(
@@ -129,6 +138,7 @@ def change(*, name: str, by: Actor, expires_on: date | None, bindings: Bindings)
         by=by,
         name=name,
         expires_on=expires_on,
+        rotate_days=rotate_days,
         **bindings.to_json(),
     )
 

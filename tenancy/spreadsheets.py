@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -10,11 +10,15 @@ DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def to_csv(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """The whole table as text. A cell that a spreadsheet would calculate begins with an apostrophe."""
-    written = io.StringIO()
-    lines = csv.writer(written, lineterminator="\r\n")
-    lines.writerow(heads)
-    lines.writerows([to_cell(value) for value in row] for row in rows)
-    return written.getvalue()
+    return "".join(to_lines([heads, *rows]))
+
+
+def to_lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """The lines one by one, for a table that is too long to be held."""
+    for row in rows:
+        written = io.StringIO()
+        csv.writer(written, lineterminator="\r\n").writerow([to_cell(value) for value in row])
+        yield written.getvalue()
 
 
 def to_cell(value: object) -> str:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -60,6 +61,7 @@ class LiveStack:
     def __init__(self, databases: Databases) -> None:
         self.databases = databases
         self.running: list[RunningProgram] = []
+        self.retired: list[RunningProgram] = []
         self._web: RunningProgram | None = None
         self.env = {
             **os.environ,
@@ -78,6 +80,23 @@ class LiveStack:
 
     def start_worker(self, number: int = 1, slots: int = 10) -> RunningProgram:
         return self._start(programs.worker(number=number, slots=slots))
+
+    def replace(self, **env: str) -> None:
+        """Other processes with this environment, a web process and a worker; those before end once these are up."""
+        before, self._web = list(self.running), None
+        self.env |= env
+        with ThreadPoolExecutor(2) as starting:
+            started = [starting.submit(self.start_web), starting.submit(self.start_worker)]
+            for one in started:
+                one.result()
+        self.retired += before
+
+    def stop_retired(self) -> None:
+        """End what was replaced, as a service manager does: what they are at is finished first."""
+        with ThreadPoolExecutor(max(1, len(self.retired))) as ending:
+            list(ending.map(RunningProgram.stop, self.retired))
+        self.running = [one for one in self.running if one not in self.retired]
+        self.retired.clear()
 
     def start_beat(self) -> RunningProgram:
         return self._start(programs.beat())

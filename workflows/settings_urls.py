@@ -10,6 +10,7 @@ from workflows.views import (
     places,
     prices,
     providers,
+    trial_rounds,
 )
 
 app_name = "places"
@@ -50,6 +51,9 @@ urlpatterns = [
         "deployments/<slug:name>/switch/", deployments.switch_deployment, name="switch-deployment"
     ),
     path("deployments/<slug:name>/test/", deployments.test_deployment, name="test-deployment"),
+    path("providers/table.csv", providers.download_table, name="provider-table"),
+    path("providers/tests/", trial_rounds.begin_round, name="test-all"),
+    path("providers/tests/<uuid:round_id>/", trial_rounds.show_round, name="trial-round"),
     path("model-groups/", model_groups.list_groups, name="model-groups"),
     path("model-groups/add/", model_groups.add_group, name="add-model-group"),
     path("model-groups/places/", model_groups.place_class, name="place-class"),

@@ -40,8 +40,15 @@ class CostLineShape(CostSumShape):
     )
 
 
+class CostOutsideShape(CostSumShape):
+    cost = Amount(allow_null=True, help_text="Null of those whose price was not known.")
+
+
 class CostsShape(serializers.Serializer[Any]):
-    """Lines, dearest first, and what all others come to: together they make the totals."""
+    """Lines, dearest first, and what all others come to: together they make the totals.
+
+    `outside` are tests of deployments and probes: no calls of runs, so no part of the totals.
+    """
 
     since = serializers.DateField()
     until = serializers.DateField()
@@ -49,6 +56,7 @@ class CostsShape(serializers.Serializer[Any]):
     items = CostLineShape(many=True)
     others = CostSumShape(many=True)
     totals = CostSumShape(many=True)
+    outside = CostOutsideShape(many=True)
 
 
 class Costs(APIView):
@@ -87,6 +95,7 @@ class Costs(APIView):
                 "items": [{"key": line.key} | sum_to_json(line) for line in told.lines],
                 "others": [sum_to_json(line) for line in told.others],
                 "totals": [sum_to_json(line) for line in told.totals],
+                "outside": [_outside_to_json(line) for line in told.outside],
             }
         )
 
@@ -99,3 +108,7 @@ def sum_to_json(line: Line) -> dict[str, Any]:
         "tokens_out": line.tokens_out,
         "cost": to_money(line.cost_micros, line.currency),
     }
+
+
+def _outside_to_json(line: Line) -> dict[str, Any]:
+    return sum_to_json(line) if line.currency else {**sum_to_json(line), "cost": None}

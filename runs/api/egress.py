@@ -53,6 +53,7 @@ class DepartureShape(serializers.Serializer[Any]):
     answered = serializers.BooleanField(
         help_text="True: the other side answered, be it with an error. False: nobody knows whether anything arrived."
     )
+    sent = serializers.BooleanField(help_text="False: nobody was there, so nothing left.")
     run = serializers.UUIDField(allow_null=True, help_text="None of a test or probe.")
     node = serializers.CharField(allow_blank=True)
     decision = serializers.UUIDField(allow_null=True)
@@ -90,6 +91,7 @@ class TotalShape(serializers.Serializer[Any]):
     egress = serializers.CharField(allow_blank=True)
     calls = serializers.IntegerField()
     unanswered = serializers.IntegerField(help_text="Of these, nobody knows whether they arrived.")
+    not_sent = serializers.IntegerField(help_text="Not among the calls: nobody was there.")
     redacted = serializers.IntegerField()
     highest_class = serializers.ChoiceField(choices=CLASSES)
     first_at = serializers.CharField()
@@ -103,6 +105,7 @@ class AnswerShape(serializers.Serializer[Any]):
     sentence = serializers.CharField()
     calls = serializers.IntegerField()
     unanswered = serializers.IntegerField(help_text="Of these, nobody knows whether they arrived.")
+    not_sent = serializers.IntegerField(help_text="Not among the calls: nobody was there.")
     redacted = serializers.IntegerField()
     totals = TotalShape(many=True)
 

@@ -184,14 +184,15 @@ class RunRecord(APIView):
     def get(self, request: Request, run_id: UUID) -> Response:
         """Whether the run's rows are still what the ledger committed to when it ended."""
         check = records.check_record(get_object_or_404(Run, pk=run_id))
-        if check is None:
-            return Response({"holds": None, "recorded": "", "recomputed": "", "entry": None})
         return Response(
             {
-                "holds": check.holds,
-                "recorded": check.recorded,
-                "recomputed": check.recomputed,
-                "entry": str(check.entry_id),
+                "holds": check and check.holds,
+                "fault": check.fault if check else "",
+                "recorded": check.recorded if check else "",
+                "recomputed": check.recomputed if check else "",
+                "recorded_departures": check.recorded_departures if check else "",
+                "recomputed_departures": check.recomputed_departures if check else "",
+                "entry": str(check.entry_id) if check else None,
             }
         )
 

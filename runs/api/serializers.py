@@ -330,11 +330,16 @@ class Payloads(serializers.Serializer[Any]):
 
 
 class RecordShown(serializers.Serializer[Any]):
-    """`holds` is null while the run has not ended."""
+    """`holds` is null while the run has not ended; `fault` says what does not hold."""
 
     holds = serializers.BooleanField(allow_null=True)
-    recorded = serializers.CharField()
-    recomputed = serializers.CharField()
+    fault = serializers.CharField(allow_blank=True)
+    recorded = serializers.CharField(allow_blank=True)
+    recomputed = serializers.CharField(allow_blank=True)
+    recorded_departures = serializers.CharField(
+        allow_blank=True, help_text="Empty where the entry is older than this digest."
+    )
+    recomputed_departures = serializers.CharField(allow_blank=True)
     entry = serializers.UUIDField(allow_null=True)
 
 

@@ -1,6 +1,5 @@
 """What calls cost: a table with the question in its address, and the same as a file."""
 
-import csv
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +12,7 @@ from django.views.decorators.http import require_safe
 from runs import costs
 from runs.cost_forms import CostsForm
 from runs.costs import Asked, Line, Report
+from tenancy import spreadsheets
 from tenancy.access import TenantRequest, permission_required
 from tenancy.money import to_amount
 from tenancy.permissions import Permission
@@ -51,15 +51,12 @@ def export_costs(request: TenantRequest) -> HttpResponse:
     asked: Asked = replace(form.cleaned_data["asked"], most=MOST_IN_A_FILE)
     told = costs.report(asked)
     name = f"costs-{asked.since}-{asked.until}-by-{asked.by}.csv"
-    answer = HttpResponse(
+    lines = (_cells(line) for line in (*told.lines, *told.others, *told.outside))
+    return HttpResponse(
+        spreadsheets.to_csv((asked.by, *COLUMNS[1:]), lines),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
-    sheet = csv.writer(answer)
-    sheet.writerow((asked.by, *COLUMNS[1:]))
-    for line in (*told.lines, *told.others):
-        sheet.writerow(_cells(line))
-    return answer
 
 
 def _cells(line: Line) -> tuple[object, ...]:

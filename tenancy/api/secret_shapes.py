@@ -64,6 +64,10 @@ class SecretShape(serializers.Serializer[Any]):
     last_used_at = serializers.CharField(allow_null=True)
     revoked_at = serializers.CharField(allow_null=True)
     expires_on = serializers.DateField(allow_null=True, help_text="It serves through this day.")
+    rotate_days = serializers.IntegerField(
+        allow_null=True, help_text="A value is to be replaced after so many days."
+    )
+    age_days = serializers.IntegerField(help_text="Of the version in use.")
     bindings = SecretBindingsShape()
     used_by = SecretUsageShape(many=True)
     versions = SecretVersionShape(many=True)
@@ -78,6 +82,9 @@ class SecretInput(serializers.Serializer[Any]):
 
 class SecretChange(serializers.Serializer[Any]):
     expires_on = serializers.DateField(required=False, allow_null=True)
+    rotate_days = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=3_660
+    )
     bindings = SecretBindingsShape(required=False)
 
 
@@ -159,6 +166,8 @@ def secret_to_json(secret: SecretFacts) -> dict[str, Any]:
         "last_used_at": to_time(secret.last_used_at),
         "revoked_at": to_time(secret.revoked_at),
         "expires_on": secret.expires_on.isoformat() if secret.expires_on else None,
+        "rotate_days": secret.rotate_days,
+        "age_days": secret.age.days,
         "bindings": secret.bindings.to_json(),
         "used_by": [
             {

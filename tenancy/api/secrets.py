@@ -62,12 +62,13 @@ class SecretResource(APIView):
         operation_id="secrets_change", request=shapes.SecretChange, responses=shapes.SecretShape
     )
     def patch(self, request: Request, name: str) -> Response:
-        """Give it another last day or other bindings. What is left out stays as it is."""
+        """Give it another last day, rotation or other bindings. What is left out stays as it is."""
         told, before = _read(shapes.SecretChange, request), _get(name)
         bindings = before.bindings.to_json() | told.get("bindings", {})
         secret_store.change(
             name=name,
             expires_on=told.get("expires_on", before.expires_on),
+            rotate_days=told.get("rotate_days", before.rotate_days),
             bindings=Bindings(**{kind: tuple(names) for kind, names in bindings.items()}),
             by=access.actor_of(request),
         )

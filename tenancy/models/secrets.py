@@ -41,6 +41,7 @@ class Secret(TenantOwned):
         null=True
     )  # null: the newest version; else a newer one waits for its test
     expires_on = models.DateField(null=True)  # the last day on which it serves
+    rotate_days = models.PositiveSmallIntegerField(null=True)  # a version is to be replaced by then
     bound_workflows = _names()
     bound_providers = _names()
     bound_destinations = _names()

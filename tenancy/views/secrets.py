@@ -90,7 +90,7 @@ def discard_version(request: TenantRequest, name: str) -> HttpResponse:
 @require_POST
 @permission_required(Permission.SECRET_EDIT)
 def change_secret(request: TenantRequest, name: str) -> HttpResponse:
-    """Last day and bindings."""
+    """Last day, rotation and bindings."""
     secret = _get(name)
     form = UseForm(request.POST, secret=secret, names=secret_uses.names_to_bind())
     if not form.is_valid():
@@ -98,6 +98,7 @@ def change_secret(request: TenantRequest, name: str) -> HttpResponse:
     secret_store.change(
         name=name,
         expires_on=form.cleaned_data["expires_on"],
+        rotate_days=form.cleaned_data["rotate_days"],
         bindings=form.bindings(),
         by=access.actor_of(request),
     )

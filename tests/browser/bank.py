@@ -29,7 +29,8 @@ from workflows import (
     storage_profiles,
     versions,
 )
-from workflows.models import Provider, Workflow, WorkflowVersion
+from workflows.models import Provider, TrialRound, Workflow, WorkflowVersion
+from workflows.providers import trial_rounds
 
 PASSWORD = "a long word for the tests"
 COMPLAINTS = """\
@@ -145,6 +146,7 @@ class Bank:
     children: Run
     asking: Run
     many: Run
+    tests: TrialRound
 
     @property
     def host(self) -> str:
@@ -185,6 +187,9 @@ def open_bank(model: ScriptedModel) -> Bank:
     }
     with tenant_context(tenant):
         _review(people)
+        tests = trial_rounds.begin(by=actors.SYSTEM)
+        for call_id in trial_rounds.waiting(tests):
+            trial_rounds.carry_out(call_id)
     return Bank(
         tenant=tenant,
         provider=provider,
@@ -197,6 +202,7 @@ def open_bank(model: ScriptedModel) -> Bank:
         children=rich[1],
         many=rich[2],
         asking=asking,
+        tests=tests,
     )
 
 

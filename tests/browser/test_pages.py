@@ -151,6 +151,9 @@ PAGES = {
         "/register/processing/complaint-handling/",
         Role.DATA_PROTECTION_OFFICER,
     ),
+    # tests of all deployments
+    "tests of all": ("/settings/providers/tests/{tests}/", Role.ADMIN),
+    "tests of all to look at": ("/settings/providers/tests/{tests}/", Role.OPERATOR),
 }
 
 
@@ -172,6 +175,7 @@ def test_page_is_sound(name: str, visit: "Visit", bank: "Bank") -> None:
         "failed": bank.failed.pk,
         "cancelled": bank.cancelled.pk,
         "provider": bank.provider,
+        "tests": bank.tests.pk,
         "today": now().date(),
     }
 

@@ -8,9 +8,9 @@ from django.utils.timezone import now
 from compliance import alerts, secret_reminders
 from compliance.models import Alert
 from compliance.tasks import chore_remind_of_secrets
-from tenancy import secret_store
+from tenancy import secret_facts, secret_store
 from tenancy.actors import SYSTEM
-from tenancy.models import Tenant
+from tenancy.models import SecretVersion, Tenant
 from tenancy.secret_uses import Bindings
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -59,3 +59,35 @@ def test_the_chore_looks_at_every_tenant(in_acme: Tenant) -> None:
     told = {alert.name: alert.sentence for alert in Alert.objects.filter(kind="secret_expiry")}
     assert set(told) == {"key", "late"}
     assert "is refused now" in told["late"]
+
+
+@pytest.mark.parametrize(
+    ("rotate_days", "age", "urgency"),
+    [(None, 400, 0), (90, 82, 0), (90, 83, 1), (90, 89, 1), (90, 90, 2), (90, 400, 2)],
+)
+def test_a_value_that_is_too_old_is_told_of_once(
+    in_acme: Tenant, rotate_days: int | None, age: int, urgency: int
+) -> None:
+    secret_store.put(name="key", value="a value", by=SYSTEM)
+    secret_store.change(
+        name="key", by=SYSTEM, expires_on=None, rotate_days=rotate_days, bindings=Bindings()
+    )
+    SecretVersion.objects.update(created_at=now() - timedelta(days=age, hours=1))
+
+    told = [secret_reminders.remind(), secret_reminders.remind()]
+
+    assert secret_facts.ages({"key"})["key"].urgency == urgency
+    assert told == [int(urgency == 2), 0]
+    if urgency == 2:
+        sentence = f"is {age} days old and is to be replaced every 90 days"
+        assert sentence in Alert.objects.get().sentence
+
+
+def test_a_new_value_begins_anew(in_acme: Tenant) -> None:
+    secret_store.put(name="key", value="a value", by=SYSTEM)
+    secret_store.change(name="key", by=SYSTEM, expires_on=None, rotate_days=1, bindings=Bindings())
+    SecretVersion.objects.update(created_at=now() - timedelta(days=2))
+    secret_store.put(name="key", value="another", by=SYSTEM)
+
+    assert secret_reminders.remind() == 0
+    assert secret_facts.ages({"key", "none"})["key"].days == 0

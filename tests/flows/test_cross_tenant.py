@@ -36,6 +36,7 @@ from tests.runs.definitions import CHAIN
 from workflows import budgets, cases, destinations, storage_profiles
 from workflows.cases import Content
 from workflows.models import Authored, Deployment, Review
+from workflows.providers import trial_rounds
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -224,6 +225,7 @@ def _fill_runs(world: World) -> None:
         **{f"{deed}.name": deployment.provider.name for deed in OF_PROVIDERS},
         **{f"{deed}.name": deployment.name for deed in OF_DEPLOYMENTS},
         "api-workflows:end-price.name": deployment.name,
+        "round_id": trial_rounds.begin(by=SYSTEM).pk,
     }
     _fill_places(world, run)
     budget = f"budget-of-{world.tenant.slug}"

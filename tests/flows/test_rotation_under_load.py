@@ -3,8 +3,6 @@
 The steps are those of docs/keys.md, in one process: a real executor, real threads, a host that checks the key.
 """
 
-import base64
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,16 +103,7 @@ def answer(seen: Seen) -> Reply:
     return as_json({"id": "1", "model": "m", "choices": [choice], "usage": USAGE})
 
 
-@pytest.fixture
-def new(settings: Any) -> Iterator[str]:
-    """Another root key. Afterwards everything is wrapped with the one before, for the tests that follow."""
-    old, new = settings.ROOT_KEY, base64.b64encode(os.urandom(32)).decode()
-    yield new
-    settings.ROOT_KEY, settings.ROOT_KEYS_OLD = old, [new]
-    list(rotation.rotate_root(by=SYSTEM))
-
-
-def test_root_key_changes_under_load(settings: Any, new: str) -> None:
+def test_root_key_changes_under_load(settings: Any, new_root_key: str) -> None:
     old = settings.ROOT_KEY
     everyone = [factories.make_tenant() for _ in range(3)]
     load = Load(everyone)
@@ -131,10 +120,10 @@ def test_root_key_changes_under_load(settings: Any, new: str) -> None:
         with running_executor(), load.going_on():
             start_runs()
             load.goes_on()
-            settings.ROOT_KEYS_OLD = [new, old]  # known everywhere, used nowhere
+            settings.ROOT_KEYS_OLD = [new_root_key, old]  # known everywhere, used nowhere
             start_runs()
             load.goes_on()
-            settings.ROOT_KEY = new
+            settings.ROOT_KEY = new_root_key
             settings.ROOT_KEYS_OLD = [old]
             start_runs()
             load.goes_on()
@@ -178,7 +167,7 @@ def on_other_keys_than(root_key_id: Any) -> list[Tenant]:
     return behind
 
 
-def test_without_the_rotation_the_old_key_is_missed(settings: Any, new: str) -> None:
+def test_without_the_rotation_the_old_key_is_missed(settings: Any, new_root_key: str) -> None:
     """The control: what the test above would see if a row had stayed on the old key."""
     everyone = [factories.make_tenant()]
     with tenant_context(everyone[0]):
@@ -186,7 +175,7 @@ def test_without_the_rotation_the_old_key_is_missed(settings: Any, new: str) -> 
     load = Load(everyone)
 
     with load.going_on():
-        settings.ROOT_KEY = new
+        settings.ROOT_KEY = new_root_key
         wait_until(lambda: bool(load.failures))
 
     assert on_other_keys_than(root_keys().current.id) != []

@@ -20,14 +20,13 @@ from runs import egress
 from runs.egress_rows import Question
 from runs.models import Decision, ModelCall, Run, RunEvent
 from tenancy.actors import SYSTEM
-from tenancy.events import EventType
 from tenancy.models import Tenant
 from tests.runs.making import execute, finish, make_deployment, make_run, make_version
 from tests.runs.scripted_host import ScriptedHost
 from tests.runs.scripted_model import ScriptedModel
 from tests.runs.test_tool_calls import asking, make_destination
 from workflows import model_groups
-from workflows.models import Deployment
+from workflows.models import Deployment, TrialPurpose
 from workflows.providers import register, trials
 
 if TYPE_CHECKING:
@@ -224,7 +223,7 @@ def test_right_one_answers_or_the_call_is_refused_and_the_report_is_what_the_ser
 def ask_beside_the_runs(scenario: Scenario) -> None:
     """A tool call, a person's test and a probe: they leave the house, too."""
     trials.run(deployment=scenario.deployments["well"], by=SYSTEM)
-    trials.run(deployment=scenario.deployments["well"], by=SYSTEM, event=EventType.PROVIDER_PROBED)
+    trials.run(deployment=scenario.deployments["well"], by=SYSTEM, purpose=TrialPurpose.PROBE)
     with ScriptedHost() as host:
         make_destination(host)
         execute(make_run(make_version(asking(url=host.url))))
@@ -250,12 +249,13 @@ def check_report() -> None:
                 assert said.pop(deployment.name, Counter()) == seen, trouble
             else:
                 unanswered = [row for row in rows if row.via == deployment.name]
-                assert not [row for row in unanswered if row.answered]
-                assert {row.error_kind for row in unanswered} <= {"connection"}
+                assert not [row for row in unanswered if row.answered or row.sent]
+                assert {row.error_kind for row in unanswered} <= {"not_sent"}
                 said.pop(deployment.name, None)
     assert {via: counts.total() for via, counts in said.items()} == {"http_request": 1}
     answer = egress.answer(question)
-    assert answer.calls == len(rows)
+    assert answer.calls == len([row for row in rows if row.sent])
+    assert answer.calls + answer.not_sent == len(rows)
     kinds = Counter(row.kind for row in rows)
     assert (kinds["test"], kinds["probe"], kinds["tool"]) == (1, 1, 1)
     for scenario in SCENARIOS.values():

@@ -1,7 +1,10 @@
 """What left the house: yes, no or unknown, the rows, and a report that others can check."""
 
+import base64
 import csv
 import io
+import json
+import socket
 import subprocess
 import sys
 import zipfile
@@ -17,7 +20,7 @@ from django.core.management.base import CommandError
 from django.test import Client
 from django.utils.timezone import now
 
-from runs import egress, egress_report
+from runs import egress, egress_check, egress_report
 from runs.egress_rows import Question
 from runs.errors import EgressQuestionInvalid
 from runs.models import ModelCall
@@ -35,8 +38,8 @@ from tests.runs.scripted_host import ScriptedHost
 from tests.runs.scripted_model import ScriptedModel
 from tests.runs.test_tool_calls import asking, make_destination
 from workflows import model_groups
-from workflows.models import Deployment
-from workflows.providers import trials
+from workflows.models import Deployment, TrialPurpose
+from workflows.providers import register, trials
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 TODAY = now().date()
@@ -90,7 +93,7 @@ def test_tool_calls_are_rows_too(in_acme: Tenant) -> None:
 
 def test_test_by_a_person_is_a_row_without_a_run(deployment: Deployment) -> None:
     trials.run(deployment=deployment, by=SYSTEM)
-    trials.run(deployment=deployment, by=SYSTEM, event=EventType.PROVIDER_PROBED)
+    trials.run(deployment=deployment, by=SYSTEM, purpose=TrialPurpose.PROBE)
 
     test, probe = egress.rows(asked())[-2:]
 
@@ -111,13 +114,52 @@ def test_test_by_a_person_is_a_row_without_a_run(deployment: Deployment) -> None
     assert [total.kind for total in egress.answer(asked()).totals] == ["model", "probe", "test"]
 
 
-def test_test_that_nobody_answered_may_have_arrived(in_acme: Tenant) -> None:
+def test_test_that_found_nobody_was_not_sent(in_acme: Tenant) -> None:
     trials.run(deployment=make_deployment("http://127.0.0.1:9/v1"), by=SYSTEM)
+
+    answer = egress.answer(asked())
+
+    assert (answer.word, answer.calls, answer.not_sent) == ("no", 0, 1)
+    assert answer.sentence == "No: 1 call found nobody there, so nothing of it was sent."
+
+
+def test_test_that_nobody_answered_may_have_arrived(in_acme: Tenant) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        deployment = make_deployment(f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
+        register.change_deployment(deployment=deployment, timeout_seconds=1, by=SYSTEM)
+        deployment.refresh_from_db()
+        trials.run(deployment=deployment, by=SYSTEM)
 
     answer = egress.answer(asked())
 
     assert (answer.word, answer.calls, answer.unanswered) == ("unknown", 1, 1)
     assert answer.sentence.startswith("Perhaps: 1 call got no answer")
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/v1", "http://nobody.invalid/v1"])
+def test_call_that_found_nobody_was_not_sent(in_acme: Tenant, address: str) -> None:
+    deployment = make_deployment(address)
+    model_groups.create(name="default", deployments=[deployment], by=SYSTEM)
+    run = execute(make_run(make_version(definitions.TALK)))
+
+    answer = egress.answer(asked())
+
+    assert (run.status, run.error_code) == ("failed", "model_connection")
+    assert ModelCall.objects.get(run=run).error_kind == "not_sent"
+    assert (answer.word, answer.calls, answer.not_sent) == ("no", 0, 1)
+    assert [row.sent for row in egress.rows(asked())] == [False]
+
+
+def test_tool_that_found_nobody_was_not_sent(in_acme: Tenant) -> None:
+    with ScriptedHost() as host:
+        make_destination(host)
+        version = make_version(asking(url=host.url))
+    run = execute(make_run(version))
+
+    answer = egress.answer(asked(goes_to="crm"))
+
+    assert (run.status, run.error_code) == ("failed", "tool_connection")
+    assert (answer.word, answer.calls, answer.not_sent) == ("no", 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +188,7 @@ def test_answer_is_yes_or_no_with_counts(provider: str, more: dict[str, Any], ca
         ("failed", "rate_limited", 0),  # an error is an answer
         ("failed", "refused", 0),
         ("failed", "timeout", 1),
-        ("failed", "connection", 1),
+        ("failed", "connection", 1),  # it broke on the way
         ("failed", "auth", 1),  # its key may have been missing here
         ("interrupted", "", 1),
         ("intended", "", 1),
@@ -207,9 +249,9 @@ def verifier_of(report: zipfile.ZipFile) -> str:
     return keyid
 
 
-def check(path: Path, verifier: str) -> subprocess.CompletedProcess[str]:
+def check(path: Path, verifier: str, *more: Path) -> subprocess.CompletedProcess[str]:
     """As an auditor does it: with Python alone."""
-    arguments = [sys.executable, "-I", str(CHECKER), str(path), verifier]
+    arguments = [sys.executable, "-I", str(CHECKER), str(path), verifier, *map(str, more)]
     return subprocess.run(arguments, capture_output=True, text=True, check=False)
 
 
@@ -295,6 +337,65 @@ def test_house_that_signs_what_its_rows_do_not_say_is_found_out(
 
     assert done.returncode == 1
     assert sentence in done.stderr
+
+
+def test_report_tells_what_was_not_sent_apart_and_older_reports_still_hold(
+    provider: str, tmp_path: Path
+) -> None:
+    first = ModelCall.objects.order_by("id")[0]
+    ModelCall.objects.filter(pk=first.pk).update(status="failed", error_kind="not_sent")
+    report = make_report(asked(goes_to=provider))
+    rows = [orjson.loads(line) for line in report.read("rows.ndjson").splitlines()]
+    envelope = orjson.loads(report.read("statement.json"))
+    verifier = verifier_of(report)
+    told = statements.read(envelope, Verifier.parse(verifier))["predicate"]
+
+    done = check(keep(report, tmp_path / "egress.zip", {}), verifier)
+    old = [{name: row[name] for name in row if name != "sent"} for row in rows]
+    lines = b"".join(orjson.dumps(row) + b"\n" for row in old)
+    digests = {"rows.ndjson": statements.sha256(lines)}
+    digests["rows.csv"] = statements.sha256(report.read("rows.csv"))
+    said = {name: told[name] for name in told if name != "not_sent"} | {"calls": 2, "unanswered": 1}
+    signed = statements.sign(
+        subjects=digests, predicate_type=egress_report.PREDICATE, predicate=said
+    )
+    changed = {"rows.ndjson": lines, "statement.json": orjson.dumps(signed)}
+    before = check(keep(report, tmp_path / "old.zip", changed), verifier)
+
+    assert (told["calls"], told["not_sent"], told["rows"]) == (1, 1, 2)
+    assert "1 call found nobody there" in done.stdout
+    assert (done.returncode, before.returncode) == (0, 0), before.stderr
+
+
+def test_run_in_a_report_is_checked_against_its_entry_without_grove(
+    provider: str, tmp_path: Path
+) -> None:
+    entry = LedgerEntry.objects.get(event=EventType.RUN_COMPLETED)
+    proof = tmp_path / "proof.json"
+    proof.write_text(json.dumps({"canonical": base64.b64encode(entry.canonical).decode()}))
+    before = make_report(asked())
+    ModelCall.objects.filter(node_id="ask").update(data_class=0)
+    after = make_report(asked())
+
+    held = check(keep(before, tmp_path / "1.zip", {}), verifier_of(before), proof)
+    changed = check(keep(after, tmp_path / "2.zip", {}), verifier_of(after), proof)
+
+    assert held.returncode == 0, held.stderr
+    assert f"The 2 rows of the run {entry.subject_id} are those that the ledger" in held.stdout
+    assert changed.returncode == 1
+    assert "its class, tags, masking, place or outcome was changed" in changed.stderr
+
+
+def test_changed_region_is_found_in_the_database(provider: str, tmp_path: Path) -> None:
+    path = keep(make_report(asked()), tmp_path / "egress.zip", {})
+    ModelCall.objects.filter(node_id="ask").update(region="us")
+
+    with path.open("rb") as file:
+        faults = list(egress_check.find_faults(file))
+
+    assert "is on record as something else than in the report" in faults[0]
+    assert "class, tags, masking, provider, region or outcome" in faults[1]
+    assert len(faults) == 2
 
 
 def test_making_a_report_is_on_record_with_its_digest(provider: str) -> None:

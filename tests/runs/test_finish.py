@@ -1,14 +1,19 @@
 """What a run's last ledger entry commits to."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils.timezone import now
 
 from compliance import disposal
 from runs import cancel, records
 from runs.models import ModelCall, NodeExecution, Run, RunFacts
-from tenancy import actors
+from tenancy import actors, ledger
+from tenancy.events import EventType
+from tenancy.ledger import Subject
 from tenancy.models import LedgerEntry, Tenant
 from tests.runs import definitions
 from tests.runs.making import (
@@ -44,6 +49,66 @@ def test_a_changed_node_execution_is_noticed(in_acme: Tenant) -> None:
 
     assert check is not None
     assert not check.holds
+
+
+@pytest.fixture
+def run_with_calls(in_acme: Tenant) -> Iterator[Run]:
+    """Two calls were made, and the run has ended."""
+    with ScriptedModel() as model:
+        make_model_group(model.base_url)
+        yield execute(make_run(make_version(definitions.TALK)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data_class": 0},
+        {"tags": ["PHI"]},
+        {"redactions": ["redact:PII"]},
+        {"provider": "somebody-else"},
+        {"region": "us"},
+        {"egress": "external"},
+        {"error_kind": "not_sent"},
+    ],
+)
+def test_what_a_call_carried_and_where_it_went_is_committed_to(
+    run_with_calls: Run, change: dict[str, Any]
+) -> None:
+    untouched = records.check_record(run_with_calls)
+    ModelCall.objects.filter(run=run_with_calls, node_id="ask").update(**change)
+
+    check = records.check_record(run_with_calls)
+
+    assert untouched is not None
+    assert (untouched.holds, untouched.fault) == (True, "")
+    assert check is not None
+    assert not check.holds
+    assert check.recorded == check.recomputed  # the first digest does not see it
+    assert (
+        f"The calls of the run {run_with_calls.pk} are not as the ledger committed" in check.fault
+    )
+    assert "class, tags, masking, provider, region or outcome" in check.fault
+
+
+def test_entry_of_the_first_form_still_verifies(run_with_calls: Run) -> None:
+    facts = LedgerEntry.objects.get(event=EventType.RUN_COMPLETED).facts
+    with transaction.atomic():
+        before = ledger.append(
+            EventType.RUN_SETTLED,
+            subject=Subject(kind="run", id=str(run_with_calls.pk)),
+            by=actors.SYSTEM,
+            digest=facts["digest"],
+        )
+
+    check = records.check_record(run_with_calls)
+    ModelCall.objects.filter(run=run_with_calls, node_id="ask").update(tokens_in=1)
+    changed = records.check_record(run_with_calls)
+
+    assert check is not None
+    assert changed is not None
+    assert (check.entry_id, check.recorded_departures) == (before.pk, "")
+    assert (check.holds, changed.holds) == (True, False)
+    assert "is not as the ledger committed to it in the entry" in changed.fault
 
 
 def test_the_record_outlives_disposal(in_acme: Tenant) -> None:

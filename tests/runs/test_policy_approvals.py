@@ -26,7 +26,7 @@ from tests.runs.making import (
 )
 from tests.runs.scripted_host import Asked, Reply, ScriptedHost
 from tests.runs.scripted_model import ScriptedModel
-from tests.runs.specs import for_each, llm, publish, result
+from tests.runs.specs import callback, for_each, llm, publish, result
 from tests.runs.test_replay import same
 from tests.runs.test_tool_calls import asking, decisions_of, make_destination
 from workflows.models import WorkflowVersion
@@ -114,6 +114,56 @@ def test_an_effect_leaves_once_it_is_approved(in_acme: Tenant) -> None:
     row = NodeExecution.objects.get(run=run, node_id="ask")
     assert (row.attempt, row.status) == (1, "completed")
     check_record(run)
+    same(run)
+
+
+def telling(host: ScriptedHost) -> WorkflowVersion:
+    """A callback that tells somebody of its address by a request that cannot be taken back."""
+    make_destination(host)
+    told = {"method": "POST", "url": f"{host.url}/pay", "json": {"to": "{{ callback_url }}"}}
+    asked = callback("bank", "start", request={"tool": "http_request", "arguments": told})
+    return publish(asked, result("{{ bank }}", "bank"))
+
+
+def question_of(run: Run) -> Wait:
+    asked = Wait.objects.filter(run=run, kind="approval")
+    wait_until(lambda: asked.exists() and Run.objects.get(pk=run.pk).status == "waiting")
+    return asked.get()
+
+
+def test_a_callbacks_own_request_leaves_with_the_address_that_was_approved(
+    in_acme: Tenant,
+) -> None:
+    with ScriptedHost() as host, running_executor():
+        run = make_run(telling(host))
+        question = question_of(run)
+        shown = open_payload(question, "question_sealed")["show"]["sends"]["arguments"]["json"]
+        assert host.asked == []
+
+        answer(question)
+        wait_until(lambda: len(host.asked) == 1)
+        sent = json.loads(host.asked[0].body)
+        waits.answer_callback(sent["to"].rpartition("/")[2], b'"paid"')
+        run = finish(run)
+
+    assert run.status == "completed", run.error_sentence
+    assert sent == shown
+    assert len(host.asked) == 1
+    assert Wait.objects.filter(run=run).count() == 2
+    assert [verdict for verdict, _ in decisions_of(run)] == ["require_approval", "allow"]
+    check_record(run)
+    same(run)
+
+
+def test_a_callback_whose_request_is_refused_tells_nobody(in_acme: Tenant) -> None:
+    with ScriptedHost() as host, running_executor():
+        run = make_run(telling(host))
+        answer(question_of(run), "refused")
+        run = finish(run)
+
+    assert host.asked == []
+    assert (run.status, run.error_code) == ("failed", "approval_refused")
+    assert not Wait.objects.filter(run=run, answered_at=None, withdrawn_at=None).exists()
     same(run)
 
 

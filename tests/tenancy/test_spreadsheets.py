@@ -37,3 +37,10 @@ def test_a_table_reads_back() -> None:
         ['say "x"', "two\nlines"],
         ["1,2", ""],
     ]
+
+
+def test_lines_come_one_by_one() -> None:
+    lines = spreadsheets.to_lines(iter([("a", "=b"), (["c", "d"], None)]))
+
+    assert next(lines) == "a,'=b\r\n"
+    assert next(lines) == "c; d,\r\n"

@@ -59,6 +59,7 @@ class HourShape(serializers.Serializer[Any]):
     begins = serializers.CharField()
     calls = serializers.IntegerField()
     errors = serializers.IntegerField()  # type: ignore[assignment]
+    p95_ms = serializers.IntegerField(allow_null=True)
 
 
 class HealthShape(serializers.Serializer[Any]):
@@ -73,6 +74,7 @@ class HealthShape(serializers.Serializer[Any]):
     open_until = serializers.CharField(allow_null=True)
     calls = serializers.IntegerField()
     errors = serializers.IntegerField()  # type: ignore[assignment]
+    refused_by_policy = serializers.IntegerField(help_text="Calls that did not leave.")
     p95_ms = serializers.IntegerField(allow_null=True)
     spend = Amount(many=True, help_text="By currency.")
     last_answer_at = serializers.CharField(allow_null=True)
@@ -157,6 +159,7 @@ def health_to_json(found: Health) -> dict[str, Any]:
         "open_until": to_time(found.open_until),
         "calls": found.calls,
         "errors": found.errors,
+        "refused_by_policy": found.refused,
         "p95_ms": found.p95_ms,
         "spend": [to_money(micros, currency) for currency, micros in found.spend.items()],
         "last_answer_at": to_time(found.last_answer_at),
@@ -164,7 +167,12 @@ def health_to_json(found: Health) -> dict[str, Any]:
         "probed_at": to_time(found.probed_at),
         "probe_error": found.probe_error,
         "hours": [
-            {"begins": to_time(hour.begins), "calls": hour.calls, "errors": hour.errors}
+            {
+                "begins": to_time(hour.begins),
+                "calls": hour.calls,
+                "errors": hour.errors,
+                "p95_ms": hour.p95_ms,
+            }
             for hour in found.hours
         ],
     }

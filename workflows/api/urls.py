@@ -17,6 +17,7 @@ from workflows.api import (
     reviews,
     routing,
     starters,
+    trial_rounds,
     trials,
     workflows,
 )
@@ -71,6 +72,13 @@ urlpatterns = [
     path("providers", models.ProviderList.as_view(), name="providers"),
     path("providers/<slug:name>", models.ProviderResource.as_view(), name="provider"),
     path("providers/<slug:name>/test", trials.ProviderTrial.as_view(), name="provider-test"),
+    path("provider-table.csv", trial_rounds.ProviderTable.as_view(), name="provider-table"),
+    path("provider-tests", trial_rounds.TrialRounds.as_view(), name="provider-tests"),
+    path(
+        "provider-tests/<uuid:round_id>",
+        trial_rounds.TrialRoundResource.as_view(),
+        name="provider-test-round",
+    ),
     path("provider-kinds", trials.ProviderKinds.as_view(), name="provider-kinds"),
     path("deployments", models.DeploymentList.as_view(), name="deployments"),
     path("deployments/<slug:name>", models.DeploymentResource.as_view(), name="deployment"),

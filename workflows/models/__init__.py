@@ -24,6 +24,7 @@ from workflows.models.register import RegisterEntry, RegisterEpoch, RegisterKind
 from workflows.models.review import Comment, Review, ReviewState, Vote, VoteChoice
 from workflows.models.standing import ClassPlacement, DeploymentStanding
 from workflows.models.storage import StorageKind, StorageProfile, StoredObject
+from workflows.models.trial import TrialCall, TrialPurpose, TrialRound, TrialStatus
 from workflows.models.version import VersionState, VersionStatus, WorkflowVersion
 from workflows.models.workflow import Workflow
 
@@ -67,6 +68,10 @@ __all__ = [
     "StorageKind",
     "StorageProfile",
     "StoredObject",
+    "TrialCall",
+    "TrialPurpose",
+    "TrialRound",
+    "TrialStatus",
     "VersionState",
     "VersionStatus",
     "Vote",

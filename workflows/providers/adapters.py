@@ -85,7 +85,7 @@ def _call(
     body = orjson.dumps(letter.body)
     answer = _attempt(adapter, way, access, letter, body, secrecy)
     if isinstance(answer, Rejection) and answer.status in LEARNING and way.learn(access, answer):
-        answer = _attempt(adapter, way, access, letter, body, secrecy)
+        answer = _again(adapter, way, access, letter, body, secrecy)
     if isinstance(answer, Rejection):
         raise failures.of_status(target, answer.status, answer.code, answer.headers)
     return answer
@@ -120,6 +120,22 @@ def _attempt(
         return _read(adapter, target, incoming)
 
 
+def _again(
+    adapter: Adapter,
+    way: Authentication,
+    access: Access,
+    letter: Letter,
+    body: bytes,
+    secrecy: Secrecy,
+) -> ModelResponse | Rejection:
+    """With other credentials. Whatever becomes of this one, the first has been sent."""
+    try:
+        return _attempt(adapter, way, access, letter, body, secrecy)
+    except ProviderError as error:
+        error.was_sent = True
+        raise
+
+
 def _read(adapter: Adapter, target: Target, incoming: Incoming) -> ModelResponse:
     gathering = Gathering(target, incoming)
     streamed = incoming.headers.get("content-type", "").partition(";")[0].strip() in STREAMS
@@ -141,7 +157,7 @@ def _reveal(name: str, target: Target) -> str:
     try:
         return secret_store.reveal(name, use=SecretUse(provider=target.provider)).expose()
     except VaultUnreachable as error:
-        raise ProviderError(FailureKind.CONNECTION, error.sentence) from error
+        raise ProviderError(FailureKind.CONNECTION, error.sentence, was_sent=False) from error
     except GroveError as error:
         raise ProviderError(FailureKind.AUTH, error.sentence) from error
     finally:

@@ -17,6 +17,10 @@ from workflows.providers.tls import PUBLIC, Tls, context_for, context_for_plain_
 ANSWER_LIMIT_BYTES = 10_000_000
 CONNECT_SECONDS = 5.0
 CLIENTS = 512  # kept in a process; beyond it the oldest goes
+NOT_CONNECTED: Final = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout),
+    httpx.UnsupportedProtocol,
+)
 LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=16)
 
 _clients: dict[tuple[int, Hashable, str, Tls], httpx.Client] = {}
@@ -143,7 +147,9 @@ def _client_for(outgoing: Outgoing) -> httpx.Client:
 def _translated(
     error: Exception, outgoing: Outgoing, seconds: float, *, began: bool
 ) -> ProviderError:
-    if isinstance(error, httpx.TimeoutException):
+    # Nothing is written before there is a connection, and before the other side has shown its certificate.
+    was_sent = not isinstance(error, (*NOT_CONNECTED, httpx.InvalidURL))
+    if was_sent and isinstance(error, httpx.TimeoutException):
         return _too_late(outgoing.who, seconds, began=began)
     if isinstance(error, httpx.DecodingError):
         sentence = f"{outgoing.who} sent an answer that cannot be unpacked."
@@ -155,6 +161,7 @@ def _translated(
             FailureKind.CONNECTION,
             f"{outgoing.who} shows a certificate at {host} that does not hold: "
             f"{refused.verify_message.rstrip('.')}. Check the address and our own authorities.",
+            was_sent=was_sent,
         )
     if refused is not None and "ALERT" in str(refused.reason):
         return ProviderError(
@@ -168,6 +175,7 @@ def _translated(
     return ProviderError(
         FailureKind.CONNECTION,
         f"{outgoing.who} cannot be reached at {host}. Is it running, and is the address right?",
+        was_sent=was_sent,
     )
 
 

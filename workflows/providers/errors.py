@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from tenancy.errors import GroveError
+from workflows import departures
 
 
 class FailureKind(StrEnum):
@@ -28,7 +29,10 @@ RETRYABLE = frozenset(
 
 
 class ProviderError(GroveError):
-    """The provider did not answer as it should. `began`: a part of the answer had already come."""
+    """The provider did not answer as it should.
+
+    `began`: a part of the answer had already come. `was_sent`: something may have arrived there.
+    """
 
     code = "provider_failed"
     status = 502
@@ -40,11 +44,18 @@ class ProviderError(GroveError):
         *,
         retry_after_seconds: float | None = None,
         began: bool = False,
+        was_sent: bool = True,
     ) -> None:
         self.kind = kind
+        self.was_sent = was_sent
         self.retry_after_seconds = retry_after_seconds
         self.began = began
         super().__init__(sentence, kind=str(kind))
+
+    @property
+    def recorded_kind(self) -> str:
+        """As the row of the call names it: see workflows/departures.py."""
+        return departures.to_recorded(str(self.kind), was_sent=self.was_sent)
 
     @property
     def retryable(self) -> bool:

@@ -4,7 +4,7 @@ Calls are rows of the floor above: it registers who reads them (`register_reader
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -12,9 +12,12 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils.timezone import now
 
+from workflows import budgets
 from workflows.models import Deployment, DeploymentStanding
+from workflows.providers import sparklines
 from workflows.providers.errors import FailureKind
 from workflows.providers.routing import open_sentence
+from workflows.providers.sparklines import Sparkline
 from workflows.providers.standing import CLOSED, OPENS_AFTER, Breaker, Standing
 
 HOURS: Final = 24
@@ -30,6 +33,7 @@ class Hour:
     begins: datetime
     calls: int = 0
     errors: int = 0
+    p95_ms: int | None = None
 
     @property
     def state(self) -> str:
@@ -45,7 +49,9 @@ class Hour:
 class Calls:
     """What was read of a deployment's calls since a moment. Money in micro-units by currency."""
 
-    by_hour: Mapping[datetime, tuple[int, int]] = field(default_factory=dict)  # calls, errors
+    by_hour: Mapping[datetime, tuple[int, int, int | None]] = field(
+        default_factory=dict
+    )  # calls, errors, p95
     p95_ms: int | None = None
     spend: Mapping[str, int] = field(default_factory=dict)
     last_answer_at: datetime | None = None
@@ -65,6 +71,7 @@ class Reader:
 
     of_deployments: Callable[[Collection[UUID], datetime], Mapping[UUID, Calls]]
     of_groups: Callable[[Collection[str], datetime], Mapping[str, Group]]
+    refused: Callable[[Collection[str], datetime], Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,7 @@ class Health:
     hours: tuple[Hour, ...]
     calls: int
     errors: int
+    refused: int  # by a policy: these calls did not leave
     p95_ms: int | None
     spend: Mapping[str, int]
     last_answer_at: datetime | None
@@ -96,6 +104,11 @@ class Health:
         """The strip for those who do not see it."""
         return strip_in_words(self.hours)
 
+    @property
+    def spark(self) -> Sparkline:
+        """How long answers took, hour by hour."""
+        return spark_of(self.hours)
+
 
 _reader: list[Reader] = []
 
@@ -104,22 +117,30 @@ def register_reader(
     *,
     of_deployments: Callable[[Collection[UUID], datetime], Mapping[UUID, Calls]],
     of_groups: Callable[[Collection[str], datetime], Mapping[str, Group]],
+    refused: Callable[[Collection[str], datetime], Mapping[str, int]],
 ) -> None:
-    """Say who reads the calls. The last one counts."""
+    """Say who reads the calls, and what a policy refused by name of deployment. The last one counts."""
     reader = Reader()
+    reader.refused = refused
     reader.of_deployments, reader.of_groups = of_deployments, of_groups
     _reader[:] = [reader]
 
 
 def of(deployments: Iterable[Deployment]) -> Mapping[UUID, Health]:
-    """The health of these deployments, with their providers selected: two queries, however many there are."""
+    """The health of these deployments, with their providers selected: three queries, however many there are."""
     named = list(deployments)
     at = now()
     ids = [each.pk for each in named]
     calls = _reader[0].of_deployments(ids, _first_hour(at)) if _reader and ids else {}
     rows = {row.deployment_id: row for row in DeploymentStanding.objects.filter(deployment__in=ids)}
+    names = [each.name for each in named]
+    refused = _reader[0].refused(names, _first_hour(at)) if _reader and ids else {}
     return {
-        each.pk: _health(each, calls.get(each.pk, Calls()), rows.get(each.pk), at) for each in named
+        each.pk: replace(
+            _health(each, calls.get(each.pk, Calls()), rows.get(each.pk), at),
+            refused=refused.get(each.name, 0),
+        )
+        for each in named
     }
 
 
@@ -160,6 +181,11 @@ def strip_in_words(hours: Sequence[Hour]) -> str:
     return f"{calls:,} calls in 24 hours, {errors:,} failed, in {bad} of the hours"
 
 
+def spark_of(hours: Sequence[Hour]) -> Sparkline:
+    """24 hours of answers as a line."""
+    return sparklines.of_latency([hour.p95_ms for hour in hours])
+
+
 def standing_of(row: DeploymentStanding | None) -> Standing:
     if row is None:
         return CLOSED
@@ -183,9 +209,9 @@ def _health(
     first, standing = _first_hour(at), standing_of(row)
     begins = [first + timedelta(hours=each) for each in range(HOURS)]
     hours = tuple(
-        Hour(begins=hour, calls=counts[0], errors=counts[1])
+        Hour(begins=hour, calls=counts[0], errors=counts[1], p95_ms=counts[2])
         for hour in begins
-        for counts in (calls.by_hour.get(hour, (0, 0)),)
+        for counts in (calls.by_hour.get(hour, (0, 0, None)),)
     )
     state, sentence = _state(deployment, calls, row, standing, at)
     return Health(
@@ -194,6 +220,7 @@ def _health(
         hours=hours,
         calls=sum(hour.calls for hour in hours),
         errors=sum(hour.errors for hour in hours),
+        refused=0,
         p95_ms=calls.p95_ms,
         spend=calls.spend,
         last_answer_at=calls.last_answer_at,
@@ -231,6 +258,8 @@ def _state_when_closed(name: str, calls: Calls, row: DeploymentStanding | None) 
     """By the last that was heard of it: an answer, or a probe that came later."""
     answered, probed = calls.last_answer_at, row.probed_at if row else None
     if row and probed and (answered is None or answered < probed):
+        if row.probe_error == budgets.CODE:
+            return "idle", f"“{name}” was not probed: a budget that counts it has no room for that."
         if row.probe_error:
             return "failing", f"“{name}” failed the last probe: {row.probe_error}."
         return "healthy", f"“{name}” answered the last probe."

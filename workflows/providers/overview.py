@@ -3,10 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from tenancy import secret_facts
+from tenancy.secret_facts import CredentialAge
 from workflows.models import Deployment, Provider
 from workflows.providers import health
 from workflows.providers.health import Health, Hour
+from workflows.providers.sparklines import Sparkline
 
 WORST_FIRST = ("failing", "trial", "resting", "healthy", "idle", "disabled")
 
@@ -22,6 +26,7 @@ class Row:
     hours: Sequence[Hour]
     p95_ms: int | None
     spend: Mapping[str, int]  # micro-units by currency
+    credentials: Sequence[CredentialAge] = ()
 
     @property
     def calls(self) -> int:
@@ -30,6 +35,21 @@ class Row:
     @property
     def errors(self) -> int:
         return sum(hour.errors for hour in self.hours)
+
+    @property
+    def refused(self) -> int:
+        """Calls that a policy kept from leaving."""
+        return sum(each.refused for _, each in self.deployments)
+
+    @property
+    def oldest_credential(self) -> CredentialAge | None:
+        """The one that it is most urgent to replace, or else the oldest."""
+        return max(self.credentials, key=lambda age: (age.urgency, age.days), default=None)
+
+    @property
+    def spark(self) -> Sparkline:
+        """How long the answers of its slowest deployment took, hour by hour."""
+        return health.spark_of(self.hours)
 
     @property
     def error_percent(self) -> float | None:
@@ -54,21 +74,25 @@ class Totals:
     enabled: int
     calls: int
     errors: int
+    refused: int
     p95_ms: int | None
     spend: Mapping[str, int]
+    probed_at: datetime | None
 
 
 def of(providers: Iterable[Provider]) -> list[Row]:
-    """Each provider with its deployments, in three queries."""
+    """Each provider with its deployments and the age of its credentials, in five queries."""
     named = list(providers)
     by_id = {provider.pk: provider for provider in named}
     deployments = list(Deployment.objects.filter(provider__in=named))
     for each in deployments:
         each.provider = by_id[each.provider_id]
     found = health.of(deployments)
+    ages = secret_facts.ages({name for each in named for name in each.secret_names})
     return [
         _row(
             provider,
+            ages,
             [(each, found[each.pk]) for each in deployments if each.provider_id == provider.pk],
         )
         for provider in named
@@ -81,12 +105,22 @@ def total(rows: Sequence[Row]) -> Totals:
         enabled=sum(row.provider.enabled for row in rows),
         calls=sum(row.calls for row in rows),
         errors=sum(row.errors for row in rows),
+        refused=sum(row.refused for row in rows),
         p95_ms=max((row.p95_ms for row in rows if row.p95_ms is not None), default=None),
         spend=_added(row.spend for row in rows),
+        probed_at=max((at for row in rows for at in _probes(row)), default=None),
     )
 
 
-def _row(provider: Provider, deployments: Sequence[tuple[Deployment, Health]]) -> Row:
+def _probes(row: Row) -> Iterable[datetime]:
+    return (each.probed_at for _, each in row.deployments if each.probed_at is not None)
+
+
+def _row(
+    provider: Provider,
+    ages: Mapping[str, CredentialAge],
+    deployments: Sequence[tuple[Deployment, Health]],
+) -> Row:
     state, sentence = _state(provider, [each for _, each in deployments])
     return Row(
         provider=provider,
@@ -98,6 +132,7 @@ def _row(provider: Provider, deployments: Sequence[tuple[Deployment, Health]]) -
             (each.p95_ms for _, each in deployments if each.p95_ms is not None), default=None
         ),
         spend=_added(each.spend for _, each in deployments),
+        credentials=[ages[name] for name in provider.secret_names if name in ages],
     )
 
 
@@ -119,6 +154,7 @@ def _hours(strips: Sequence[Sequence[Hour]]) -> Sequence[Hour]:
             begins=hours[0].begins,
             calls=sum(hour.calls for hour in hours),
             errors=sum(hour.errors for hour in hours),
+            p95_ms=max((hour.p95_ms for hour in hours if hour.p95_ms is not None), default=None),
         )
         for hours in zip(*strips, strict=True)
     ]

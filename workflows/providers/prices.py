@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import orjson
 from django.utils.timezone import now
 
 from workflows.models import Deployment, Price
@@ -12,8 +13,8 @@ from workflows.providers.contract import ModelRequest, Target
 from workflows.providers.errors import PriceUnknown
 
 MILLION = 1_000_000
-BYTES_PER_TOKEN = 2  # fewer than any tokenizer needs for prose, so that an estimate is not too low
-TOKENS_PER_MESSAGE = 8
+# A token stands for at least a byte of what is sent, in whatever language: so there are at most as many as bytes.
+TOKENS_PER_MESSAGE = 8  # of its role, and of what parts it from the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,20 +38,22 @@ def cost_at(price: Price, *, tokens_in: int, tokens_out: int) -> Money:
 
 
 def estimate(price: Price, request: ModelRequest) -> Money:
-    """The most that a request is likely to cost, known before it leaves."""
+    """The most that a request can cost where the provider keeps to max_tokens, known before it leaves."""
     return cost_at(price, tokens_in=_sent(request), tokens_out=request.max_tokens)
 
 
 def estimate_tokens(request: ModelRequest) -> int:
-    """The most tokens, in and out, that a request is likely to take."""
+    """The most tokens, in and out, that a request can take where the provider keeps to max_tokens."""
     return _sent(request) + request.max_tokens
 
 
 def _sent(request: ModelRequest) -> int:
+    beside = [tool.to_json() for tool in request.tools]
+    if request.schema is not None:
+        beside.append(dict(request.schema))
     return sum(
-        len(message["content"].encode()) // BYTES_PER_TOKEN + TOKENS_PER_MESSAGE
-        for message in request.messages
-    )
+        len(message["content"].encode()) + TOKENS_PER_MESSAGE for message in request.messages
+    ) + sum(len(orjson.dumps(each)) for each in beside)
 
 
 def get_price(target: Target, at: datetime) -> Price:

@@ -4,7 +4,6 @@ A probe is a test that nobody pressed: the same fixed words, on the ledger befor
 house. It counts for the breaker as a call does, so a provider that is back is found without a run's risk.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final
@@ -14,10 +13,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from tenancy.actors import SYSTEM
-from tenancy.events import EventType
-from workflows import budget_use, budgets
-from workflows.budget_use import UseState
-from workflows.models import Budget, Deployment, DeploymentStanding
+from workflows.models import Deployment, DeploymentStanding, TrialPurpose
 from workflows.providers import breakers, health, prices, trials
 from workflows.providers.standing import Breaker
 
@@ -33,8 +29,7 @@ def probe_all() -> int:
         if monotonic() - began > MOST_SECONDS:
             break
         if _take(deployment, at):
-            _probe(deployment)
-            made += 1
+            made += _probe(deployment)
     return made
 
 
@@ -42,7 +37,7 @@ def due(at: datetime) -> list[Deployment]:
     """Members of groups that were not heard of for a while, and those whose breaker waits for a trial.
 
     Left alone are: what is disabled, what asked to be left alone, what is called with the caller's own key, what has no
-    known price, and what a budget counts that is used up: a probe costs its few tokens.
+    known price. A budget without room for its few tokens stops a probe when it is made.
     """
     before = at - timedelta(seconds=settings.PROBE_SECONDS)
     members = (
@@ -60,7 +55,8 @@ def due(at: datetime) -> list[Deployment]:
     quiet = [each for each in found if _is_due(rows.get(each.pk), before, at)]
     heard = health.heard_since([each.pk for each in quiet], before)
     quiet = [each for each in quiet if each.pk not in heard or _is_on_trial(rows.get(each.pk), at)]
-    return list(_affordable(quiet, at))
+    priced = prices.in_force(quiet, at)
+    return [each for each in quiet if each.pk in priced]
 
 
 def _is_due(row: DeploymentStanding | None, before: datetime, at: datetime) -> bool:
@@ -75,22 +71,6 @@ def _is_on_trial(row: DeploymentStanding | None, at: datetime) -> bool:
     return row is not None and health.standing_of(row).breaker(at) is Breaker.HALF_OPEN
 
 
-def _affordable(deployments: Iterable[Deployment], at: datetime) -> Iterable[Deployment]:
-    used_up = {
-        use.budget.pk
-        for use in budget_use.uses(list(Budget.objects.filter(enabled=True)))
-        if use.state is UseState.USED_UP
-    }
-    refs = budgets.read_all()
-    in_force = prices.in_force(list(deployments), at)
-    for each in deployments:
-        counting = budgets.applying(
-            provider_id=each.provider_id, secret_name=each.provider.secret_name, among=refs
-        )
-        if each.pk in in_force and not any(ref.id in used_up for ref in counting):
-            yield each
-
-
 def _take(deployment: Deployment, at: datetime) -> bool:
     """Be the one who probes it now: the trial where its breaker waits for one, or else the turn."""
     row, _made = DeploymentStanding.objects.get_or_create(deployment=deployment)
@@ -102,6 +82,8 @@ def _take(deployment: Deployment, at: datetime) -> bool:
     return bool(mine.update(probed_at=at) == 1)
 
 
-def _probe(deployment: Deployment) -> None:
-    trial = trials.run(deployment=deployment, by=SYSTEM, event=EventType.PROVIDER_PROBED)
+def _probe(deployment: Deployment) -> bool:
+    """Whether it was made; where a budget has no room for it, that is what is noted."""
+    trial = trials.run(deployment=deployment, by=SYSTEM, purpose=TrialPurpose.PROBE)
     breakers.note_probe(deployment.pk, error_kind=trial.kind, seconds=trial.seconds)
+    return trial.was_made

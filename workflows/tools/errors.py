@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from tenancy.errors import GroveError
+from workflows import departures
 
 
 class ToolFailure(StrEnum):
@@ -31,6 +32,11 @@ class ToolError(GroveError):
         self.kind = kind
         self.was_sent = was_sent
         super().__init__(sentence, kind=str(kind))
+
+    @property
+    def recorded_kind(self) -> str:
+        """As the row of the call names it: see workflows/departures.py."""
+        return departures.to_recorded(str(self.kind), was_sent=self.was_sent)
 
 
 class ToolUnknown(GroveError):

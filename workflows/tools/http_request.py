@@ -153,8 +153,13 @@ def _send(target: ToolTarget, request: ToolRequest, secret: str) -> Received:
         seconds=request.timeout_seconds,
         inside=place.inside,
     )
-    for _hop in range(MOST_REDIRECTS + 1):
-        received = connections.send(sent)
+    for hop in range(MOST_REDIRECTS + 1):
+        try:
+            received = connections.send(sent)
+        except ToolError as error:
+            if hop and not error.was_sent:  # but the request before it has arrived
+                raise ToolError(ToolFailure.REDIRECT, error.sentence, was_sent=True) from error
+            raise
         if received.status in accepted if accepted else 200 <= received.status < 300:
             return received
         location = received.headers.get("location")

@@ -2,21 +2,33 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
 from compliance.labels import DataClass
 from compliance.models import Alert, AlertKind
-from tenancy import access
+from tenancy import access, spreadsheets
 from tenancy.access import TenantRequest, permission_required
 from tenancy.permissions import Permission
+from workflows import model_groups, provider_table
 from workflows.models import ModelGroup, ModelGroupMember, Provider, ProviderKind
 from workflows.place_forms import SwitchForm
-from workflows.providers import connection, health, overview, prices, register, routes, trials
+from workflows.providers import (
+    connection,
+    health,
+    overview,
+    prices,
+    register,
+    routes,
+    trial_rounds,
+    trials,
+)
 from workflows.providers.connection_settings import SECRETS_OF_AUTH
 from workflows.providers.overview import Row
 from workflows.providers.trials import Trial
@@ -30,21 +42,39 @@ ALERTS_SHOWN = 5
 @permission_required(Permission.PROVIDER_VIEW)
 def list_providers(request: TenantRequest) -> HttpResponse:
     rows = overview.of(Provider.objects.all())
-    asked = {name: request.GET.get(name, "").strip() for name in ("q", "state", "region", "class")}
+    asked, last = _asked(request), trial_rounds.find_last()
+    groups = _groups(rows)
     shown = {
         "rows": [row for row in rows if _fits(row, asked)],
         "asked": asked,
+        "last_round": last,
+        "file": f"{reverse('places:provider-table')}?{urlencode(asked)}",
         "states": STATES,
         "regions": sorted({row.provider.region for row in rows if row.provider.region}),
         "classes": [level for level in DataClass if level],
         "totals": overview.total(rows),
         "failing": [row for row in rows if row.state == "failing"],
-        "groups": _groups(rows),
+        "groups": groups,
+        "failovers": sum(group["calls"].failovers for group in groups),
+        "calls_of_groups": sum(group["calls"].calls for group in groups),
         "alerts": _alerts(request),
         "today": now().date(),
         "may_edit": access.can(request, Permission.PROVIDER_EDIT),
     }
     return render(request, "workflows/providers.html", shown)
+
+
+@require_safe
+@permission_required(Permission.PROVIDER_VIEW)
+def download_table(request: TenantRequest) -> HttpResponse:
+    """The providers that the page shows, a line for each deployment."""
+    asked = _asked(request)
+    rows = [row for row in overview.of(Provider.objects.all()) if _fits(row, asked)]
+    return HttpResponse(
+        spreadsheets.to_csv(provider_table.HEADS, provider_table.lines(rows)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="providers-{now().date()}.csv"'},
+    )
 
 
 @require_safe
@@ -98,6 +128,10 @@ def tell(request: TenantRequest, trial: Trial) -> None:
     say(request, trial.in_words)
 
 
+def _asked(request: TenantRequest) -> dict[str, str]:
+    return {name: request.GET.get(name, "").strip() for name in ("q", "state", "region", "class")}
+
+
 def _fits(row: Row, asked: dict[str, str]) -> bool:
     provider, text = row.provider, asked["q"].lower()
     named = f"{provider.name} {provider.title} {provider.get_kind_display()}".lower()
@@ -115,9 +149,14 @@ def _groups(rows: Sequence[Row]) -> list[dict[str, Any]]:
     found = {each.pk: how for row in rows for each, how in row.deployments}
     groups = list(ModelGroup.objects.prefetch_related("members__deployment__provider"))
     calls = health.of_groups([group.name for group in groups])
+    users = model_groups.users()
     return [
         {
             "name": group.name,
+            "workflows": users.get(group.name, []),
+            "clearance": min(
+                (each.deployment.clearance for each in group.members.all()), default=None
+            ),
             "members": [
                 (each.deployment, found[each.deployment_id]) for each in group.members.all()
             ],

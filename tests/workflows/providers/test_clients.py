@@ -36,6 +36,7 @@ def test_server_that_is_down_is_a_connection_failure() -> None:
 
     assert raised.value.kind is FailureKind.CONNECTION
     assert raised.value.retryable
+    assert (raised.value.was_sent, raised.value.recorded_kind) == (False, "not_sent")
 
 
 @pytest.mark.parametrize("address", ["http://no-such-host.invalid/v1", "http://127.0.0.1:1/v1"])
@@ -44,6 +45,7 @@ def test_wrong_address_says_which(address: str) -> None:
         adapters.call(make_target(base_url=address), make_request())
 
     assert raised.value.kind is FailureKind.CONNECTION
+    assert not raised.value.was_sent
 
 
 def test_redirect_is_not_followed() -> None:
@@ -69,6 +71,7 @@ def test_server_that_drips_is_a_timeout() -> None:
             adapters.call(target, make_request(timeout_seconds=0.5))
 
     assert raised.value.kind is FailureKind.TIMEOUT
+    assert raised.value.was_sent
     assert time.monotonic() - began < 3
 
 
@@ -81,6 +84,7 @@ def test_connection_that_breaks_in_the_middle_is_never_failed_over() -> None:
             adapters.call(target, make_request())
 
     assert (raised.value.kind, raised.value.retryable) == (FailureKind.CONNECTION, False)
+    assert raised.value.recorded_kind == "connection"
 
 
 def test_answer_that_cannot_be_unpacked_is_malformed() -> None:

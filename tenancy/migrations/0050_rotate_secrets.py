@@ -1,0 +1,11 @@
+"""After how many days a secret is to be replaced. A nullable column: the table is locked for an instant."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("tenancy", "0008_remember_how_pages_look")]
+
+    operations = [
+        migrations.AddField("secret", "rotate_days", models.PositiveSmallIntegerField(null=True)),
+    ]
