@@ -4,7 +4,8 @@ The bare loop is psycopg that inserts a row per node and commits once per wave, 
 the same run; for governed calls it commits before and after each call to the same model server. Grove has
 everything on: sealing, row-level security, claims, events, NOTIFY, ledger and, for model calls, decisions.
 Pure nodes ride with the wave that makes them ready, so the lines “a wave for each” show what a node costs
-that has to wait for its commit.
+that has to wait for its commit. Governed calls are measured with a model that answers at once, which shows Grove's
+own time and nothing else, and with one that takes 50 ms.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from typing import Any
 from benchmarks.stage import Stage, add_model, make_tenant, publish, slow_model, wait_until
 
 RATIO_LIMIT, MANY_LIMIT, TRIVIAL_COMMITS, GOVERNED_COMMITS = 2.0, 2.5, 1.2, 2.2
+THINKING_SECONDS = 0.05  # of a model that is quicker than any real one, and does not answer at once
 CHAIN, FAN, RUNS, NODES = 40, 40, 200, 10
 
 
@@ -324,31 +326,34 @@ def shapes() -> list[Shape]:
             riding=False,
             ratio_limit=None,
         ),
+    ]
+
+
+def governed_shapes(of_model: str) -> list[Shape]:
+    graphs = {"in a row": chain, "side by side": fan_out}
+    return [
         Shape(
-            name=f"{NODES} model calls in a row",
-            text=chain(NODES, "llm"),
+            name=f"{NODES} model calls {how}, {of_model}",
+            text=graph(NODES, "llm"),
             nodes=NODES,
             waves=[1] * NODES,
             governed=True,
-        ),
-        Shape(
-            name=f"{NODES} model calls side by side",
-            text=fan_out(NODES, "llm"),
-            nodes=NODES,
-            waves=[1] * NODES,
-            governed=True,
-        ),
+        )
+        for how, graph in graphs.items()
     ]
 
 
 def measure(repeat: int) -> list[Row]:
-    with Stage() as stage, slow_model(0) as model_url:
+    with Stage() as stage:
         from tenancy.context import tenant_context
 
-        tenant = make_tenant("measured")
-        with tenant_context(tenant):
-            add_model(model_url)
-            rows = [measure_single(stage, shape, repeat, model_url) for shape in shapes()]
+        rows = []
+        for name, seconds in (("answered at once", 0.0), ("50 ms each", THINKING_SECONDS)):
+            with slow_model(seconds) as url, tenant_context(make_tenant(f"measured{len(rows)}")):
+                add_model(url)
+                asked = governed_shapes(name) if rows else [*shapes(), *governed_shapes(name)]
+                rows += [measure_single(stage, shape, repeat, url) for shape in asked]
+        with tenant_context(make_tenant("many")):
             return [*rows, measure_many(stage, repeat)]
 
 
