@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tenancy", "0008_remember_how_pages_look")]
+    dependencies = [("tenancy", "0009_keep_verifications")]
 
     operations = [
         migrations.AddField("secret", "rotate_days", models.PositiveSmallIntegerField(null=True)),

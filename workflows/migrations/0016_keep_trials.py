@@ -31,7 +31,7 @@ def tenant_key():
 
 
 class Migration(migrations.Migration):
-    dependencies = [("workflows", "0014_sign_documents")]
+    dependencies = [("workflows", "0015_keep_evidence_of_votes")]
 
     operations = [
         migrations.CreateModel(
