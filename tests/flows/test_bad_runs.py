@@ -91,7 +91,7 @@ def test_a_node_that_cannot_end_well_ends_with_its_reason(in_acme: Tenant, name:
     with ScriptedModel(lambda prompt: '{"sum": "seven"}') as model:
         make_model_group(model.base_url)
         version = publish(bad.node, result("{{ it }}", "it"))
-        run = execute(make_run(version, **bad.run_input()), seconds=60)
+        run = execute(make_run(version, **bad.run_input()))
 
     assert (run.status, run.error_node, run.error_code) == ("failed", "it", bad.code)
     assert bad.words in run.error_sentence

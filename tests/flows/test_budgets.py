@@ -104,12 +104,12 @@ def test_of_a_hundred_calls_at_once_those_leave_that_there_is_money_for(
             for number in (1, 2):
                 live_stack.start_worker(number, slots=60)
             runs = [make_run(version, n=n, text=f"call {n}") for n in range(100)]
-            wait_until(lambda: Run.objects.filter(status="failed").count() == 90, 120)
+            wait_until(lambda: Run.objects.filter(status="failed").count() == 90)
             while_held = len(model.prompts), use_of(budget)
             answered.set()
             for run in runs:
-                finish(run, seconds=60)
-            wait_until(lambda: Alert.objects.filter(key__endswith=":100").exists(), 30)
+                finish(run)
+            wait_until(lambda: Alert.objects.filter(key__endswith=":100").exists())
         finally:
             answered.set()
             live_stack.stop_all()
@@ -166,13 +166,13 @@ def test_sums_agree_whatever_became_of_the_calls(in_acme: Tenant, live_stack: "L
             claim = RunClaim.objects.get(run_id=lost.pk)
             os.kill(Worker.objects.get(pk=claim.worker_id).pid, signal.SIGKILL)
             live_stack.start_worker(2)
-            finish(lost, seconds=60)
+            finish(lost)
             late = make_run(version, text="late", n=1)
             wait_until(lambda: "late" in model.prompts)
             cancel.cancel(run=late, by=actors.SYSTEM)
             held.set()
-            wait_until(lambda: not ModelCall.objects.filter(status="intended").exists(), 30)
-            wait_until(lambda: ModelCall.objects.filter(status="late").exists(), 30)
+            wait_until(lambda: not ModelCall.objects.filter(status="intended").exists())
+            wait_until(lambda: ModelCall.objects.filter(status="late").exists())
         finally:
             held.set()
             live_stack.stop_all()

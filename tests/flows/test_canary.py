@@ -193,7 +193,7 @@ class Story:
         )
         assert started.status_code == 202, started.text
         with tenant_context(self.tenant):
-            self.runs.append(finish(Run.objects.get(pk=started.json()["id"]), seconds=90))
+            self.runs.append(finish(Run.objects.get(pk=started.json()["id"])))
 
     def _fail(self) -> None:
         """Values in requests that are refused."""

@@ -36,7 +36,7 @@ def test_a_run_survives_the_death_of_its_worker_in_the_middle_of_a_node(
             wait_until(lambda: len(model.prompts) == 2)  # the first is done, the second under way
 
             _kill_the_worker_of(run)
-            done = finish(run, seconds=30)
+            done = finish(run)
         finally:
             live_stack.stop_all()
 
@@ -63,7 +63,7 @@ def test_a_run_survives_the_death_of_its_worker_between_two_nodes(
             wait_until(ask.exists)
 
             _kill_the_worker_of(run)
-            done = finish(run, seconds=30)
+            done = finish(run)
         finally:
             live_stack.stop_all()
 
@@ -84,7 +84,7 @@ def test_a_run_whose_only_worker_died_waits_for_the_next_one(
             _kill_the_worker_of(run)
 
             live_stack.start_worker(2)
-            done = finish(run, seconds=30)
+            done = finish(run)
         finally:
             live_stack.stop_all()
 

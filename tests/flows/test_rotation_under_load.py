@@ -64,7 +64,7 @@ class Load:
     def goes_on(self) -> None:
         """Wait until every thread had time to act after what was just changed."""
         reached = self.done + 4 * len(self.everyone)
-        wait_until(lambda: self.done >= reached or bool(self.failures), seconds=60)
+        wait_until(lambda: self.done >= reached or bool(self.failures))
 
     def _repeat(self, deed: Callable[[int], None]) -> None:
         number = 0
@@ -153,7 +153,7 @@ def fill(tenant: Tenant, server: WireServer) -> WorkflowVersion:
 
 def finish_in(tenant: Tenant, run: Run) -> Run:
     with tenant_context(tenant):
-        return finish(run, seconds=60)
+        return finish(run)
 
 
 def on_other_keys_than(root_key_id: Any) -> list[Tenant]:

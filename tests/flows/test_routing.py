@@ -201,9 +201,9 @@ def test_right_one_answers_or_the_call_is_refused_and_the_report_is_what_the_ser
     try:
         for scenario in SCENARIOS.values():
             assert scenario.run is not None
-            scenario.run = finish(scenario.run, seconds=60)
+            scenario.run = finish(scenario.run)
         well = SCENARIOS["limited, then well"]
-        again = finish(make_run(well.run.version), seconds=60)  # type: ignore[union-attr]
+        again = finish(make_run(well.run.version))  # type: ignore[union-attr]
     finally:
         live_stack.stop_all()
 

@@ -50,7 +50,7 @@ def test_a_stop_spends_no_attempt(
             assert not Worker.objects.exists()
 
             live_stack.start_worker(2)
-            done = finish(run, seconds=30)
+            done = finish(run)
         finally:
             live_stack.stop_all()
 

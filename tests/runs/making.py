@@ -29,6 +29,8 @@ INSIDE = {
 }
 _numbers = itertools.count(1)
 
+PATIENCE_SECONDS = 180  # with what hangs; on a machine with other work, workers begin late
+
 
 def make_version(text: str) -> WorkflowVersion:
     """Publish a definition under a name that no other test uses; {name} in the text is replaced."""
@@ -103,7 +105,7 @@ def running_executor(**options: int) -> Iterator[Executor]:
         executor.stop()
 
 
-def finish(run: Run, *, seconds: float = 60) -> Run:
+def finish(run: Run, *, seconds: float = PATIENCE_SECONDS) -> Run:
     """Wait until the run has ended, with an executor of this process unless one runs already."""
     deadline = time.monotonic() + seconds
     while not Run.objects.get(pk=run.pk).is_terminal:
@@ -115,7 +117,7 @@ def finish(run: Run, *, seconds: float = 60) -> Run:
     return Run.objects.get(pk=run.pk)
 
 
-def execute(run: Run, *, seconds: float = 60) -> Run:
+def execute(run: Run, *, seconds: float = PATIENCE_SECONDS) -> Run:
     """Run it here, to its end."""
     with running_executor():
         return finish(run, seconds=seconds)
@@ -127,7 +129,7 @@ def statuses(run: Run) -> dict[str, str]:
     return dict(rows.values_list("node_id", "status"))
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
