@@ -39,7 +39,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "draft": ("author", "/workflows/{workflow}/edit/"),
     "draft, a node": ("author", "/workflows/{workflow}/edit/?node=n2"),
     "draft as text": ("author", "/workflows/{workflow}/edit/yaml/"),
-    "reviews": ("reviewer", "/workflows/reviews/"),
+    "reviews": ("reviewer", "/workflows/-/reviews/"),
     "governance": ("compliance_officer", "/settings/governance/"),
     "register": ("compliance_officer", "/register/"),
     "processing": ("data_protection_officer", "/register/processing/"),
