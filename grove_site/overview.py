@@ -4,22 +4,21 @@ Each panel asks a fixed number of statements, on an index, and counts no further
 """
 
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 
-from compliance import alerts
 from compliance.models import Alert
+from grove_site import notifications
 from runs.models import Decision, Run, RunStatus, Wait
 from runs.views.runs import COUNTED_UP_TO
-from runs.views.waiting import approvals_for
-from tenancy import verifications
+from tenancy import counts, verifications
 from tenancy.access import TenantRequest, can, permission_required
 from tenancy.models import RUNS, LedgerCheckpoint, QuotaUse, first_id
 from tenancy.permissions import Permission
@@ -33,6 +32,7 @@ BAR_SLOT, BAR_WIDTH, BAR_HEIGHT = 20, 14, 44
 RECENT = 10
 SHOWN = 5
 BUDGETS_READ = 200
+Used = tuple[date, str, int]  # day, unit, how much
 
 
 @require_safe
@@ -40,21 +40,24 @@ BUDGETS_READ = 200
 def overview(request: TenantRequest) -> HttpResponse:
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
     since, week = today - timedelta(days=29), today - timedelta(days=6)
-    runs = Run.objects.select_related("workflow", "version").defer("input_sealed", "output_sealed")
+    runs = Run.objects.select_related("workflow", "version").defer(
+        "input_sealed", "output_sealed", "response_sealed", "manifest"
+    )
+    used = _used(since)
     shown = {
         "numbers": _numbers(week),
         "counted_up_to": COUNTED_UP_TO,
-        "costs": _costs(since),
-        "runs_of_month": _used(since).filter(unit=RUNS).aggregate(n=Sum("used"))["n"] or 0,
-        "days": _days(today),
+        "costs": _costs(used),
+        "runs_of_month": sum(_by_day(used).values()),
+        "days": _days(today, _by_day(used)),
         "since_week": week.date().isoformat(),
         "recent": runs[:RECENT],
         "failed": runs.filter(status=RunStatus.FAILED)[:5],
         "failing": _failing(week),
         "approvals": _approvals(request),
-        "approval_count": approvals_for(request),
+        "approval_count": notifications.approvals_for(request),
         "alerts": Alert.objects.waiting().order_by("-id")[:SHOWN],
-        "alert_count": alerts.count_waiting(),
+        "alert_count": notifications.all_alerts(request),
         "budgets": _budgets_near_their_end(),
         "checkpoint": LedgerCheckpoint.objects.order_by("-size").first(),
         "verified": verifications.find_last() if can(request, Permission.LEDGER_VIEW) else None,
@@ -96,38 +99,39 @@ def _numbers(week: Any) -> dict[str, int]:
         "failed_this_week": failed.filter(id__gte=first_id(week)),
         "denied": Decision.objects.filter(verdict="deny", id__gte=first_id(week)),
     }
-    return {
-        name: rows.order_by().values("pk")[: COUNTED_UP_TO + 1].count()
-        for name, rows in asked.items()
-    }
+    return counts.count_each(asked, up_to=COUNTED_UP_TO + 1)
 
 
-def _used(since: Any) -> QuerySet[QuotaUse]:
-    """What was used by the hour: a few hundred rows, however many runs there are."""
-    return QuotaUse.objects.filter(hour__gte=since).order_by()
+def _used(since: Any) -> list[Used]:
+    """What was used on each day: a few hundred rows of hours, however many runs there are."""
+    hours = QuotaUse.objects.filter(hour__gte=since).order_by().annotate(day=TruncDate("hour"))
+    return list(hours.values_list("day", "unit").annotate(Sum("used")))
 
 
-def _costs(since: Any) -> list[dict[str, Any]]:
+def _costs(used: list[Used]) -> list[dict[str, Any]]:
     """What runs cost, by currency: sums of different money are not one sum."""
-    rows = _used(since).exclude(unit=RUNS).order_by("unit").values("unit")
-    return [
-        {"currency": row["unit"], "micros": row["micros"]}
-        for row in rows.annotate(micros=Sum("used"))
-    ]
+    micros: Counter[str] = Counter()
+    for _, unit, amount in used:
+        if unit != RUNS:
+            micros[unit] += amount
+    return [{"currency": unit, "micros": micros[unit]} for unit in sorted(micros)]
 
 
-def _days(today: Any) -> list[dict[str, Any]]:
+def _by_day(used: list[Used]) -> dict[date, int]:
+    """How many runs were started."""
+    return {day: amount for day, unit, amount in used if unit == RUNS}
+
+
+def _days(today: Any, started: dict[date, int]) -> list[dict[str, Any]]:
     """A bar for each of the last days, with the part that failed."""
     first = today - timedelta(days=DAYS - 1)
-    hours = _used(first).filter(unit=RUNS).annotate(day=TruncDate("hour")).values("day")
     failures = Run.objects.order_by().filter(status=RunStatus.FAILED, id__gte=first_id(first))
     failed_at = failures.annotate(day=TruncDate("created_at")).values("day")
-    started = dict(hours.annotate(n=Sum("used")).values_list("day", "n"))
     failed = dict(failed_at.annotate(n=Count("id")).values_list("day", "n"))
-    most = max((1, *started.values(), *failed.values()))
+    shown = [(first + timedelta(days=number)).date() for number in range(DAYS)]
+    most = max(1, *(max(started.get(day, 0), failed.get(day, 0)) for day in shown))
     days = []
-    for number in range(DAYS):
-        day = (first + timedelta(days=number)).date()
+    for number, day in enumerate(shown):
         bad = failed.get(day, 0)
         total = max(started.get(day, 0), bad)  # child runs fail, too, and nobody started them
         height, bad_height = (round(n / most * BAR_HEIGHT, 1) for n in (total, bad))

@@ -238,14 +238,15 @@ def find_id(text: str) -> UUID | None:
         return None
 
 
-COLUMNS = {"owner": "owner_label", "node": "error_node", "parent": "parent_run_id"}
+COLUMNS = {"owner": "owner_label", "parent": "parent_run_id"}
 MEANINGS: Mapping[str, Callable[[Values], Q]] = {
     "workflow": lambda slugs: Q(workflow_id__in=_ids_of_workflows(slugs)),
     "version": lambda names: Q(version_id__in=_ids_of_versions(names)),
     "class": lambda words: Q(data_class__in=[DataClass.from_word(word) for word in words]),
     "purpose": lambda words: Q(purpose__in=[PURPOSES[word].value for word in words]),
-    # The column is empty unless a run failed: saying so lets the partial index serve it.
+    # These columns are empty unless a run failed: saying so lets the partial indexes serve them.
     "error": lambda codes: Q(error_code__in=codes) & ~Q(error_code=""),
+    "node": lambda nodes: Q(error_node__in=nodes) & ~Q(error_node=""),
     "denied": _denied,
     "children": lambda words: Q(parent_run=None) if words == ("hidden",) else Q(),
 }

@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import markdown
@@ -51,8 +52,12 @@ def render(*, version: WorkflowVersion, as_of: datetime | None = None) -> str:
     return document_text.write(gather(version, as_of or now()))
 
 
+@lru_cache(maxsize=64)
 def to_html(text: str) -> str:
-    """The document as HTML that holds nothing but text and tables."""
+    """The document as HTML that holds nothing but text and tables.
+
+    Kept by the whole text, which is written anew each time: who may not have it cannot ask for it.
+    """
     page = markdown.markdown(text, extensions=["tables", "fenced_code"], output_format="html")
     return nh3.clean(page, tags=ALLOWED_TAGS, attributes={})
 

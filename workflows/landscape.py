@@ -3,7 +3,6 @@
 Read in a handful of statements, whatever the number of workflows, from rows that are never changed.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +10,11 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from workflows import document_places, document_tools, documentation
+from workflows import document_places, document_tools, documentation, opened
 from workflows.definition import Definition
 from workflows.document_facts import DeploymentFacts, ToolFacts
 from workflows.documentation import Texts
 from workflows.models import (
-    DefinitionRevision,
     Documentation,
     RegisterKind,
     VersionState,
@@ -24,7 +22,6 @@ from workflows.models import (
     Workflow,
     WorkflowVersion,
 )
-from workflows.models.definition import read_ahead
 from workflows.providers import register
 from workflows.providers.register import Known
 
@@ -80,7 +77,9 @@ def take(at: datetime, *, slug: str = "") -> Landscape:
     workflows = {each.pk: each for each in (rows.filter(slug=slug) if slug else rows)}
     steps = _newest_steps(at, workflows, slug)
     in_use = {pk: version for pk in workflows if (version := _in_use(steps.get(pk, ())))}
-    definitions = _open([each for each in in_use.values() if not each.workflow.is_disposed])
+    definitions = opened.definitions_of(
+        [each for each in in_use.values() if not each.workflow.is_disposed]
+    )
     texts = _texts(at, slug)
     last_runs = _readers[0](list(workflows), at) if _readers else {}
     return Landscape(
@@ -89,8 +88,8 @@ def take(at: datetime, *, slug: str = "") -> Landscape:
         workflows=tuple(
             Standing(
                 workflow=workflow,
-                version=in_use.get(pk),
-                definition=definitions.get(pk),
+                version=(version := in_use.get(pk)),
+                definition=definitions.get(version.pk) if version else None,
                 state=_state(workflow, at, steps.get(pk, ())),
                 texts=documentation.to_texts(texts[pk]) if pk in texts else Texts(),
                 known=known,
@@ -131,28 +130,6 @@ def _newest_steps(
         step.version.workflow = workflows[step.version.workflow_id]
         found.setdefault(step.version.workflow_id, []).append(step)
     return found
-
-
-_definitions: OrderedDict[UUID, Definition] = OrderedDict()  # by version, for versions never change
-OPENED_AT_MOST = 1024
-
-
-def _open(versions: Collection[WorkflowVersion]) -> dict[UUID, Definition]:
-    """What these versions say, by workflow. A process opens each of them once, and those that are new together."""
-    new = {each.revision_id: each for each in versions if each.pk not in _definitions}
-    opened = {
-        each.workflow_id: _definitions[each.pk] for each in versions if each.pk in _definitions
-    }
-    revisions = list(DefinitionRevision.objects.filter(pk__in=new)) if new else []
-    for revision in revisions:
-        revision.workflow = new[revision.pk].workflow
-    if revisions:
-        read_ahead(revisions)
-    for revision in revisions:
-        opened[revision.workflow_id] = _definitions[new[revision.pk].pk] = revision.definition
-    while len(_definitions) > OPENED_AT_MOST:
-        _definitions.popitem(last=False)
-    return opened
 
 
 def _texts(at: datetime, slug: str) -> dict[UUID, Documentation]:

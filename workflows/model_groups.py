@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from django.utils.timezone import now
 from tenancy import ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
+from workflows import opened
 from workflows.errors import ModelGroupInvalid, ModelGroupUnknown, NameTaken
 from workflows.models import (
     Deployment,
@@ -21,7 +21,6 @@ from workflows.models import (
     Price,
     RegisterKind,
     Workflow,
-    WorkflowVersion,
 )
 from workflows.providers import register
 
@@ -89,20 +88,16 @@ def rearrange(*, group: ModelGroup, deployment: Deployment, move: Move, by: Acto
 def users() -> Mapping[str, list[Workflow]]:
     """The workflows whose published version names each group, by name of the group."""
     found: dict[str, list[Workflow]] = defaultdict(list)
-    live = Workflow.objects.filter(published__isnull=False, disposed_at=None).select_related(
-        "published__revision__workflow"
-    )
-    for workflow in live:
-        for name in _groups_of(workflow.published):
-            found[name].append(workflow)
+    live = Workflow.objects.filter(published__isnull=False, disposed_at=None)
+    versions = []
+    for workflow in live.select_related("published"):
+        workflow.published.workflow = workflow
+        versions.append(workflow.published)
+    definitions = opened.definitions_of(versions)
+    for version in versions:
+        for name in definitions[version.pk].model_groups:
+            found[name].append(version.workflow)
     return found
-
-
-@lru_cache(maxsize=2048)
-def _groups_of(version: WorkflowVersion) -> frozenset[str]:
-    """Versions never change, so a process opens each of them once."""
-    groups: frozenset[str] = version.revision.definition.model_groups
-    return groups
 
 
 def names() -> frozenset[str]:

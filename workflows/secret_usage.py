@@ -1,14 +1,14 @@
 """What names secrets on this floor: providers and destinations, and the published workflows that reach them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from uuid import UUID
 
 from tenancy.actors import Actor
 from tenancy.errors import GroveError
 from tenancy.secret_uses import Tried, Usage
+from workflows import opened
 from workflows.definition import Definition
 from workflows.models import (
     Deployment,
@@ -101,24 +101,25 @@ def _try_provider(provider: Provider, by: Actor) -> Tried:
 
 
 def _published() -> Mapping[str, Reach]:
-    versions = WorkflowVersion.objects.with_state().select_related("workflow", "revision")
-    return {
-        version.workflow.slug: _reach_of(version)
+    versions = WorkflowVersion.objects.with_state().select_related("workflow")
+    in_use = [
+        version
         for version in versions.filter(workflow__disposed_at__isnull=True)
         if version.state is VersionState.PUBLISHED
+    ]
+    definitions = opened.definitions_of(in_use)
+    return {
+        version.workflow.slug: Reach(
+            definitions[version.pk].model_groups,
+            frozenset(origins_of(definitions[version.pk])),
+        )
+        for version in in_use
     }
 
 
-@lru_cache(maxsize=1024)
-def _reach_of(version: WorkflowVersion) -> Reach:
-    """A version never changes, so a process opens each of them once."""
-    definition: Definition = version.revision.definition
-    return Reach(definition.model_groups, frozenset(origins_of(definition)))
-
-
-def origins_of(definition: Definition) -> Iterable[str]:
+def origins_of(definition: Definition) -> Iterator[str]:
     """Where its HTTP requests go; ANYWHERE where only the run decides."""
-    for node in definition.walk():
+    for node in definition.tool_nodes:
         if HTTP_REQUEST.name in {tool.value for tool in KINDS[node.kind].tools(node.config)}:
             call = node.config.request if node.kind == "callback" else node.config
             yield _origin_of(str(getattr(call, "arguments", {}).get("url") or ""))

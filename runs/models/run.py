@@ -131,6 +131,12 @@ class Run(TenantOwned):
                 condition=~models.Q(error_code=""),
                 include=["error_node", "status", "parent_run"],
             ),
+            models.Index(
+                fields=["tenant", "error_node", "-id"],
+                name="run_by_failed_node",
+                condition=~models.Q(error_node=""),
+                include=["status", "parent_run"],
+            ),
             models.Index(fields=["tenant", "manifest_digest"], name="run_by_manifest"),
             models.Index(
                 fields=["tenant", "parent_run", "id"],

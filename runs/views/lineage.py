@@ -1,5 +1,6 @@
 """What becomes of a run that has ended: a fork, a replay, a comparison with another run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,12 +13,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from compliance.models import PolicySnapshot
 from runs import comparison, fork, manifest, replay
-from runs.comparison import Pair
+from runs.comparison import Pair, Side
 from runs.fork_plan import ForkPlan
 from runs.lineage_forms import ForkChoice, ForkForm, ReplayForm
 from runs.models import Run, RunPurpose
+from runs.replay_report import REUSED, SAME, NodeReplay
 from runs.views import names
 from runs.views.run import get_run, head_of
+from tenancy import parts
 from tenancy.access import TenantRequest, actor_of, can, permission_required
 from tenancy.models import new_id
 from tenancy.permissions import Permission
@@ -25,7 +28,8 @@ from workflows.definition import Definition
 from workflows.models import Deployment, WorkflowVersion
 
 CHOICES_AT_MOST = 200
-PAIRS_AT_MOST = 300
+PAIRS_A_PART = 100
+NODES_AT_MOST = 200  # of a replay: it is not kept, so there is no next page of it
 CHOICES_TO_COMPARE = 20
 ALL_UP_TO = 60  # nodes; of more only those that differ are shown at first
 
@@ -121,14 +125,23 @@ def replay_run(request: TenantRequest, run_id: UUID) -> HttpResponse:
             snapshot=get_object_or_404(PolicySnapshot, number=number) if number else None,
             model_groups=form.model_groups,
         )
+        told = _worth_telling(report.nodes)
         shown |= {
             "report": report,
             "is_what_if": _is_what_if(run, form),
-            "nodes": report.nodes[:PAIRS_AT_MOST],
-            "more": max(0, len(report.nodes) - PAIRS_AT_MOST),
+            "nodes": told[:NODES_AT_MOST],
+            "more": max(0, len(told) - NODES_AT_MOST),
+            "left_out": len(report.nodes) - len(told),
         }
     status = 422 if form.is_bound and "report" not in shown else 200
     return render(request, "runs/replay.html", shown, status=status)
+
+
+def _worth_telling(nodes: Sequence[NodeReplay]) -> Sequence[NodeReplay]:
+    """All nodes of a small run; of a large one those that are not the same."""
+    if len(nodes) <= ALL_UP_TO:
+        return nodes
+    return [node for node in nodes if node.state not in (SAME, REUSED)]
 
 
 def _replay_form(run: Run, request: TenantRequest) -> ReplayForm:
@@ -159,6 +172,7 @@ class Compared:
 
     pair: Pair
     name: str
+    sides: Sequence[tuple[Side | None, Run]]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -190,6 +204,7 @@ def compare_runs(request: TenantRequest, run_id: UUID) -> HttpResponse:
     show_all = request.GET.get("show", "all" if len(found.nodes) <= ALL_UP_TO else "") == "all"
     pairs = found.nodes if show_all else differing
     definition = run.version.revision.definition
+    part = parts.part_of(pairs, request, size=PAIRS_A_PART)
     shown = head_of(run, "compare") | {
         "other": other,
         "found": found,
@@ -197,10 +212,14 @@ def compare_runs(request: TenantRequest, run_id: UUID) -> HttpResponse:
         "first": names.full_name(definition, found.first.node) if found.first else "",
         "show_all": show_all,
         "rows": [
-            Compared(pair=pair, name=names.full_name(definition, pair.node))
-            for pair in pairs[:PAIRS_AT_MOST]
+            Compared(
+                pair=pair,
+                name=names.full_name(definition, pair.node),
+                sides=((pair.left, run), (pair.right, other)),
+            )
+            for pair in part.items
         ],
-        "more": max(0, len(pairs) - PAIRS_AT_MOST),
+        "part": part,
         "may_read": can(request, Permission.PAYLOAD_VIEW),
     }
     return render(request, "runs/compare.html", shown)

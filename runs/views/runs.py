@@ -16,7 +16,7 @@ from runs.filters import FIELDS, ORDERS
 from runs.models import Run, RunStatus, SavedView
 from runs.query import TEXT, Condition, Query
 from runs.views.run_rows import rows_of
-from tenancy import paging
+from tenancy import counts, paging
 from tenancy.access import TenantRequest, actor_of, permission_required
 from tenancy.permissions import Permission
 from workflows.models import Workflow
@@ -172,20 +172,20 @@ def _states(request: TenantRequest, question: Query) -> list[StateLink]:
     current = [
         value for each in question.of("status") if not each.excluded for value in each.values
     ]
-    links = []
-    for state in RunStatus.values:
-        found = rows.filter(status=state).values("pk")[: COUNTED_UP_TO + 1].count()
-        if found or state in current:
-            links.append(
-                StateLink(
-                    state=state,
-                    count=min(found, COUNTED_UP_TO),
-                    is_capped=found > COUNTED_UP_TO,
-                    href=href_of(others.plus([Condition("status", (state,))]), request.GET),
-                    is_current=state in current,
-                )
-            )
-    return links
+    counted = counts.count_each(
+        {state: rows.filter(status=state) for state in RunStatus.values}, up_to=COUNTED_UP_TO + 1
+    )
+    return [
+        StateLink(
+            state=state,
+            count=min(found, COUNTED_UP_TO),
+            is_capped=found > COUNTED_UP_TO,
+            href=href_of(others.plus([Condition("status", (state,))]), request.GET),
+            is_current=state in current,
+        )
+        for state, found in counted.items()
+        if found or state in current
+    ]
 
 
 def _chips(question: Query, given: QueryDict) -> list[Chip]:

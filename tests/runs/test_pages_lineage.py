@@ -9,6 +9,7 @@ from django.utils.timezone import now
 
 from runs import start
 from runs.models import Decision, Run, RunFacts, ToolCall
+from runs.views import lineage
 from tenancy import actors
 from tenancy.context import tenant_context
 from tenancy.models import Tenant
@@ -132,6 +133,33 @@ def test_two_runs_are_compared_node_by_node(chain: Run, bob: Client, carol: Clie
     assert "No node differs." in unseen.content.decode()
     assert "Your role does not show content" in unseen.content.decode()
     assert str(other.pk) in bob.get(f"/runs/{chain.pk}/compare/").content.decode()
+
+
+def test_a_long_comparison_comes_in_parts_in_the_order_of_the_graph(
+    chain: Run, bob: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lineage, "PAIRS_A_PART", 3)
+    other = execute(make_run(chain.version, n=9))
+    address = f"/runs/{chain.pk}/compare/?with={other.pk}&show=all"
+
+    first, second = bob.get(address), bob.get(f"{address}&part=2")
+
+    shown = [[row.pair.node for row in page.context["rows"]] for page in (first, second)]
+    assert shown == [["start", "one", "two"], ["result"]]
+    assert "3 of 4 nodes" in first.content.decode()
+    assert "show=all&amp;part=2" in first.content.decode()
+
+
+def test_of_a_long_replay_only_what_is_not_the_same_is_listed(
+    chain: Run, bob: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lineage, "ALL_UP_TO", 3)
+
+    page = bob.post(f"/runs/{chain.pk}/replay/", {"version": "1"})
+
+    assert page.context["nodes"] == []
+    assert page.context["report"].counts["same"] == 4
+    assert "4 that are the same, or were taken over, are left out." in page.content.decode()
 
 
 def test_two_runs_of_the_list_are_ticked_to_be_compared(chain: Run, bob: Client) -> None:
