@@ -39,7 +39,7 @@ def check(value: Any) -> dict[str, Any]:
 
 def to_text(written: Any) -> str:
     """A node as it can be pasted: its YAML as an entry of a list."""
-    return value_to_yaml([written])
+    return textwrap.dedent(value_to_yaml([written]))
 
 
 def keep_edges(node: dict[str, Any], nodes: list[Any]) -> str:
