@@ -32,7 +32,7 @@ def read(text: str) -> dict[str, Any]:
     return _checked(found, path, value)
 
 
-def check(value: Any) -> dict[str, Any]:
+def of_value(value: Any) -> dict[str, Any]:
     """The same of a node that was read already."""
     return _checked(source.of_value(value), (), value)
 
