@@ -63,7 +63,7 @@ def _votes(reviews: Sequence[ReviewFacts]) -> Iterator[str]:
     else:
         yield "No vote of a decided review."
     if any(review.ended_at is None for review in reviews):
-        yield "Votes of a review that is not decided yet are not shown to anybody else."
+        yield "How people vote in a review that is not decided yet is told when it is."
 
 
 def _checklist(review: ReviewFacts) -> str:
