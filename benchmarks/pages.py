@@ -73,6 +73,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "policies": ("compliance_officer", "/assure/policies/"),
     "disposals": ("data_protection_officer", "/assure/disposals/"),
     "ledger": ("auditor", "/settings/ledger/"),
+    "verifications": ("auditor", "/settings/ledger/verifications/"),
     "providers": ("admin", "/settings/providers/"),
     "model groups": ("admin", "/settings/model-groups/"),
     "prices": ("admin", "/settings/prices/"),

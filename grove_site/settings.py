@@ -150,7 +150,11 @@ if CELERY_BROKER_URL.startswith("pgmq"):
         "visibility_timeout": 60,
     }
 CELERY_TASK_DEFAULT_QUEUE = "runs"
-CELERY_TASK_ROUTES = {"*.sweep*": {"queue": "chores"}, "*.chore*": {"queue": "chores"}}
+CELERY_TASK_ROUTES = {
+    "*.sweep*": {"queue": "chores"},
+    "*.chore*": {"queue": "chores"},
+    "tenancy.tasks.verify_ledger": {"queue": "chores"},
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

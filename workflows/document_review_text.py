@@ -27,20 +27,22 @@ def _reviews(reviews: Sequence[ReviewFacts]) -> str:
         (
             str(each.number),
             str(each.version),
-            f"`{each.digest[:16]}`",
-            moment(each.at),
-            plain(each.by),
+            f"{moment(each.at)} by {plain(each.by) or 'somebody'}",
             plain(each.message) or "–",
-            each.risk,
-            f"{each.needed}{', one of a compliance officer' if each.needs_officer else ''}",
+            f"{each.risk}: {_needed(each)}",
             f"{moment(each.ended_at)}: {plain(each.outcome)}"
             if each.ended_at
             else f"not decided yet, {each.given} given",
         )
         for each in reviews
     ]
-    heads = ("Review", "Version", "Digest begins", "Asked for", "By", "Message", "Risk")
-    return table((*heads, "Votes needed", "Outcome"), rows)
+    heads = ("Review", "Version", "Asked for", "Message", "Risk, and votes needed", "Outcome")
+    return table(heads, rows)
+
+
+def _needed(review: ReviewFacts) -> str:
+    votes = f"{review.needed} vote{'' if review.needed == 1 else 's'}"
+    return f"{votes}, one of a compliance officer" if review.needs_officer else votes
 
 
 def _votes(reviews: Sequence[ReviewFacts]) -> Iterator[str]:
@@ -61,7 +63,7 @@ def _votes(reviews: Sequence[ReviewFacts]) -> Iterator[str]:
     else:
         yield "No vote of a decided review."
     if any(review.ended_at is None for review in reviews):
-        yield "Votes of a review that is not decided yet are not shown to anybody else."
+        yield "How people vote in a review that is not decided yet is told when it is."
 
 
 def _checklist(review: ReviewFacts) -> str:

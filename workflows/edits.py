@@ -177,7 +177,7 @@ def paste(
 
     Without a place it stands at the end, after what it says itself as far as that is here, else after the last nodes.
     """
-    node = pasted.read(value) if isinstance(value, str) else pasted.check(value)
+    node = pasted.read(value) if isinstance(value, str) else pasted.of_value(value)
     asked = str(node["id"])
     nodes, place, depth = _place_for(spec, after, inside)
     kind = str(node["kind"])

@@ -32,14 +32,14 @@ def read(text: str) -> dict[str, Any]:
     return _checked(found, path, value)
 
 
-def check(value: Any) -> dict[str, Any]:
+def of_value(value: Any) -> dict[str, Any]:
     """The same of a node that was read already."""
     return _checked(source.of_value(value), (), value)
 
 
 def to_text(written: Any) -> str:
     """A node as it can be pasted: its YAML as an entry of a list."""
-    return value_to_yaml([written])
+    return textwrap.dedent(value_to_yaml([written]))
 
 
 def keep_edges(node: dict[str, Any], nodes: list[Any]) -> str:

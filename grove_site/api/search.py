@@ -33,7 +33,7 @@ class Search(APIView):
     required_permissions = {"get": Permission.RUN_VIEW}
 
     @extend_schema(
-        operation_id="search",
+        operation_id="search_find",
         parameters=[
             OpenApiParameter(
                 "q",

@@ -84,13 +84,13 @@ FILTERS = [
         enum=["hidden", "shown"],
         description="`hidden` leaves child runs out; without effect beside `parent`.",
     ),
-    OpenApiParameter("order", enum=["oldest"], description="The newest come first otherwise."),
     OpenApiParameter(
         "purpose",
         enum=list(PURPOSES),
         description="What the runs were made for: work, a trial on staging, a replay from evidence, or a what-if.",
     ),
 ]
+ORDER = OpenApiParameter("order", enum=["oldest"], description="Else the newest come first.")
 CALLER_KEY = OpenApiParameter(
     caller_keys.HEADER,
     location=OpenApiParameter.HEADER,
@@ -103,7 +103,9 @@ CONTENT = ("input_sealed", "output_sealed", "response_sealed")
 class Runs(APIView):
     required_permissions = {"get": Permission.RUN_VIEW, "post": Permission.RUN_START}
 
-    @extend_schema(operation_id="runs_list", parameters=FILTERS, responses=page_shape(RunShown))
+    @extend_schema(
+        operation_id="runs_list", parameters=[*FILTERS, ORDER], responses=page_shape(RunShown)
+    )
     def get(self, request: Request) -> Response:
         """Runs, newest first unless asked otherwise, in pages by key."""
         asker = request._request.actor  # type: ignore[attr-defined]

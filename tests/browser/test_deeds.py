@@ -164,3 +164,19 @@ def test_a_run_is_disposed_of_in_four_steps(visit: "Visit", bank: "Bank") -> Non
     page.get_by_role("heading", name="Disposal of a run").wait_for()
     page.goto(f"/runs/{bank.cancelled.pk}/")
     assert page.get_by_text("This run was disposed of").is_visible()
+
+
+def test_an_auditor_has_the_ledger_verified_by_a_worker(visit: "Visit") -> None:
+    page = visit("/settings/ledger/", Role.AUDITOR)
+
+    page.get_by_role("button", name="Verify now").click()
+
+    page.get_by_role("heading", name="Verifications of the ledger").wait_for()
+    for _ in range(60):
+        if page.get_by_role("cell", name="Carol").count():
+            break
+        page.wait_for_timeout(500)
+        page.reload()
+    assert page.get_by_role("row", name="Carol").get_by_text("Sound").is_visible()
+    page.goto("/settings/ledger/")
+    assert "by Carol" in page.locator("dl.facts").inner_text()

@@ -242,7 +242,7 @@ def probe(operation: Any, program: Client, real: dict[str, Any]) -> list[str]:
 
 def test_every_parameter_of_a_run_list_says_what_it_takes(description: Any) -> None:
     asked = description["paths"]["/api/v1/runs"]["get"]["parameters"]
-    assert {each["name"] for each in asked} == {*NAMES, "cursor", "limit"}
+    assert {each["name"] for each in asked} == {*NAMES, "order", "cursor", "limit"}
 
 
 def test_every_question_to_runs_waits_and_costs_is_described(description: Any) -> None:

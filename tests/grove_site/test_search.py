@@ -96,6 +96,16 @@ def test_a_question_that_is_too_short_is_a_problem(in_acme: Tenant, text: str) -
     assert answer.json()["code"] == "question_too_short"
 
 
+@pytest.mark.parametrize(
+    "text", ["ab\0c", "\ud800".encode("utf-8", "surrogatepass"), "%%" * 90, "x" * 5000]
+)
+def test_strange_questions_find_nothing_or_are_refused(in_acme: Tenant, text: Any) -> None:
+    answer = browser(in_acme).get(API, {"q": text})
+
+    assert answer.status_code in (200, 400)
+    assert answer.status_code == 400 or answer.json()["items"] == []
+
+
 def test_what_a_program_may_not_see_it_does_not_find(signed: Attestation) -> None:
     member = make_member(tenant=signed.tenant, role=Role.AUTHOR)
     runs_alone = make_program(member, Permission.RUN_VIEW)

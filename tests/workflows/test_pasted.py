@@ -70,6 +70,19 @@ def test_what_is_no_node_is_refused_at_its_line(text: str, line: int | None, tol
     assert line is None or f"Line {line}:" in str(refused.value)
 
 
+@pytest.mark.parametrize("node", sorted(node_tree.ids(GOOD)))
+def test_what_is_copied_is_what_is_pasted(node: str) -> None:
+    text = pasted.to_text(written(GOOD, node))
+
+    assert text.startswith(f"- id: {node}\n")
+    assert pasted.read(text) == written(GOOD, node)
+
+
+@pytest.mark.parametrize("node", sorted(node_tree.ids(NESTED)))
+def test_bodies_are_copied_as_a_whole(node: str) -> None:
+    assert pasted.read(pasted.to_text(written(NESTED, node))) == written(NESTED, node)
+
+
 def test_a_name_that_is_taken_becomes_a_free_one() -> None:
     text = pasted.to_text(written(GOOD, "classify"))
 
