@@ -95,7 +95,7 @@ def test_member_that_moves_abroad_later_is_denied_and_gets_nothing(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"papers_expire_on": now().date() - timedelta(days=1)}, "expired on"),
+        ({"papers_expire_on": now().date() - timedelta(days=1)}, "have expired"),
         ({"baa": False}, "business associate agreement"),
         ({"zero_retention": False}, "zero retention"),
     ],
