@@ -63,6 +63,8 @@ class LiveStack:
         self.running: list[RunningProgram] = []
         self.retired: list[RunningProgram] = []
         self._web: RunningProgram | None = None
+        # Its threads stay: a process ends with the thread that began it.
+        self._starting = ThreadPoolExecutor(2)
         self.env = {
             **os.environ,
             "DATABASE_URL": databases.url("default"),
@@ -85,10 +87,11 @@ class LiveStack:
         """Other processes with this environment, a web process and a worker; those before end once these are up."""
         before, self._web = list(self.running), None
         self.env |= env
-        with ThreadPoolExecutor(2) as starting:
-            started = [starting.submit(self.start_web), starting.submit(self.start_worker)]
-            for one in started:
-                one.result()
+        for one in [
+            self._starting.submit(self.start_web),
+            self._starting.submit(self.start_worker),
+        ]:
+            one.result()
         self.retired += before
 
     def stop_retired(self) -> None:

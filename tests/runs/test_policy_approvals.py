@@ -122,7 +122,8 @@ def telling(host: ScriptedHost) -> WorkflowVersion:
     make_destination(host)
     told = {"method": "POST", "url": f"{host.url}/pay", "json": {"to": "{{ callback_url }}"}}
     asked = callback("bank", "start", request={"tool": "http_request", "arguments": told})
-    return publish(asked, result("{{ bank }}", "bank"))
+    start = {"id": "start", "kind": "input", "schema": {}, "labels": {"integrity": "untrusted"}}
+    return publish(nodes=[start, asked, result("{{ bank }}", "bank")])
 
 
 def question_of(run: Run) -> Wait:

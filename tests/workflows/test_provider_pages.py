@@ -13,9 +13,11 @@ from tenancy import secret_store
 from tenancy.actors import SYSTEM
 from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, Tenant
+from tenancy.permissions import Role
+from tests import factories
 from tests.runs.scripted_model import ScriptedModel
-from workflows.models import Auth, Deployment, Provider, ProviderKind
-from workflows.providers import clients, register
+from workflows.models import Auth, Deployment, Provider, ProviderKind, TrialPurpose
+from workflows.providers import breakers, clients, register, trials
 from workflows.providers.connection_settings import AUTHS_OF_KIND
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -344,3 +346,24 @@ def test_operators_see_and_do_not_touch(acme: Tenant, bob: Client) -> None:
     assert "small-1" in shown
     assert "Disable" not in shown
     assert only(acme, Provider).enabled
+
+
+def test_provider_that_rejects_its_key_leads_to_the_secret(acme: Tenant, alice: Client) -> None:
+    with ScriptedModel(lambda _prompt: (401, "{}")) as broken:
+        make_house(
+            acme, broken.base_url, auth="api_key", secret_name="house-key", egress="internal"
+        )
+        with tenant_context(acme):
+            secret_store.put(name="house-key", value="a wrong one", by=SYSTEM)
+            deployment = Deployment.objects.select_related("provider").get()
+            trial = trials.run(deployment=deployment, by=SYSTEM, purpose=TrialPurpose.PROBE)
+            breakers.note_probe(deployment.pk, error_kind=trial.kind, seconds=trial.seconds)
+    clients.close_all()
+
+    page = alice.get(LIST).content.decode()
+    bob = factories.make_client(factories.make_member(tenant=acme, role=Role.OPERATOR))
+
+    assert '<a class="btn btn--s" href="/settings/secrets/house-key/">Replace key' in page
+    assert "0 days old" in page
+    assert "Last probe" in alice.get(HOUSE).content.decode()
+    assert "Replace key" not in bob.get(LIST).content.decode()

@@ -93,6 +93,7 @@ class Health:
     probed_at: datetime | None
     probe_error: str
     probe_seconds: float | None
+    rejects_key: bool = False  # it is ill because of that
 
     @property
     def error_share(self) -> float | None:
@@ -230,7 +231,13 @@ def _health(
         probed_at=row.probed_at if row else None,
         probe_error=row.probe_error if row else "",
         probe_seconds=row.probe_seconds if row else None,
+        rejects_key=state == "failing" and FailureKind.AUTH in _last_failures(calls, row),
     )
+
+
+def _last_failures(calls: Calls, row: DeploymentStanding | None) -> Collection[str]:
+    """How calls and probes failed last."""
+    return {calls.last_error_kind} | ({row.probe_error, row.failure_kind} if row else set())
 
 
 def _state(

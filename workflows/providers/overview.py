@@ -42,6 +42,11 @@ class Row:
         return sum(each.refused for _, each in self.deployments)
 
     @property
+    def rejects_key(self) -> bool:
+        """Whether a new key would help."""
+        return any(each.rejects_key for _, each in self.deployments)
+
+    @property
     def oldest_credential(self) -> CredentialAge | None:
         """The one that it is most urgent to replace, or else the oldest."""
         return max(self.credentials, key=lambda age: (age.urgency, age.days), default=None)

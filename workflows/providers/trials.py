@@ -6,8 +6,10 @@ that entry in place of a policy's decision. No workflow takes part and nobody's 
 sent stand here. It is no part of any run: its cost stands in a row of its own, and the tenant's budgets count it.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.timezone import now
@@ -16,7 +18,7 @@ from tenancy import ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
 from tenancy.ledger import Subject
-from tenancy.models import new_id
+from tenancy.models import first_id, new_id
 from tenancy.money import to_amount
 from tenancy.secret_uses import Purpose, SecretUse, used_for
 from workflows import budgets, departures
@@ -31,6 +33,7 @@ from workflows.providers.prices import Money
 from workflows.providers.trial_budgets import Reservation, Unaffordable
 
 SECONDS = 20.0
+DAY = timedelta(days=1)
 LOST_AFTER = timedelta(minutes=2)  # nobody waits for an answer that long
 MOST_TOKENS = 16  # some models refuse to be given fewer
 ASKED = ({"role": "user", "content": "Answer with the word ok."},)
@@ -120,6 +123,15 @@ def of_provider(*, provider: Provider, by: Actor) -> Trial:
     if deployment is None:
         raise ProviderInvalid(f"“{provider.name}” has no deployment to test. Add one first.")
     return run(deployment=deployment, by=by)
+
+
+def last_of(deployments: Iterable[Deployment]) -> Mapping[UUID, TrialCall]:
+    """The last test or probe of each that ended within 24 hours, in one query."""
+    ended = TrialCall.objects.filter(
+        deployment__in=deployments, id__gte=first_id(now() - DAY), finished_at__isnull=False
+    )
+    newest = ended.order_by("deployment_id", "-id").distinct("deployment_id")
+    return {call.deployment_id: call for call in newest}
 
 
 def settle_lost() -> int:

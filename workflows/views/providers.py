@@ -60,6 +60,7 @@ def list_providers(request: TenantRequest) -> HttpResponse:
         "alerts": _alerts(request),
         "today": now().date(),
         "may_edit": access.can(request, Permission.PROVIDER_EDIT),
+        "may_replace": access.can(request, Permission.SECRET_EDIT),
     }
     return render(request, "workflows/providers.html", shown)
 
@@ -83,13 +84,14 @@ def show_provider(request: TenantRequest, name: str) -> HttpResponse:
     provider = get_object_or_404(Provider, name=name)
     (row,) = overview.of([provider])
     at = now()
+    tests = trials.last_of([each for each, _ in row.deployments])
     groups = ModelGroupMember.objects.filter(deployment__provider=provider)
     shown = {
         "row": row,
         "provider": provider,
         "kind": ProviderKind(provider.kind).label,
         "deployments": [
-            (each, found, prices.find_price(routes.to_target(each), at))
+            (each, found, prices.find_price(routes.to_target(each), at), tests.get(each.pk))
             for each, found in row.deployments
         ],
         "groups": sorted(set(groups.values_list("group__name", flat=True))),

@@ -1,5 +1,7 @@
 """Providers, deployments, prices and groups: who may be asked, in which order, and what it costs."""
 
+import json
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -21,6 +23,7 @@ from workflows.errors import (
 )
 from workflows.models import Deployment, Price, Provider, RegisterEntry, RegisterKind
 from workflows.providers import gateway, prices, register, routes
+from workflows.providers.contract import ModelRequest
 from workflows.providers.errors import PriceUnknown, ProviderKindUnknown
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"])
@@ -149,6 +152,19 @@ def test_cost_is_rounded_up_and_estimate_is_not_lower(in_acme: Tenant) -> None:
 
     assert cost.micros == 1
     assert estimate.micros >= 1
+
+
+@pytest.mark.parametrize("text", ["plain words", "Grüße aus Åbo", "日本語の手紙", "🙂🙂🙂", ""])
+def test_no_tokenizer_makes_more_tokens_than_are_reserved(text: str) -> None:
+    schema = {"type": "object", "properties": {"kind": {"type": "string"}}}
+    messages = ({"role": "system", "content": text}, {"role": "user", "content": text})
+    plain = ModelRequest(messages=messages, max_tokens=20, timeout_seconds=1)
+    shaped = replace(plain, schema=schema)
+
+    most = 2 * len(text.encode()) + 20
+
+    assert prices.estimate_tokens(plain) >= most
+    assert prices.estimate_tokens(shaped) >= most + len(json.dumps(schema, separators=(",", ":")))
 
 
 def test_group_keeps_its_order_and_repointing_is_recorded(in_acme: Tenant) -> None:
