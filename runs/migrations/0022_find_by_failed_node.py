@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("runs", "0020_find_by_manifest")]
+    dependencies = [("runs", "0021_commit_to_departures")]
 
     operations = [
         migrations.AddIndex(
