@@ -218,7 +218,7 @@ def _of_a_parent() -> Iterator[Question]:
     children = Run.objects.filter(parent_run__isnull=False).order_by().values("parent_run")
     parent = children.annotate(n=Count("id")).order_by("-n").first()
     if parent:
-        run = parent["parent_run"]
+        run: Any = parent["parent_run"]
         _give_content(Run.objects.get(pk=run))  # where it failed, its page opens what was made
         yield Question(f"run page of a parent of {parent['n']:,}", f"{PAGE}{run}/")
         yield Question("runs: its child runs", _address(PAGE, {"parent": str(run)}))

@@ -71,7 +71,11 @@ def timeline_rows(
     timeline: Timeline, rows: Sequence[TimelineRow], currency: str, fragment: object
 ) -> SafeString:
     """The rows below the axis, whose ticks they repeat."""
-    axis = '<use href="#ticks"/>' + "".join(
+    axis = "".join(
+        f'<line class="tick" x1="{tick.x:g}%" x2="{tick.x:g}%" y1="0" y2="18"/>'
+        for tick in timeline.ticks
+    )
+    axis += "".join(
         f'<rect class="brk" x="{gap.x:g}%" y="-3" width="{gap.width:g}%" height="24"/>'
         for gap in timeline.breaks
     )
