@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from workflows import node_tree, upstream
@@ -85,7 +86,8 @@ def of_node(spec: Any, spot: Spot, offers: Offers) -> list[Plan]:
     own = [name for name in KINDS[kind].schema["properties"] if name not in OWN]
     own.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     every = [name for name in schema["properties"] if name not in OWN and name not in own]
-    plans = [_plan(spec, spot, name, schema, offers) for name in (*own, *every)]
+    sources = cache(lambda inside: tuple(upstream.references(spec, spot, inside=inside)))
+    plans = [_plan(spot, name, schema, offers, sources) for name in (*own, *every)]
     near = [plan for plan in plans if not plan.aside]
     description = Plan(
         name="description", label=LABELS["description"], widget="prose", high=3,
@@ -131,7 +133,13 @@ def value(written: Mapping[str, Any], name: str) -> Any:
     return written.get(name, ABSENT)
 
 
-def _plan(spec: Any, spot: Spot, name: str, schema: Mapping[str, Any], offers: Offers) -> Plan:
+def _plan(
+    spot: Spot,
+    name: str,
+    schema: Mapping[str, Any],
+    offers: Offers,
+    sources: Callable[[bool], tuple[str, ...]],
+) -> Plan:
     rule = schema["properties"][name]
     written = value(spot.written, name)
     required = name in schema.get("required", ())
@@ -146,7 +154,7 @@ def _plan(spec: Any, spot: Spot, name: str, schema: Mapping[str, Any], offers: O
         required=required,
         aside=not required and written is ABSENT and name not in ("system", "show", "until", "seconds"),
         choices=_choices(name, rule, widget, offers, required=required),
-        sources=tuple(upstream.references(spec, spot, inside=inside)) if reads else (),
+        sources=sources(inside) if reads else (),
         known_keys=_arguments_of(spot.written) if name == "arguments" else (),
         high=HIGH.get(name, 3),
     )  # fmt: skip

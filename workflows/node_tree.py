@@ -98,7 +98,10 @@ def graph_of(nodes: list[Any]) -> Graph:
 
 def in_order(nodes: list[Any]) -> tuple[str, ...]:
     """The nodes of one list, each after its sources; as they were declared while they go round in a circle."""
-    graph = graph_of(nodes)
+    return order_of(graph_of(nodes))
+
+
+def order_of(graph: Graph) -> tuple[str, ...]:
     return graph.nodes if graph.find_cycle() else graph.order
 
 

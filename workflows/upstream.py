@@ -29,9 +29,10 @@ def _within(spot: Spot) -> Iterator[str]:
 
 
 def _beside(spec: Any, spot: Spot) -> Iterator[str]:
-    above = node_tree.graph_of(spot.nodes).upstream(spot.id)
+    graph = node_tree.graph_of(spot.nodes)
+    above = graph.upstream(spot.id)
     written = {each.id: each.written for each in node_tree.spots({"nodes": spot.nodes})}
-    for node in reversed(node_tree.in_order(spot.nodes)):
+    for node in reversed(node_tree.order_of(graph)):
         if node in above:
             yield from _given_by(written[node])
     if spot.container is not None:
