@@ -82,6 +82,9 @@ class Evidence:
     attempts: dict[str, list[NodeExecution]]
     acts: dict[Place, list[Act]]
     waits: dict[Place, Wait]
+    approvals: dict[
+        Place, list[Wait]
+    ]  # of actions; what came of them is among their decisions' facts
     children: dict[Place, Run]
     paused_at: dict[Place, list[datetime]]
     resumed_at: dict[Place, list[datetime]]
@@ -207,8 +210,9 @@ def read_tree(run: Run) -> dict[UUID, Evidence]:
             waits={
                 (wait.node_id, wait.attempt): wait
                 for wait in waits[each.pk]
-                if not wait.action_digest  # of an action: the decision's facts tell of its approval
+                if not wait.action_digest
             },
+            approvals=_by_place(wait for wait in waits[each.pk] if wait.action_digest),
             children={
                 (child.parent_node, child.parent_attempt): child
                 for child in tree
@@ -220,6 +224,13 @@ def read_tree(run: Run) -> dict[UUID, Evidence]:
         )
         for each in tree
     }
+
+
+def _by_place(waits: Iterable[Wait]) -> dict[Place, list[Wait]]:
+    found: dict[Place, list[Wait]] = {}
+    for wait in waits:
+        found.setdefault((wait.node_id, wait.attempt), []).append(wait)
+    return found
 
 
 def _containers_of(path: str) -> Iterator[str]:

@@ -112,13 +112,15 @@ class ReplayDoor(ReplayCalls):
         return Pause(kind=kind, until=wait.expires_at, about=about)
 
     def _recorded_address(self, digest: str) -> str:
-        """The address that was told of then: only its digest is kept, but what was sent holds it."""
-        for act in self._acts:
-            if isinstance(act.call, ToolCall):
-                sent = orjson.dumps(self._evidence.open(act.call, "request_sealed")).decode()
-                for found in CALLBACK.finditer(unquote(sent)):
-                    if hashlib.sha256(found.group(1).encode()).hexdigest() == digest:
-                        return found.group(0)
+        """The address that was told of then: only its digest is kept, but what was or would have been sent holds it."""
+        calls = [act.call for act in self._acts if isinstance(act.call, ToolCall)]
+        asked = self._evidence.approvals.get(self._place, [])
+        texts = [self._evidence.open(call, "request_sealed") for call in calls]
+        texts += [self._evidence.open(wait, "question_sealed") for wait in asked]
+        for text in texts:
+            for found in CALLBACK.finditer(unquote(orjson.dumps(text).decode())):
+                if hashlib.sha256(found.group(1).encode()).hexdigest() == digest:
+                    return found.group(0)
         return ""
 
     def child(self, *, workflow: str, run_input: Json) -> Pause:

@@ -85,7 +85,7 @@ class Programs:
             else:
                 if not answer.is_success:
                     self.failures.append(f"{answer.status_code} {answer.text[:200]}")
-            self._stop.wait(0.2)
+            self._stop.wait(0.4)
 
     def _start(self) -> httpx.Response:
         answer = self._client.post(
@@ -114,7 +114,8 @@ def test_root_key_changes_while_processes_serve(
     with WireServer(answer) as server:
         version = fill(acme, server)
         try:
-            live_stack.replace(GROVE_ROOT_KEY=old, GROVE_ROOT_KEYS_OLD="")
+            # After the first step: the new one is known everywhere, and used nowhere.
+            live_stack.replace(GROVE_ROOT_KEY=old, GROVE_ROOT_KEYS_OLD=new_root_key)
             load = Programs(live_stack, acme, version.workflow.slug)
 
             def step(**env: str) -> None:
@@ -125,7 +126,6 @@ def test_root_key_changes_while_processes_serve(
 
             with load.going_on():
                 load.get_on()
-                step(GROVE_ROOT_KEYS_OLD=new_root_key)  # known everywhere, used nowhere
                 step(GROVE_ROOT_KEY=new_root_key, GROVE_ROOT_KEYS_OLD=old)
                 told = rotate(live_stack)
                 load.get_on()

@@ -142,7 +142,8 @@ def check_answer(scenario: Scenario) -> None:
     assert scenario.decisions == [("allow", scenario.name_of(each)) for each in tried]
     calls = ModelCall.objects.filter(run=scenario.run).order_by("id").select_related("deployment")
     assert [call.deployment.name for call in calls] == [scenario.name_of(each) for each in tried]
-    assert scenario.asked == [each for each in tried if each != "down"]
+    heard = {trouble: server.prompts for trouble, server in scenario.servers.items()}
+    assert scenario.asked == [each for each in tried if each != "down"], heard
     told = [
         (each["from"], each["to"], each["after"]) for each in scenario.events("provider.failover")
     ]
@@ -189,7 +190,8 @@ def check_refusal(scenario: Scenario) -> None:
         check_left_out(scenario)
     calls = ModelCall.objects.filter(run=scenario.run).order_by("id").select_related("deployment")
     assert [call.deployment.name for call in calls] == [scenario.name_of(each) for each in tried]
-    assert scenario.asked == [each for each in tried if each != "down"]
+    heard = {trouble: server.prompts for trouble, server in scenario.servers.items()}
+    assert scenario.asked == [each for each in tried if each != "down"], heard
 
 
 def test_right_one_answers_or_the_call_is_refused_and_the_report_is_what_the_servers_saw(

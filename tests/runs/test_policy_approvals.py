@@ -120,7 +120,8 @@ def test_an_effect_leaves_once_it_is_approved(in_acme: Tenant) -> None:
 def telling(host: ScriptedHost) -> WorkflowVersion:
     """A callback that tells somebody of its address by a request that cannot be taken back."""
     make_destination(host)
-    told = {"method": "POST", "url": f"{host.url}/pay", "json": {"to": "{{ callback_url }}"}}
+    body = {"to": "{{ callback_url }}", "about": "{{ start.text }}"}
+    told = {"method": "POST", "url": f"{host.url}/pay", "json": body}
     asked = callback("bank", "start", request={"tool": "http_request", "arguments": told})
     start = {"id": "start", "kind": "input", "schema": {}, "labels": {"integrity": "untrusted"}}
     return publish(nodes=[start, asked, result("{{ bank }}", "bank")])
@@ -136,7 +137,7 @@ def test_a_callbacks_own_request_leaves_with_the_address_that_was_approved(
     in_acme: Tenant,
 ) -> None:
     with ScriptedHost() as host, running_executor():
-        run = make_run(telling(host))
+        run = make_run(telling(host), n=1, text="A claim.")
         question = question_of(run)
         shown = open_payload(question, "question_sealed")["show"]["sends"]["arguments"]["json"]
         assert host.asked == []
@@ -158,7 +159,7 @@ def test_a_callbacks_own_request_leaves_with_the_address_that_was_approved(
 
 def test_a_callback_whose_request_is_refused_tells_nobody(in_acme: Tenant) -> None:
     with ScriptedHost() as host, running_executor():
-        run = make_run(telling(host))
+        run = make_run(telling(host), n=1, text="A claim.")
         answer(question_of(run), "refused")
         run = finish(run)
 

@@ -194,6 +194,17 @@ def test_nothing_is_asked_and_nothing_is_written_but_one_entry(
     assert (entry.subject_id, entry.facts["result"]) == (str(run.pk), "same")
 
 
+@pytest.mark.parametrize("well_too", [True, False])
+def test_a_call_that_found_nobody_is_replayed_as_such(in_acme: Tenant, well_too: bool) -> None:
+    with ScriptedModel() as well:
+        make_model_group("http://127.0.0.1:9/v1", *([well.base_url] if well_too else []))
+        run = execute(make_run(make_version(definitions.TALK)))
+
+    assert run.error_code == ("" if well_too else "model_connection")
+    assert ModelCall.objects.filter(run=run, error_kind="not_sent").exists()
+    same(run)
+
+
 def test_failover_and_repair_are_replayed(in_acme: Tenant) -> None:
     answers = iter(["no JSON", '{"n": 1}'])
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
