@@ -36,26 +36,26 @@ def end(review: Review, state: ReviewState, *, by: Actor, outcome: str) -> None:
 def lapse(*, workflow: Workflow, revision: DefinitionRevision, by: Actor) -> int | None:
     """End the open review, if there is one, because this revision is the draft now. Gives the review's number.
 
-    A draft that behaves as what is reviewed, so that only layout or words are others, leaves it open.
+    A draft that says the same as what is reviewed, and is only written otherwise, leaves it open.
     Part of saving a definition, and of undoing: that verb writes the ledger entry.
     """
     open_review = Review.objects.open().filter(workflow=workflow)
     review = open_review.select_related("version__revision__workflow").first()
-    if review is None or _behaves_the_same(review.version.revision, revision):
+    if review is None or _says_the_same(review.version.revision, revision):
         return None
     outcome = f"Lapsed: revision {revision.number} became the draft."
     end(review, ReviewState.LAPSED, by=by, outcome=outcome)
     return int(review.number)
 
 
-def _behaves_the_same(reviewed: DefinitionRevision, draft: DefinitionRevision) -> bool:
+def _says_the_same(reviewed: DefinitionRevision, draft: DefinitionRevision) -> bool:
     """As the differences say it. What cannot be compared does not."""
     if not draft.digest:
         return False
     if draft.digest == reviewed.digest:
         return True
     try:
-        return not differences.compare(reviewed.definition, draft.definition).behaviour
+        return not differences.compare(reviewed.definition, draft.definition).changes
     except (GraphIsBroken, GraphHasCycle):
         return False
 

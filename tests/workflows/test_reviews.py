@@ -237,10 +237,9 @@ def test_a_newer_revision_makes_the_review_lapse_and_votes_stay(bank: Bank) -> N
         lambda text: text.replace("title: Small one", 'title:   "Small one"'),  # how it is written
         lambda text: text.replace("    after: [letter]\n", "    after:\n      - letter\n"),
         lambda text: text.replace("    kind: llm\n", "    kind: llm\n    timeout_seconds: 60\n"),
-        lambda text: text.replace("title: Answer", "title: The answer"),  # words alone
     ],
 )
-def test_a_change_without_a_change_in_behaviour_keeps_votes(
+def test_a_draft_that_is_only_written_otherwise_keeps_votes(
     bank: Bank, edit: Callable[[str], str]
 ) -> None:
     review = bank.submit()
@@ -257,6 +256,16 @@ def test_a_change_without_a_change_in_behaviour_keeps_votes(
     versions.publish(version=review.version, by=bank.actor("olga"))
     bank.workflow.refresh_from_db()
     assert bank.workflow.published == review.version
+
+
+def test_other_words_let_the_review_lapse(bank: Bank) -> None:
+    """They stand in the document that was judged."""
+    review = bank.submit()
+    text = small(prompt="Be brief:").replace("title: Answer", "title: The answer")
+    definitions.save(workflow=bank.workflow, text=text, by=bank.actor("ann"))
+
+    review.refresh_from_db()
+    assert review.state == ReviewState.LAPSED
 
 
 def test_layout_and_then_behaviour_lets_the_review_lapse(bank: Bank) -> None:
