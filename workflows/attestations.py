@@ -191,9 +191,7 @@ def versions_in_use() -> list[WorkflowVersion]:
     rows = WorkflowVersion.objects.filter(
         pk__in=Workflow.objects.living().filter(published__isnull=False).values("published_id")
     )
-    return list(
-        rows.select_related("workflow", "revision__workflow").order_by("workflow__title", "pk")
-    )
+    return list(rows.select_related("workflow").order_by("workflow__title", "pk"))
 
 
 def check_current(version: WorkflowVersion) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import orjson
@@ -32,6 +32,9 @@ class Texts:
     people_concerned: str = ""
     retention_days: int | None = None
     node_texts: dict[str, str] = field(default_factory=dict)
+
+
+TEXTS = tuple(each.name for each in fields(Texts))
 
 
 @transaction.atomic
@@ -139,7 +142,7 @@ def of_definition(definition: Definition) -> Texts:
 
 
 def to_texts(written: Documentation) -> Texts:
-    return Texts(**{name: getattr(written, name) for name in asdict(Texts())})
+    return Texts(**{name: getattr(written, name) for name in TEXTS})
 
 
 def check(texts: Texts, reason: str = "") -> None:

@@ -25,6 +25,10 @@ from workflows.models import (
 from workflows.providers import register
 from workflows.providers.register import Known
 
+# What is read of a version: two hundred of them are a long list.
+VERSION = tuple(
+    f"version__{name}" for name in ("tenant", "workflow", "revision", "number", "digest")
+)
 LastRuns = Callable[[Collection[UUID], datetime], Mapping[UUID, datetime]]
 
 
@@ -122,6 +126,7 @@ def _newest_steps(
     steps = (
         VersionStatus.objects.filter(created_at__lte=at)
         .select_related("version")
+        .only("tenant", "number", "state", "created_at", *VERSION)
         .order_by("version_id", "-number")
         .distinct("version_id")
     )
@@ -135,6 +140,7 @@ def _newest_steps(
 def _texts(at: datetime, slug: str) -> dict[UUID, Documentation]:
     rows = (
         Documentation.objects.filter(created_at__lte=at)
+        .only("tenant", "workflow", *documentation.TEXTS)
         .order_by("workflow_id", "-number")
         .distinct("workflow_id")
     )
