@@ -1,4 +1,5 @@
-// The only script of our own: themes, focus after a swap, "/" for the search, dialogs, <details> that stay open.
+// The only script of our own: themes, focus after a swap, "/" for the search, dialogs, <details> that stay open, and
+// a form that is sent twice by a double click is sent once.
 (() => {
   const root = document.documentElement;
   const place = `theme${root.dataset.theme || ""}`; // another choice in the profile begins anew
@@ -24,6 +25,15 @@
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
     const search = document.getElementById("q");
     if (event.key === "/" && !typing && search) { event.preventDefault(); search.focus(); }
+  });
+
+  const PATIENCE = 5000; // ms; whoever presses again after that means it
+  const sentAt = new WeakMap();
+  document.addEventListener("submit", event => {
+    const form = event.target;
+    if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+    if (event.timeStamp - (sentAt.get(form) ?? -Infinity) < PATIENCE) event.preventDefault();
+    else sentAt.set(form, event.timeStamp);
   });
 
   const showSelected = () => document.querySelectorAll(".scroll .n--sel").forEach(node => {

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tenancy.context import tenant_context
 from tenancy.permissions import Role
 from tests.browser.bank import LETTER, PASSWORD
+from workflows.models import TrialCall
 
 if TYPE_CHECKING:
     from tests.browser.bank import Bank
@@ -52,6 +54,18 @@ def test_a_run_is_started_and_watched_to_its_end_without_a_reload(visit: "Visit"
     assert page.evaluate("window.sameDocument")
     assert page.locator(".live").count() == 0
     assert streams[0] == 200
+
+
+def test_a_double_click_tests_a_provider_once(visit: "Visit", bank: "Bank") -> None:
+    page = visit("/settings/providers/", Role.ADMIN)
+    with tenant_context(bank.tenant):
+        before = TrialCall.objects.count()
+
+    page.locator("td.act").get_by_role("button", name="Test").first.dblclick()
+    page.get_by_text("Test passed").wait_for()
+
+    with tenant_context(bank.tenant):
+        assert TrialCall.objects.count() == before + 1
 
 
 def test_a_run_is_started_without_scripts(visit: "Visit") -> None:
