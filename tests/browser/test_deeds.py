@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, databases="__all__")]
 START = "/runs/start/complaint-handling/"
+# A double click, so slow that the first request has left.
+TWICE = "form => { form.requestSubmit(); setTimeout(() => form.requestSubmit(), 80); }"
 
 
 def test_signing_in_leads_to_the_page_that_was_asked_for(visit: "Visit", bank: "Bank") -> None:
@@ -61,7 +63,7 @@ def test_a_double_click_tests_a_provider_once(visit: "Visit", bank: "Bank") -> N
     with tenant_context(bank.tenant):
         before = TrialCall.objects.count()
 
-    page.locator("td.act").get_by_role("button", name="Test").first.dblclick()
+    page.locator("td.act form").first.evaluate(TWICE)
     page.get_by_text("Test passed").wait_for()
 
     with tenant_context(bank.tenant):
