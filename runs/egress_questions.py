@@ -9,12 +9,12 @@ from compliance.labels import DataClass
 from runs.egress_rows import Question
 from runs.errors import EgressQuestionInvalid
 
-USUAL_DAYS = 30
+USUAL_DAYS = 7
 EGRESS = ("", "external", "internal")
 
 
 def read(asked: Mapping[str, str]) -> Question:
-    """`since`, `until` (days, UTC), `to`, `tag`, `egress`, `data_class`; the last 30 days where nothing is said.
+    """`since`, `until` (days, UTC), `to`, `tag`, `egress`, `data_class`; the last week where nothing is said.
 
     Raises EgressQuestionInvalid.
     """

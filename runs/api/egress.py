@@ -18,7 +18,7 @@ from tenancy.permissions import Permission
 
 CLASSES = [level.word for level in DataClass]
 QUESTION = [
-    OpenApiParameter("since", str, description="First day, UTC. 30 days ago when left out."),
+    OpenApiParameter("since", str, description="First day, UTC. A week ago when left out."),
     OpenApiParameter("until", str, description="Last day, UTC. Today when left out."),
     OpenApiParameter("to", str, description="A provider, destination or storage profile."),
     OpenApiParameter("tag", str, description="PII, PHI, PCI, SECRET."),
