@@ -311,7 +311,7 @@ def test_statements_do_not_grow_with_the_period(of_acme: tuple[Run, Deployment],
     with CaptureQueriesContext(connection) as asked:
         costs.report(Asked(**MARCH, by=by))
 
-    assert len(asked) <= 4
+    assert len(asked) <= 5  # with the one of calls outside runs
 
 
 @pytest.mark.parametrize(
