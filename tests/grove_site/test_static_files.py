@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
 from django.test import Client
 
@@ -22,6 +23,8 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("static")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("django.conf.settings.STATIC_ROOT", folder)
+        ours = HashedStaticFilesStorage(location=folder, base_url="/static/")
+        patched.setattr(staticfiles_storage, "_wrapped", ours)  # others of this process may have it
         patched.setattr(
             "django.conf.settings.STATICFILES_FINDERS",
             ["django.contrib.staticfiles.finders.FileSystemFinder"],
