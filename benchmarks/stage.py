@@ -44,6 +44,7 @@ class Stage:
             "GROVE_LOG_LEVEL": "WARNING",
             "DJANGO_SETTINGS_MODULE": "grove_site.settings",
         }
+        from grove_site import garbage
         from grove_site.embedded import processes, surroundings
         from grove_site.embedded.postgres import EmbeddedPostgres
 
@@ -64,6 +65,7 @@ class Stage:
         import django
 
         django.setup()
+        garbage.settle()  # as in the processes that serve
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 from celery import signals
 from tenant_schemas_celery.app import CeleryApp
 
+from grove_site import garbage
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "grove_site.settings")
 
 app = CeleryApp("grove")
@@ -18,6 +20,7 @@ def start_executor(sender: Any = None, **kwargs: Any) -> None:
     """A worker that serves the runs queue moves runs; its first act is to take up what a lost worker left."""
     from runs import here  # noqa: PLC0415 - Django is ready only now
 
+    garbage.settle()
     queues = {queue.name for queue in sender.task_consumer.queues}
     if "runs" in queues:
         here.start()

@@ -1,0 +1,16 @@
+"""What a serving process has loaded lives as long as it does: the garbage collector need not look at it again.
+
+Looking through some hundred thousand objects of Django and of ours, again and again while a page or a wave is made,
+took a tenth to a fifth of its processor time. Cycles are still found, after more allocations than by default.
+"""
+
+import gc
+
+YOUNG, MIDDLE, OLD = 50_000, 20, 50  # allocations, and collections of the younger generation
+
+
+def settle() -> None:
+    """Call it once everything is loaded: see gc.freeze() in Python's documentation."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, MIDDLE, OLD)
