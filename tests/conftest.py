@@ -1,5 +1,6 @@
 """What all tests share: a real PostgreSQL, the serving role that row-level security binds, and two tenants."""
 
+import base64
 import os
 import shutil
 import tempfile
@@ -130,6 +131,18 @@ def in_acme(acme: "Tenant") -> Iterator["Tenant"]:
 
     with tenant_context(acme):
         yield acme
+
+
+@pytest.fixture
+def new_root_key(settings: Any) -> Iterator[str]:
+    """Another root key. Afterwards everything is wrapped with the one before, for the tests that follow."""
+    from tenancy import rotation
+    from tenancy.actors import SYSTEM
+
+    old, new = settings.ROOT_KEY, base64.b64encode(os.urandom(32)).decode()
+    yield new
+    settings.ROOT_KEY, settings.ROOT_KEYS_OLD = old, [new]
+    list(rotation.rotate_root(by=SYSTEM))
 
 
 @pytest.fixture(scope="session")

@@ -209,13 +209,16 @@ def test_overview_asks_as_much_of_much_as_of_little(in_acme: Tenant) -> None:
                 _ask(run, Role.ADMIN)
                 _alert(f"{run.pk}-{number}")
                 budgets.create(name=f"b-{run.pk}", amount=0, currency="EUR", by=SYSTEM)
-        client.get("/")
-        with CaptureQueriesContext(connection) as asked:
-            assert client.get("/").status_code == 200
-        counted.append(len(asked))
+        times = []
+        for _ in range(
+            3
+        ):  # now and then a request asks again for what a process keeps for some seconds
+            with CaptureQueriesContext(connection) as asked:
+                assert client.get("/").status_code == 200
+            times.append(len(asked))
+        counted.append(min(times))
 
-    assert counted[1] - counted[0] <= 1  # whose tenant it is may be due to be looked up again
-    assert max(counted) <= 40
+    assert counted[0] == counted[1] <= 40
 
 
 def _ask(run: Run, approver: Role) -> None:

@@ -144,13 +144,13 @@ class TestRotation:
 
 
 @pytest.mark.django_db(databases=["default", "keys"], transaction=True)
-def test_keys_open_all_the_while(rotated):
+def test_keys_open_all_the_while(rotated, new_root_key):
     everyone = [factories.make_tenant() for _ in range(3)]
     taken = {}
     for tenant in everyone:
         with tenant_context(tenant):
             taken[tenant] = keys.take_data_key()
-    rotated()
+    rotated(new_root_key)
     done, failures, opened = threading.Event(), [], []
 
     def open_them():
