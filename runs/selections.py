@@ -145,7 +145,7 @@ def _carry_out_one(selection: Selection, run_id: UUID) -> None:
     Selection.objects.select_for_update().get(pk=selection.pk)  # two workers queue here
     if SelectionResult.objects.filter(selection=selection, run_id=run_id).exists():
         return
-    by = Actor(kind=selection.actor_kind, id=selection.actor_id, name=selection.actor_name)  # type: ignore[arg-type]
+    by = Actor.of_row(kind=selection.actor_kind, id=selection.actor_id, name=selection.actor_name)
     verb = {Deed.CANCEL: cancel.cancel, Deed.RESUME: resume.resume}[Deed(selection.deed)]
     code = sentence = ""
     try:

@@ -1,7 +1,7 @@
 """Who did it: every verb that changes something is told its actor."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ class Actor:
     @classmethod
     def of_token(cls, token_id: UUID, name: str) -> "Actor":
         return cls(kind="token", id=str(token_id), name=name)
+
+    @classmethod
+    def of_row(cls, *, kind: str, id: str, name: str) -> "Actor":
+        """As the columns of a row tell of somebody who asked for something earlier."""
+        return cls(kind=cast("ActorKind", kind), id=id, name=name)
 
     @classmethod
     def of_service(cls, key_id: UUID, name: str) -> "Actor":

@@ -104,11 +104,7 @@ def add(
     if len(node_tree.ids(spec)) >= MAX_NODES:
         raise EditRefused(f"A definition has at most {MAX_NODES:,} nodes.")
     if after:
-        source = spot_of(spec, after)
-        branch = branch or edges.free_branch(source)
-        if take_over:
-            edges.hand_over(source, branch, node["id"])
-        node["after"] = [node_tree.written_as(after, branch)]
+        _hang_on(spec, node, after, branch, take_over=take_over)
     elif place and kind != "input":
         node["after"] = edges.ends_of(nodes)
     nodes.insert(place, node)
@@ -188,11 +184,7 @@ def paste(
     rename_in([node], renamed)
     told = f", as “{asked}” is taken" if asked in renamed else ""
     if after:
-        source = spot_of(spec, after)
-        branch = branch or edges.free_branch(source)
-        if take_over:
-            edges.hand_over(source, branch, node["id"])
-        node["after"] = [node_tree.written_as(after, branch)]
+        _hang_on(spec, node, after, branch, take_over=take_over)
         told += f" after “{after}”"
     else:
         told += pasted.keep_edges(node, nodes)
@@ -357,6 +349,15 @@ def _free_id(taken: frozenset[str] | set[str], wanted: str) -> str:
         return wanted
     stem = re.sub(r"_[0-9]+$", "", wanted)[:56]
     return next(name for count in range(2, 10_000) if (name := f"{stem}_{count}") not in taken)
+
+
+def _hang_on(spec: Any, node: Any, after: str, branch: str, *, take_over: bool) -> None:
+    """Put the new node behind another one; with `take_over`, what came after that one comes after the new one."""
+    source = spot_of(spec, after)
+    branch = branch or edges.free_branch(source)
+    if take_over:
+        edges.hand_over(source, branch, node["id"])
+    node["after"] = [node_tree.written_as(after, branch)]
 
 
 def _free_names(spec: Any, node: Mapping[str, Any]) -> dict[str, str]:

@@ -118,7 +118,7 @@ def find_last() -> TrialRound | None:
 
 
 def actor_of(round_: TrialRound) -> Actor:
-    return Actor(kind=round_.actor_kind, id=round_.actor_id, name=round_.actor_name)  # type: ignore[arg-type]
+    return Actor.of_row(kind=round_.actor_kind, id=round_.actor_id, name=round_.actor_name)
 
 
 def _close(round_: TrialRound) -> None:
