@@ -86,6 +86,8 @@ def signal(run_id: UUID) -> None:
 
 def lock(run_ids: Collection[UUID]) -> None:
     """Lock these claims until the end of the transaction: all that locks several of them does so in this order."""
+    if not run_ids:
+        return
     claims = RunClaim.objects.select_for_update().filter(run_id__in=run_ids).order_by("run_id")
     list(claims.values_list("run_id"))
 

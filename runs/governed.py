@@ -16,14 +16,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db import connection
 from django.utils.timezone import now
 
-from compliance.detectors import tags_in
-from compliance.labels import Integrity, Labels, join
+from compliance.labels import Labels, join
 from compliance.policy.verdicts import ObligationKind, Verdict, VerdictKind
 from runs import approvals, caller_keys, facts_of_runs, governed_calls
 from runs.approvals import Approvals
@@ -86,8 +86,14 @@ class GovernedDoor:
         self.node_id = node_id
         self.attempt = live.attempts[node_id]
         self._caller = Caller(live=live, node_id=node_id, attempt=self.attempt)
-        self._approvals = Approvals(self._caller)
-        self._done_before = DoneBefore(self._caller)
+
+    @cached_property
+    def _approvals(self) -> Approvals:  # most nodes never call anybody
+        return Approvals(self._caller)
+
+    @cached_property
+    def _done_before(self) -> DoneBefore:
+        return DoneBefore(self._caller)
 
     @property
     def labels(self) -> Labels:
@@ -158,7 +164,7 @@ class GovernedDoor:
             tokens_in=call.tokens_in,
             tokens_out=call.tokens_out,
             cost_micros=call.cost_micros,
-            labels=_labels_of_answer(text, labels),
+            labels=governed_calls.labels_of_answer(text, labels),
         )
 
     def _ask(self, act: ModelAct, labels: Labels) -> ModelAnswer:
@@ -204,7 +210,7 @@ class GovernedDoor:
             tokens_in=response.tokens_in,
             tokens_out=response.tokens_out,
             cost_micros=cost,
-            labels=_labels_of_answer(response.text, labels),
+            labels=governed_calls.labels_of_answer(response.text, labels),
         )
 
     def _key_of_caller(self, target: Target) -> SecretValue | None:
@@ -225,15 +231,14 @@ class GovernedDoor:
         )
 
     def _settle_failed(self, call_id: UUID, kind: str, sentence: str) -> None:
-        self._settlements.append(
-            Settlement(
-                call_id=call_id,
-                status=CallStatus.FAILED.value,
-                finished_at=now(),
-                error_kind=str(kind),
-                error_sentence=sentence,
-            )
+        failed = Settlement(
+            call_id=call_id,
+            status=CallStatus.FAILED.value,
+            finished_at=now(),
+            error_kind=str(kind),
+            error_sentence=sentence,
         )
+        self._settlements.append(failed)
 
     # -- tool calls ---------------------------------------------------------------------------------------------------
 
@@ -390,9 +395,3 @@ class GovernedDoor:
 
 def _broke_here(error: Exception) -> str:
     return f"This call broke on our side ({type(error).__name__})."
-
-
-def _labels_of_answer(text: str, sent: Labels) -> Labels:
-    """A model's words are as confidential as what it was shown, carry what the detectors find, and are not trusted."""
-    found = Labels(integrity=Integrity.UNTRUSTED, tags=tags_in(text))
-    return join(sent, found)

@@ -11,7 +11,8 @@ import orjson
 from django.utils.timezone import now
 
 from compliance import policies, transforms
-from compliance.labels import Labels
+from compliance.detectors import tags_in
+from compliance.labels import Integrity, Labels, join
 from compliance.policy.actions import Action, ActionKind, Resource
 from compliance.policy.facts import Facts
 from compliance.policy.verdicts import Verdict, VerdictKind
@@ -371,6 +372,12 @@ def to_decision(
         engine_us=verdict.engine_us,
         at=now(),
     )
+
+
+def labels_of_answer(text: str, sent: Labels) -> Labels:
+    """A model's words are as confidential as what it was shown, carry what the detectors find, and are not trusted."""
+    found = Labels(integrity=Integrity.UNTRUSTED, tags=tags_in(text))
+    return join(sent, found)
 
 
 def _masked(owed: Sequence[str], value: Any) -> Any:

@@ -6,7 +6,7 @@
 -- where `facts` is what the tree of runs has touched once this call is on its way; without a call it is left out.
 -- `requests` are the sealed requests of those that call, in order. Answers {written, stop, facts, register}: how many
 -- were written, why no more of them (claim, register, budget, facts), and how the facts are now, where they differ.
-CREATE FUNCTION grove_intend(root uuid, expected bigint, asked jsonb, requests bytea[]) RETURNS jsonb
+CREATE OR REPLACE FUNCTION grove_intend(root uuid, expected bigint, asked jsonb, requests bytea[]) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     known runs_runfacts;
@@ -29,10 +29,12 @@ BEGIN
         RETURN jsonb_build_object('written', 0, 'stop', 'facts', 'facts', to_jsonb(known));
     END IF;
     SELECT number INTO epoch FROM workflows_registerepoch;
-    PERFORM grove_fold_budgets(wanted) FROM (  -- locked in their order, whatever the order of the calls
-        SELECT array_agg(DISTINCT b::uuid) AS wanted FROM jsonb_array_elements(asked) AS t(v),
-            jsonb_array_elements_text(coalesce(v->'call'->'budgets', '[]')) AS b
-    ) AS named WHERE wanted IS NOT NULL;
+    IF jsonb_array_length(asked) > 1 THEN  -- locked in their order, whatever the order of the calls
+        PERFORM FROM workflows_budgetcounter WHERE budget_id IN (
+            SELECT b::uuid FROM jsonb_array_elements(asked) AS t(v),
+                jsonb_array_elements_text(coalesce(v->'call'->'budgets', '[]')) AS b
+        ) ORDER BY budget_id FOR UPDATE;
+    END IF;
     FOR item IN SELECT v FROM jsonb_array_elements(asked) AS t(v) LOOP
         IF NOT EXISTS (SELECT FROM runs_runclaim WHERE run_id = (item->>'run')::uuid
                        AND token = (item->>'token')::integer AND worker_id IS NOT NULL) THEN
@@ -79,17 +81,17 @@ BEGIN
 END $$;
 
 -- Whoever changes facts without knowing of stamps gives them a new one, so that nobody goes on with what he knew.
-CREATE FUNCTION grove_restamp() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION grove_restamp() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.stamp := (random() * 9e18)::bigint;
     RETURN NEW;
 END $$;
 
-CREATE TRIGGER restamp BEFORE UPDATE ON runs_runfacts FOR EACH ROW
+CREATE OR REPLACE TRIGGER restamp BEFORE UPDATE ON runs_runfacts FOR EACH ROW
     WHEN (NEW.stamp = OLD.stamp) EXECUTE FUNCTION grove_restamp();
 
 -- However a call is settled, so are the budgets that it was reserved in. It locks no counter (see budgets.sql).
-CREATE FUNCTION grove_settle_budgets() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION grove_settle_budgets() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM grove_settle(
         NEW.budgets,
@@ -101,10 +103,10 @@ BEGIN
 END $$;
 
 -- Of an interrupted call nobody knows: as with money, what was reserved counts.
-CREATE FUNCTION grove_tokens_of(call runs_modelcall) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION grove_tokens_of(call runs_modelcall) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE call.status WHEN 'intended' THEN 0 WHEN 'interrupted' THEN call.reserved_tokens
         ELSE call.tokens_in + call.tokens_out END
 $$;
 
-CREATE TRIGGER settle_budgets AFTER UPDATE ON runs_modelcall FOR EACH ROW
+CREATE OR REPLACE TRIGGER settle_budgets AFTER UPDATE ON runs_modelcall FOR EACH ROW
     WHEN (OLD.status <> NEW.status AND NEW.budgets <> '{}') EXECUTE FUNCTION grove_settle_budgets();

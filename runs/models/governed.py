@@ -5,10 +5,10 @@ from django.db import models
 
 from runs.models.leaving import LeavingCall
 from runs.models.states import CallStatus
-from tenancy.models import TenantForeignKey, TenantOwned
+from tenancy.models import OwnedThroughParent, TenantForeignKey, TenantOwned
 
 
-class Decision(TenantOwned):
+class Decision(OwnedThroughParent):
     """One answer of the policy, recorded before the action it is about. It can be replayed from here."""
 
     run = TenantForeignKey("runs.Run", related_name="decisions", db_index=False)
@@ -30,7 +30,7 @@ class Decision(TenantOwned):
     engine_us = models.PositiveIntegerField()
     at = models.DateTimeField()
 
-    class Meta(TenantOwned.Meta):
+    class Meta(OwnedThroughParent.Meta):
         ordering = ("id",)
         indexes = (
             models.Index(fields=["tenant", "run", "id"], name="decision_by_run"),

@@ -3,10 +3,10 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from tenancy.models import TenantOwned
+from tenancy.models import OwnedThroughParent
 
 
-class LeavingCall(TenantOwned):
+class LeavingCall(OwnedThroughParent):
     """A row of the egress report: written as an intent before the call leaves."""
 
     region = models.CharField(max_length=32, blank=True)
@@ -16,5 +16,5 @@ class LeavingCall(TenantOwned):
     # carried out before it left
     redactions = ArrayField(models.CharField(max_length=64), default=list)
 
-    class Meta(TenantOwned.Meta):
+    class Meta(OwnedThroughParent.Meta):
         abstract = True

@@ -3,10 +3,10 @@
 from django.db import models
 
 from runs.models.states import NodeStatus
-from tenancy.models import TenantForeignKey, TenantOwned
+from tenancy.models import OwnedThroughParent, TenantForeignKey
 
 
-class NodeExecution(TenantOwned):
+class NodeExecution(OwnedThroughParent):
     """One row per run, node and attempt; the highest attempt is the node's state."""
 
     run = TenantForeignKey("runs.Run", related_name="node_executions", db_index=False)
@@ -35,7 +35,7 @@ class NodeExecution(TenantOwned):
     tokens_out = models.BigIntegerField(default=0)
     cost_micros = models.BigIntegerField(default=0)
 
-    class Meta(TenantOwned.Meta):
+    class Meta(OwnedThroughParent.Meta):
         constraints = (
             models.UniqueConstraint(
                 fields=["tenant", "run", "node_id", "attempt"], name="node_attempt_is_unique"
@@ -46,7 +46,7 @@ class NodeExecution(TenantOwned):
         return f"{self.node_id} ({self.attempt})"
 
 
-class RunEvent(TenantOwned):
+class RunEvent(OwnedThroughParent):
     """What happened, numbered without a gap within its run. Never holds content."""
 
     run = TenantForeignKey("runs.Run", related_name="events", db_index=False)
@@ -56,7 +56,7 @@ class RunEvent(TenantOwned):
     body = models.JSONField(default=dict)
     at = models.DateTimeField()
 
-    class Meta(TenantOwned.Meta):
+    class Meta(OwnedThroughParent.Meta):
         ordering = ("seq",)
         constraints = (
             models.UniqueConstraint(fields=["tenant", "run", "seq"], name="event_seq_is_unique"),

@@ -13,6 +13,7 @@ from tenancy.models.ledger import (
 from tenancy.models.membership import Membership
 from tenancy.models.owned import (
     CurrentTenant,
+    OwnedThroughParent,
     TenantForeignKey,
     TenantManager,
     TenantOwned,
@@ -49,6 +50,7 @@ __all__ = [
     "LedgerVerification",
     "Membership",
     "MoneyPeriod",
+    "OwnedThroughParent",
     "OwnerKey",
     "Quota",
     "QuotaUse",

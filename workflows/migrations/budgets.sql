@@ -2,12 +2,12 @@
 -- Security invoker: row-level security holds in here as anywhere else, so each table shows the current tenant's rows.
 
 -- The beginning of the day or the month around a moment, UTC; for a budget without end a moment before all others.
-CREATE FUNCTION grove_period_start(period text, at timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION grove_period_start(period text, at timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
     SELECT CASE period WHEN 'total' THEN timestamptz '2000-01-01 00:00+00' ELSE date_trunc(period, at, 'UTC') END
 $$;
 
 -- The highest threshold that is reached, in percent. Whoever was refused has met the end, whatever was returned since.
-CREATE FUNCTION grove_threshold(used bigint, refused integer, amount bigint) RETURNS smallint LANGUAGE sql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION grove_threshold(used bigint, refused integer, amount bigint) RETURNS smallint LANGUAGE sql IMMUTABLE AS $$
     SELECT (CASE WHEN refused > 0 OR (used >= amount AND used > 0) THEN 100
                  WHEN used <= 0 THEN 0
                  WHEN used >= ceil(amount * 0.8) THEN 80
@@ -17,7 +17,7 @@ $$;
 
 -- Lock these counters in the order of their budgets, begin a new period where one has come, and add up what was settled.
 -- What was settled before the period began counts in the one that has passed; reservations are carried over.
-CREATE FUNCTION grove_fold_budgets(budget_ids uuid[]) RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
+CREATE OR REPLACE FUNCTION grove_fold_budgets(budget_ids uuid[]) RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     found integer;
     at timestamptz;
@@ -48,10 +48,14 @@ BEGIN
 END $$;
 
 -- Reserve in all of these budgets or in none: null when it is done, else the first budget that would be passed.
--- A budget without a hard stop is counted and stops nothing. The counters stay locked until the caller's commit.
-CREATE FUNCTION grove_reserve(budget_ids uuid[], micros bigint, tokens bigint) RETURNS uuid
+-- A budget without a hard stop is counted and stops nothing. The counters stay locked until the caller's commit, and are
+-- locked in the order of their budgets. What was settled meanwhile only gives room, unless more was spent than reserved:
+-- it is added up where the room is not enough without it, so a call that fits costs no more than the check.
+CREATE OR REPLACE FUNCTION grove_reserve(budget_ids uuid[], micros bigint, tokens bigint) RETURNS uuid
     LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
+    found integer;
+    in_doubt boolean;
     in_the_way uuid;
 BEGIN
     IF coalesce(cardinality(budget_ids), 0) = 0 THEN
@@ -60,17 +64,27 @@ BEGIN
     IF micros < 0 OR tokens < 0 THEN
         RAISE EXCEPTION 'a reservation is not negative' USING ERRCODE = 'check_violation';
     END IF;
-    IF grove_fold_budgets(budget_ids) < (SELECT count(DISTINCT id) FROM unnest(budget_ids) AS id) THEN
+    SELECT count(*), bool_or(passed OR is_past) INTO found, in_doubt FROM (
+        SELECT b.hard_stop AND b.enabled
+                   AND c.used + c.reserved + CASE b.unit WHEN 'tokens' THEN tokens ELSE micros END > b.amount AS passed,
+               c.since < grove_period_start(b.period, clock_timestamp()) AS is_past
+            FROM workflows_budgetcounter c JOIN workflows_budget b ON b.id = c.budget_id
+            WHERE c.budget_id = ANY (budget_ids) ORDER BY c.budget_id FOR UPDATE OF c) AS locked;
+    IF found < (SELECT count(DISTINCT id) FROM unnest(budget_ids) AS id) THEN
         RAISE EXCEPTION 'one of these budgets does not exist' USING ERRCODE = 'foreign_key_violation';
     END IF;
-    SELECT b.id INTO in_the_way
-        FROM workflows_budgetcounter c JOIN workflows_budget b ON b.id = c.budget_id
-        WHERE c.budget_id = ANY (budget_ids) AND b.hard_stop AND b.enabled
-            AND c.used + c.reserved + CASE b.unit WHEN 'tokens' THEN tokens ELSE micros END > b.amount
-        ORDER BY b.id LIMIT 1;
-    IF in_the_way IS NOT NULL THEN
-        UPDATE workflows_budgetcounter SET refused = refused + 1 WHERE budget_id = in_the_way;
-        RETURN in_the_way;
+    IF in_doubt OR EXISTS (SELECT FROM workflows_budgetsettlement
+                           WHERE budget_id = ANY (budget_ids) AND spent > released) THEN
+        PERFORM grove_fold_budgets(budget_ids);
+        SELECT b.id INTO in_the_way
+            FROM workflows_budgetcounter c JOIN workflows_budget b ON b.id = c.budget_id
+            WHERE c.budget_id = ANY (budget_ids) AND b.hard_stop AND b.enabled
+                AND c.used + c.reserved + CASE b.unit WHEN 'tokens' THEN tokens ELSE micros END > b.amount
+            ORDER BY b.id LIMIT 1;
+        IF in_the_way IS NOT NULL THEN
+            UPDATE workflows_budgetcounter SET refused = refused + 1 WHERE budget_id = in_the_way;
+            RETURN in_the_way;
+        END IF;
     END IF;
     UPDATE workflows_budgetcounter c
         SET reserved = c.reserved + CASE b.unit WHEN 'tokens' THEN tokens ELSE micros END
@@ -80,7 +94,7 @@ END $$;
 
 -- Give back what was reserved and count what was spent, in the caller's transaction. Waits for nobody and locks no
 -- counter: in whatever order calls are settled, two commits cannot wait for each other.
-CREATE FUNCTION grove_settle(budget_ids uuid[], reserved_micros bigint, spent_micros bigint,
+CREATE OR REPLACE FUNCTION grove_settle(budget_ids uuid[], reserved_micros bigint, spent_micros bigint,
                              reserved_tokens bigint, spent_tokens bigint) RETURNS void
     LANGUAGE sql VOLATILE AS $$
     INSERT INTO workflows_budgetsettlement (id, budget_id, released, spent, at)
@@ -93,7 +107,7 @@ $$;
 
 -- The budgets that have reached a threshold of which nobody was told. Their counters are locked until the commit, so
 -- that whoever tells of it does so alone, and marks it.
-CREATE FUNCTION grove_budgets_to_tell() RETURNS TABLE (budget_id uuid, told smallint, reached smallint)
+CREATE OR REPLACE FUNCTION grove_budgets_to_tell() RETURNS TABLE (budget_id uuid, told smallint, reached smallint)
     LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     moved uuid[];

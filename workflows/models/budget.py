@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from tenancy.models import TenantForeignKey, TenantManager, TenantOwned
+from tenancy.models import OwnedThroughParent, TenantForeignKey, TenantManager, TenantOwned
 
 
 class BudgetScope(models.TextChoices):
@@ -148,13 +148,22 @@ class BudgetCounter(TenantOwned):
         return f"{self.used} since {self.since}"
 
 
-class BudgetSettlement(TenantOwned):
+class BudgetSettlement(OwnedThroughParent):
     """What became of one reservation, until it is folded into the counter. Written without waiting for anybody."""
 
     budget = TenantForeignKey("workflows.Budget", related_name="settlements")
     released = models.BigIntegerField()
     spent = models.BigIntegerField()
     at = models.DateTimeField()
+
+    class Meta(OwnedThroughParent.Meta):
+        indexes = (
+            models.Index(  # seldom any: the only ones that a reservation must know of
+                fields=["tenant", "budget"],
+                name="settlement_overspent",
+                condition=models.Q(spent__gt=models.F("released")),
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.spent} of {self.released}"

@@ -1,4 +1,8 @@
-"""HTTP to providers: one pooled client per deployment and process, an answer of bounded size within bounded time."""
+"""HTTP to providers: a pool of connections per deployment and process, an answer of bounded size within bounded time.
+
+Requests are handed to httpx's transport itself. What its client adds is not wanted here: cookies, redirects,
+credentials out of an address. It would be a third of the time of a call to a model that answers at once.
+"""
 
 import os
 import ssl
@@ -7,6 +11,7 @@ import time
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import httpx
@@ -16,15 +21,18 @@ from workflows.providers.tls import PUBLIC, Tls, context_for, context_for_plain_
 
 ANSWER_LIMIT_BYTES = 10_000_000
 CONNECT_SECONDS = 5.0
-CLIENTS = 512  # kept in a process; beyond it the oldest goes
+POOLS = 512  # kept in a process; beyond it the oldest goes
+ADDRESSES = 4096
 NOT_CONNECTED: Final = (
     *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout),
     httpx.UnsupportedProtocol,
 )
 LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=16)
 
-_clients: dict[tuple[int, Hashable, str, Tls], httpx.Client] = {}
-_clients_change = threading.Lock()
+STANDING: Final = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "User-Agent": "grove"}
+
+_pools: dict[tuple[int, Hashable, str, Tls], httpx.HTTPTransport] = {}
+_pools_change = threading.Lock()
 
 
 class Deadline:
@@ -43,12 +51,12 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """One request. `owner` shares its client with nobody; `who` stands in sentences, quoted or described."""
+    """One request. `owner` shares its connections with nobody; `who` stands in sentences, quoted or described."""
 
     owner: Hashable
     who: str
     method: str
-    base: str  # the address that the client belongs to; `address` begins with it
+    base: str  # the address that the connections lead to; `address` begins with it
     address: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
@@ -100,48 +108,57 @@ def exchange(outgoing: Outgoing, deadline: Deadline) -> Iterator[Incoming]:
     incoming: Incoming | None = None
     seconds = deadline.left()
     try:
-        client = _client_for(outgoing)
-        with client.stream(
+        request = httpx.Request(
             outgoing.method,
-            outgoing.address,
+            _parsed(outgoing.address),
+            headers=STANDING | dict(outgoing.headers),
             content=outgoing.body,
-            headers=dict(outgoing.headers),
-            timeout=httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)),
-        ) as response:
+            extensions={"timeout": _timeouts(seconds)},
+        )
+        response = _pool_for(outgoing).handle_request(request)
+        response.request = request
+        try:
             incoming = Incoming(response, outgoing.who, deadline)
             yield incoming
+        finally:
+            response.close()
     except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
         began = incoming is not None and incoming.began
         raise _translated(error, outgoing, deadline.seconds, began=began) from error
 
 
 def close_all() -> None:
-    """Close the clients of this process."""
-    with _clients_change:
-        for client in _clients.values():
-            client.close()
-        _clients.clear()
+    """Close the connections of this process."""
+    with _pools_change:
+        for pool in _pools.values():
+            pool.close()
+        _pools.clear()
 
 
-def _client_for(outgoing: Outgoing) -> httpx.Client:
-    # The process is part of the key: a client must not be shared across a fork.
+def _timeouts(seconds: float) -> dict[str, float | None]:
+    return httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)).as_dict()
+
+
+@lru_cache(maxsize=ADDRESSES)
+def _parsed(address: str) -> httpx.URL:
+    return httpx.URL(address)
+
+
+def _pool_for(outgoing: Outgoing) -> httpx.HTTPTransport:
+    # The process is part of the key: connections must not be shared across a fork.
     key = (os.getpid(), outgoing.owner, outgoing.base, outgoing.tls)
-    found = _clients.get(key)
+    found = _pools.get(key)
     if found is not None:
         return found
     encrypted = outgoing.base.startswith("https:")
     trusted = context_for(outgoing.tls) if encrypted else context_for_plain_http()
-    with _clients_change:
-        if key not in _clients:
-            while len(_clients) >= CLIENTS:
-                _clients.pop(next(iter(_clients))).close()
-            _clients[key] = httpx.Client(
-                verify=trusted,
-                limits=LIMITS,
-                trust_env=False,  # no proxy and no credentials that nobody declared
-                follow_redirects=False,
-            )
-        return _clients[key]
+    with _pools_change:
+        if key not in _pools:
+            while len(_pools) >= POOLS:
+                _pools.pop(next(iter(_pools))).close()
+            # no proxy and no credentials that nobody declared
+            _pools[key] = httpx.HTTPTransport(verify=trusted, limits=LIMITS, trust_env=False)
+        return _pools[key]
 
 
 def _translated(

@@ -497,4 +497,4 @@ def test_nothing_secret_is_shown_by_what_holds_it(provider: WireServer) -> None:
 
     adapters.call(target, make_request(), credentials="sk-very-secret")
 
-    assert "sk-very" not in str(clients._clients) + repr(tokens.purse) + repr(target)
+    assert "sk-very" not in str(clients._pools) + repr(tokens.purse) + repr(target)

@@ -98,7 +98,7 @@ def test_answer_that_cannot_be_unpacked_is_malformed() -> None:
     assert raised.value.kind is FailureKind.MALFORMED
 
 
-def test_one_client_and_one_connection_per_deployment() -> None:
+def test_one_pool_and_one_connection_per_deployment() -> None:
     peers: set[str] = set()
 
     def script(seen: Seen) -> Reply:
@@ -111,17 +111,17 @@ def test_one_client_and_one_connection_per_deployment() -> None:
             adapters.call(target, make_request())
         adapters.call(other, make_request())
 
-    assert len(clients._clients) == 2
+    assert len(clients._pools) == 2
 
 
-def test_clients_of_a_process_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "CLIENTS", 2)
+def test_pools_of_a_process_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "POOLS", 2)
 
     with WireServer(only(lambda: OPENAI.text("Hello."))) as server:
         for _ in range(4):
             adapters.call(make_target(base_url=server.base_url), make_request())
 
-    assert len(clients._clients) == 2
+    assert len(clients._pools) == 2
 
 
 def test_plain_http_loads_no_authorities_and_encrypted_shares_them() -> None:
