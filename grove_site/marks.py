@@ -1,10 +1,15 @@
-"""How a state, an icon and an amount are printed: made without a template, for lists have many of them."""
+"""How a state, an icon, a time and an amount are printed: without a template, for lists have many of them."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import localtime
+
+from runs.gantt import to_words
 
 SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
 
@@ -127,3 +132,36 @@ def money(micros: int | None, currency: str = "EUR") -> str:
     whole, _, fraction = amount.partition(".")
     fraction = fraction.rstrip("0").ljust(2, "0")
     return f"{SIGNS.get(currency, currency + ' ')}{int(whole):,}.{fraction}"
+
+
+def when(moment: datetime | None) -> SafeString:
+    """A time element: how long ago, and the exact time in UTC in its title."""
+    if not moment:  # a missing value reaches a filter as ""
+        return mark_safe("—")
+    return time(moment, _ago(moment))
+
+
+def time(moment: datetime, words: str) -> SafeString:
+    exact = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    title = f"{exact[:10]} {exact[11:19]} UTC"
+    return mark_safe(  # noqa: S308 - digits, and words that are escaped
+        f'<time datetime="{exact}Z" title="{title}">{escape(words)}</time>'
+    )
+
+
+def _ago(moment: datetime) -> str:
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    if seconds < 0:
+        return f"in {to_words(-seconds)}"
+    if seconds < 5:
+        return "just now"
+    if seconds < 86_400:
+        return f"{to_words(seconds)} ago"
+    return localtime(moment).strftime("%-d %b %Y, %H:%M")
+
+
+def run_seconds(run: Any) -> str:
+    """How long a run or an attempt took, or has taken so far."""
+    if run.started_at is None:
+        return "—"
+    return to_words(((run.finished_at or datetime.now(UTC)) - run.started_at).total_seconds())

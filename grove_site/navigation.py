@@ -1,13 +1,16 @@
 """Where one can go from anywhere: links in groups, each with the permission that it needs, some with a count."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
 
 from grove_site import notifications
-from tenancy.access import can
+from grove_site.marks import icon
+from tenancy.access import permissions_of
 from tenancy.permissions import Permission
 from workflows.views.reviews import count_waiting
 
@@ -75,24 +78,57 @@ COUNTS: dict[str, Callable[[HttpRequest], int]] = {
 PLATFORM_ONLY = {"tenancy:tenants"}
 
 
-def of(request: HttpRequest) -> dict[str, Any]:
-    """The links that whoever asks may follow, and which of them is the page that is open."""
-    groups: list[dict[str, Any]] = []
-    for name, links in GROUPS:
-        shown = [
-            {
-                "href": reverse(view),
-                "icon": picture,
-                "words": words,
-                "count": COUNTS[view](request) if view in COUNTS else 0,
-            }
-            for view, picture, words, permission in links
-            if can(request, permission) and (view not in PLATFORM_ONLY or _is_platform(request))
-        ]
-        if shown:
-            groups.append({"name": name, "links": shown})
-    hrefs = [link["href"] for group in groups for link in group["links"]]
-    return {"groups": groups, "current": _nearest(request.path, hrefs)}
+def of(request: HttpRequest) -> SafeString:
+    """The links that whoever asks may follow, the one that is open and what waits behind some of them told in it."""
+    groups = _groups_for(permissions_of(request), _is_platform(request))
+    current = _nearest(request.path, [link.href for _, links in groups for link in links])
+    return mark_safe(  # noqa: S308 - every text in it is of this file, and addresses are of the URL map
+        "\n".join(
+            f'<div class="nav"><h2>{name}</h2>'
+            + "".join(_print(link, link.href == current, _count(link, request)) for link in links)
+            + "</div>"
+            for name, links in groups
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    view: str
+    href: str
+    inside: str  # picture and words
+
+
+@lru_cache(maxsize=64)
+def _groups_for(
+    permissions: frozenset[Permission],
+    on_platform: bool,  # noqa: FBT001
+) -> tuple[tuple[str, tuple[Link, ...]], ...]:
+    """What these permissions open: the same for everybody who holds them, in every tenant."""
+    groups = (
+        (
+            name,
+            tuple(
+                Link(view, reverse(view), icon(picture) + words)
+                for view, picture, words, permission in links
+                if permission in permissions and (on_platform or view not in PLATFORM_ONLY)
+            ),
+        )
+        for name, links in GROUPS
+    )
+    return tuple((name, links) for name, links in groups if links)
+
+
+def _print(link: Link, is_open: bool, count: int) -> str:  # noqa: FBT001
+    here = ' aria-current="page"' if is_open else ""
+    return f'<a href="{link.href}"{here}>{link.inside}{_COUNT.format(count) if count else ""}</a>'
+
+
+_COUNT = '<span class="count count--wait">{}<span class="vh"> waiting for you</span></span>'
+
+
+def _count(link: Link, request: HttpRequest) -> int:
+    return COUNTS[link.view](request) if link.view in COUNTS else 0
 
 
 def _nearest(path: str, hrefs: list[str]) -> str:

@@ -32,6 +32,12 @@ BAR_SLOT, BAR_WIDTH, BAR_HEIGHT = 20, 14, 44
 RECENT = 10
 SHOWN = 5
 BUDGETS_READ = 200
+# What the page tells of a run and of a question to a person: they have many columns.
+OF_RUNS = (
+    "status", "created_at", "started_at", "finished_at", "nodes_done", "nodes_total", "cost_micros", "currency",
+    "error_node", "error_code", "error_sentence", "workflow__title", "version__number",
+)  # fmt: skip
+OF_WAITS = ("node_id", "asked_at", "expires_at", "run__workflow__title")
 Used = tuple[date, str, int]  # day, unit, how much
 
 
@@ -40,9 +46,7 @@ Used = tuple[date, str, int]  # day, unit, how much
 def overview(request: TenantRequest) -> HttpResponse:
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
     since, week = today - timedelta(days=29), today - timedelta(days=6)
-    runs = Run.objects.select_related("workflow", "version").defer(
-        "input_sealed", "output_sealed", "response_sealed", "manifest"
-    )
+    runs = Run.objects.select_related("workflow", "version").only(*OF_RUNS)
     used = _used(since)
     shown = {
         "numbers": _numbers(week),
@@ -71,7 +75,7 @@ def _approvals(request: TenantRequest) -> list[Wait]:
     if request.membership is None:
         return []
     rows = Wait.objects.for_role(request.membership.role).select_related("run__workflow")
-    return list(rows.defer("question_sealed", "answer_sealed").order_by("id")[:SHOWN])
+    return list(rows.only(*OF_WAITS).order_by("id")[:SHOWN])
 
 
 def _failing(week: Any) -> list[dict[str, Any]]:

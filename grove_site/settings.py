@@ -92,6 +92,8 @@ MIDDLEWARE = [
 ROOT_URLCONF = "grove_site.urls"
 ASGI_APPLICATION = "grove_site.asgi.application"
 
+FORM_RENDERER = "grove_site.form_parts.FormRenderer"
+
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

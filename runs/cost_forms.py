@@ -36,7 +36,8 @@ class CostsForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["workflow"].queryset = Workflow.objects.order_by("title")  # type: ignore[attr-defined]
+        workflows = Workflow.objects.only("tenant", "slug", "title").order_by("title")
+        self.fields["workflow"].queryset = workflows  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -6,7 +6,7 @@ from functools import reduce
 from operator import or_
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import is_naive, make_aware
 
 from compliance.labels import DataClass
@@ -224,7 +224,7 @@ def _text(text: str) -> Q:
 
 
 def _denied(values: Values) -> Q:
-    wanted = Q(pk__in=Decision.objects.filter(verdict="deny").order_by().values("run_id"))
+    wanted = Q(Exists(Decision.objects.filter(verdict="deny", run=OuterRef("pk"))))
     if {"yes", "no"} <= set(values):
         return Q()
     return wanted if "yes" in values else ~wanted

@@ -8,6 +8,7 @@ from django.db.models import OuterRef, Subquery
 
 from runs.models import Run
 from tenancy.models import first_id
+from tenancy.narrowing import among
 from workflows.models import Workflow
 
 
@@ -16,8 +17,9 @@ def of_workflows(workflow_ids: Collection[UUID], until: datetime) -> Mapping[UUI
     newest = Run.objects.filter(
         workflow=OuterRef("pk"), id__lt=first_id(until + timedelta(milliseconds=1))
     ).order_by("-id")
-    rows = Workflow.objects.filter(pk__in=list(workflow_ids)).annotate(
+    rows = Workflow.objects.filter(among(workflow_ids, "pk")).annotate(
         last_run_at=Subquery(newest.values("created_at")[:1])
     )
     found = rows.order_by().values_list("pk", "last_run_at")
-    return {workflow: at for workflow, at in found if at is not None}
+    asked = set(workflow_ids)
+    return {pk: at for pk, at in found if at is not None and pk in asked}

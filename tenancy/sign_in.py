@@ -127,12 +127,11 @@ def is_bound_here(request: HttpRequest) -> bool:
 
 def find_membership(request: TenantRequest) -> Membership | None:
     """The living membership of this session; None once it has ended or expired."""
-    return (
-        Membership.objects.living()
-        .select_related("user")
-        .filter(pk=request.session[MEMBERSHIP], user=request.user.pk)
-        .first()
-    )
+    living = Membership.objects.living()
+    found = living.filter(pk=request.session[MEMBERSHIP], user=request.user.pk).first()
+    if found is not None:
+        found.user = cast(User, request.user)  # who was read a moment ago
+    return found
 
 
 def _name_of(host: str) -> str:

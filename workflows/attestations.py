@@ -19,6 +19,7 @@ from compliance.models import PolicyActivation
 from tenancy import ledger, persons, statements
 from tenancy.actors import Actor
 from tenancy.events import EventType
+from tenancy.narrowing import among
 from workflows import document, document_difference, documentation_history, governance
 from workflows.document_difference import Difference
 from workflows.document_marks import moment
@@ -162,14 +163,14 @@ def find_all(
     """
     rules = rules or governance.at(at)
     ids = [version.workflow_id for version in versions]
-    signed_by_then = Attestation.objects.filter(workflow_id__in=ids)
+    signed_by_then = Attestation.objects.filter(among(ids, "workflow_id"))
     if at is not None:
         signed_by_then = signed_by_then.filter(created_at__lte=at)
     newest = {
         each.workflow_id: each
         for each in signed_by_then.order_by("workflow_id", "-number").distinct("workflow_id")
     }
-    markers = _markers(ids, at)
+    markers = _markers(_to_compare(versions, newest), at)
     found = []
     for version in versions:
         signed = newest.get(version.workflow_id)
@@ -178,12 +179,22 @@ def find_all(
             SignOff(
                 workflow=version.workflow,
                 version=version,
-                standing=_standing(version, signed, markers[version.workflow_id], ends_at, at),
+                standing=_standing(
+                    version, signed, markers.get(version.workflow_id, ""), ends_at, at
+                ),
                 attestation=signed,
                 ends_at=ends_at,
             )
         )
     return found
+
+
+def _to_compare(
+    versions: Iterable[WorkflowVersion], newest: Mapping[UUID, Attestation]
+) -> list[UUID]:
+    """The workflows whose version in use is the one that was signed: of others no document has to be looked at."""
+    signed = {each.version_id for each in newest.values()}
+    return [version.workflow_id for version in versions if version.pk in signed]
 
 
 def versions_in_use() -> list[WorkflowVersion]:
@@ -312,18 +323,20 @@ def _markers(workflow_ids: Iterable[UUID], at: datetime | None = None) -> Mappin
     For a past moment as many as there were.
     """
     ids, until = list(workflow_ids), at or datetime.max.replace(tzinfo=UTC)
+    if not ids:
+        return {}
     policies = PolicyActivation.objects.filter(at__lte=until)
     policy = policies.aggregate(most=Max("number"))["most"] or 0
     entries = RegisterEntry.objects.filter(created_at__lte=until).count()
     disposed = Workflow.objects.filter(disposed_at__lte=until).count()
     texts = dict(
-        Documentation.objects.filter(workflow_id__in=ids, created_at__lte=until)
+        Documentation.objects.filter(among(ids, "workflow_id"), created_at__lte=until)
         .order_by()
         .values_list("workflow_id")
         .annotate(Max("number"))
     )
     steps = dict(
-        VersionStatus.objects.filter(version__workflow_id__in=ids, created_at__lte=until)
+        VersionStatus.objects.filter(among(ids, "version__workflow_id"), created_at__lte=until)
         .order_by()
         .values_list("version__workflow_id")
         .annotate(Count("id"))
@@ -337,7 +350,7 @@ def _markers(workflow_ids: Iterable[UUID], at: datetime | None = None) -> Mappin
 
 def _judged(ids: Collection[UUID], until: datetime) -> Mapping[UUID, int]:
     """Reviews that began, votes that were given, reviews that ended: each is told of in the document."""
-    rows = Review.objects.filter(workflow_id__in=ids, created_at__lte=until)
+    rows = Review.objects.filter(among(ids, "workflow_id"), created_at__lte=until)
     counted = (
         rows.order_by()
         .values_list("workflow_id")

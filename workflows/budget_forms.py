@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 
-from tenancy.selects import LongSelect
 from workflows import budget_scopes, budgets
 from workflows.errors import BudgetInvalid
 from workflows.forms import FIELD
@@ -23,7 +22,7 @@ def _choice(choices: Any, label: str, hint: str = "", initial: Any = None) -> fo
         label=label,
         help_text=hint,
         initial=initial,
-        widget=LongSelect(attrs=FIELD),
+        widget=forms.Select(attrs=FIELD),
         error_messages={"invalid_choice": "This is not among the choices, or no longer."},
     )
 

@@ -203,12 +203,7 @@ def _policy(as_of: datetime) -> PolicyFacts | None:
     if activation is None:
         return None
     snapshot = activation.snapshot
-    schema = rules.read_schema(snapshot.schema)
-    found = [
-        rule
-        for text in (snapshot.hard, snapshot.obligations)
-        for rule in rules.read(text, schema).values()
-    ]
+    found = _rules(snapshot.hard, snapshot.obligations, snapshot.schema)
     return PolicyFacts(
         number=snapshot.number,
         digest=snapshot.digest,
@@ -222,6 +217,13 @@ def _policy(as_of: datetime) -> PolicyFacts | None:
             )
         ),
     )
+
+
+@lru_cache(maxsize=64)
+def _rules(hard: str, obligations: str, schema: str) -> tuple[rules.Rule, ...]:
+    """Kept by the whole texts: reading them takes longer than all else that the document says."""
+    known = rules.read_schema(schema)
+    return tuple(rule for text in (hard, obligations) for rule in rules.read(text, known).values())
 
 
 def _in_words(rule: rules.Rule) -> str:

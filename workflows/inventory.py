@@ -4,8 +4,8 @@ Each entry says whose it is, how much care it needs and why, and whether it is l
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -72,9 +72,9 @@ def find(at: datetime, *, is_now: bool, secrets: Iterable[str] = ()) -> list[Ent
     """Everything, kind by kind. `secrets` are names of those that no place names."""
     seen = landscape.take(at)
     use = _use_of(seen)
-    workflows = [_workflow(each, at) for each in seen.workflows]
+    sign_offs = _sign_offs(seen, None if is_now else at)
     return [
-        *_with_sign_offs(workflows, seen, None if is_now else at),
+        *(_workflow(each, at, sign_offs) for each in seen.workflows),
         *_models(seen, use),
         *_tools(use),
         *_providers(seen, use),
@@ -132,7 +132,7 @@ def risk_of(standing: Standing) -> Risk | None:
     )
 
 
-def _workflow(standing: Standing, at: datetime) -> Entry:
+def _workflow(standing: Standing, at: datetime, sign_offs: Mapping[str, str]) -> Entry:
     workflow, definition = standing.workflow, standing.definition
     models = {each.name for group in standing.models.values() for each in group}
     label = (
@@ -152,6 +152,7 @@ def _workflow(standing: Standing, at: datetime) -> Entry:
         version=standing.version.number if standing.version else None,
         last_run_at=standing.last_run_at,
         idle=_idle_of(standing, at),
+        sign_off=sign_offs.get(workflow.slug, ""),
     )
 
 
@@ -165,20 +166,16 @@ def _idle_of(standing: Standing, at: datetime) -> str:
     return ""
 
 
-def _with_sign_offs(
-    entries: Sequence[Entry], seen: Landscape, at: datetime | None
-) -> Iterator[Entry]:
+def _sign_offs(seen: Landscape, at: datetime | None) -> Mapping[str, str]:
     """Of workflows in use that can still be read: as they stand, or as they stood at a past moment."""
     in_use = [
         each.version
         for each in seen.workflows
         if each.version is not None and each.definition is not None
     ]
-    found = {
+    return {
         each.workflow.slug: each.standing.value for each in attestations.find_all(in_use, at=at)
     }
-    for entry in entries:
-        yield replace(entry, sign_off=found.get(entry.name, ""))
 
 
 def _use_of(seen: Landscape) -> _Use:

@@ -3,11 +3,12 @@
 Read in a handful of statements, whatever the number of workflows, from rows that are never changed.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from workflows import document_places, document_tools, documentation, opened
@@ -25,10 +26,8 @@ from workflows.models import (
 from workflows.providers import register
 from workflows.providers.register import Known
 
-# What is read of a version: two hundred of them are a long list.
-VERSION = tuple(
-    f"version__{name}" for name in ("tenant", "workflow", "revision", "number", "digest")
-)
+# What is read of a version, in the order of its columns: two hundred of them are a long list.
+VERSION = ("id", "tenant_id", "workflow_id", "number", "revision_id", "digest")
 LastRuns = Callable[[Collection[UUID], datetime], Mapping[UUID, datetime]]
 
 
@@ -48,15 +47,16 @@ class Standing:
     version: WorkflowVersion | None
     definition: Definition | None  # of the version in use
     state: str
-    texts: Texts
+    texts: Texts  # of the workflow; nothing of its nodes
     known: Known
+    deployments: Mapping[str, tuple[DeploymentFacts, ...]]  # of all model groups
     last_run_at: datetime | None
 
     @cached_property
     def models(self) -> Mapping[str, tuple[DeploymentFacts, ...]]:
         """The deployments behind each of its model groups."""
         groups = self.definition.model_groups if self.definition else frozenset()
-        return {name: document_places.deployments(name, self.known) for name in sorted(groups)}
+        return {name: self.deployments.get(name, ()) for name in sorted(groups)}
 
     @cached_property
     def tools(self) -> tuple[ToolFacts, ...]:
@@ -79,12 +79,18 @@ def take(at: datetime, *, slug: str = "") -> Landscape:
     known = register.find_all(at)
     rows = Workflow.objects.filter(created_at__lte=at).order_by("title", "id")
     workflows = {each.pk: each for each in (rows.filter(slug=slug) if slug else rows)}
-    steps = _newest_steps(at, workflows, slug)
-    in_use = {pk: version for pk in workflows if (version := _in_use(steps.get(pk, ())))}
+    steps = _newest_steps(at, slug)
+    in_use = {
+        pk: _version(step, workflow)
+        for pk, workflow in workflows.items()
+        if (step := _in_use(steps.get(pk, ())))
+    }
     definitions = opened.definitions_of(
         [each for each in in_use.values() if not each.workflow.is_disposed]
     )
     texts = _texts(at, slug)
+    groups = (name for kind, name in known if kind == RegisterKind.MODEL_GROUP)
+    deployments = {name: document_places.deployments(name, known) for name in groups}
     last_runs = _readers[0](list(workflows), at) if _readers else {}
     return Landscape(
         at=at,
@@ -95,8 +101,9 @@ def take(at: datetime, *, slug: str = "") -> Landscape:
                 version=(version := in_use.get(pk)),
                 definition=definitions.get(version.pk) if version else None,
                 state=_state(workflow, at, steps.get(pk, ())),
-                texts=documentation.to_texts(texts[pk]) if pk in texts else Texts(),
+                texts=texts.get(pk, Texts()),
                 known=known,
+                deployments=deployments,
                 last_run_at=last_runs.get(pk),
             )
             for pk, workflow in workflows.items()
@@ -104,13 +111,26 @@ def take(at: datetime, *, slug: str = "") -> Landscape:
     )
 
 
-def _in_use(steps: Collection[VersionStatus]) -> WorkflowVersion | None:
+class _Step(NamedTuple):
+    """The state that a version was in. `version` has the values of VERSION."""
+
+    state: str
+    created_at: datetime
+    version: tuple[Any, ...]
+
+
+def _in_use(steps: Collection[_Step]) -> _Step | None:
     published = [step for step in steps if step.state == VersionState.PUBLISHED]
-    newest = max(published, key=lambda step: step.created_at, default=None)
-    return newest.version if newest else None
+    return max(published, key=lambda step: step.created_at, default=None)
 
 
-def _state(workflow: Workflow, at: datetime, steps: Collection[VersionStatus]) -> str:
+def _version(step: _Step, workflow: Workflow) -> WorkflowVersion:
+    found = WorkflowVersion.from_db(workflow._state.db, VERSION, step.version)
+    found.workflow = workflow
+    return found
+
+
+def _state(workflow: Workflow, at: datetime, steps: Collection[_Step]) -> str:
     if workflow.disposed_at is not None and workflow.disposed_at <= at:
         return "disposed"
     if _in_use(steps) is not None:
@@ -119,29 +139,31 @@ def _state(workflow: Workflow, at: datetime, steps: Collection[VersionStatus]) -
     return latest.state if latest else VersionState.DRAFT.value
 
 
-def _newest_steps(
-    at: datetime, workflows: Mapping[UUID, Workflow], slug: str
-) -> dict[UUID, list[VersionStatus]]:
+def _newest_steps(at: datetime, slug: str) -> dict[UUID, list[_Step]]:
     """The state that each version was in, by workflow."""
     steps = (
         VersionStatus.objects.filter(created_at__lte=at)
-        .select_related("version")
-        .only("tenant", "number", "state", "created_at", *VERSION)
         .order_by("version_id", "-number")
         .distinct("version_id")
     )
-    found: dict[UUID, list[VersionStatus]] = {}
-    for step in steps.filter(version__workflow__slug=slug) if slug else steps:
-        step.version.workflow = workflows[step.version.workflow_id]
-        found.setdefault(step.version.workflow_id, []).append(step)
+    columns = ("state", "created_at", *(f"version__{name}" for name in VERSION))
+    found: dict[UUID, list[_Step]] = defaultdict(list)
+    asked = steps.filter(version__workflow__slug=slug) if slug else steps
+    for state, created_at, *version in asked.values_list(*columns):
+        found[version[VERSION.index("workflow_id")]].append(
+            _Step(state, created_at, tuple(version))
+        )
     return found
 
 
-def _texts(at: datetime, slug: str) -> dict[UUID, Documentation]:
+def _texts(at: datetime, slug: str) -> dict[UUID, Texts]:
     rows = (
         Documentation.objects.filter(created_at__lte=at)
-        .only("tenant", "workflow", *documentation.TEXTS)
         .order_by("workflow_id", "-number")
         .distinct("workflow_id")
     )
-    return {row.workflow_id: row for row in (rows.filter(workflow__slug=slug) if slug else rows)}
+    asked = rows.filter(workflow__slug=slug) if slug else rows
+    return {
+        workflow: Texts(**dict(zip(documentation.FIELDS, said, strict=True)))
+        for workflow, *said in asked.values_list("workflow_id", *documentation.FIELDS)
+    }

@@ -5,7 +5,7 @@ Small on purpose: what may be seen is the view's business.
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 
 from compliance.labels import DataClass
-from grove_site import marks, notifications, pictures
+from grove_site import marks, notifications, pictures, rows
 from grove_site import navigation as links
 from grove_site.keys import KEYS
 from runs.gantt import to_words
@@ -26,8 +26,14 @@ register = template.Library()
 register.simple_tag(marks.badge)
 register.simple_tag(marks.icon)
 register.simple_tag(marks.money)
+register.simple_tag(marks.run_seconds)
+register.simple_tag(marks.run_seconds, name="node_seconds")
+register.filter(marks.when)
 register.simple_tag(pictures.graph_parts)
 register.simple_tag(pictures.timeline_rows)
+register.simple_tag(rows.register_rows)
+register.simple_tag(rows.run_marks)
+register.simple_tag(rows.run_rows)
 
 
 @register.filter
@@ -36,19 +42,11 @@ def state_words(state: str) -> str:
 
 
 @register.filter
-def when(moment: datetime | None) -> SafeString:
-    """A time element: how long ago, and the exact time in UTC in its title."""
-    if not moment:  # a missing value reaches a filter as ""
-        return mark_safe("—")
-    return _time(moment, _ago(moment))
-
-
-@register.filter
 def utc(moment: datetime | None) -> SafeString:
     """A time element that shows date and time: in UTC, or in the time zone that the reader chose."""
     if not moment:  # a missing value reaches a filter as ""
         return mark_safe("—")
-    return _time(moment, localtime(moment).strftime("%-d %b %Y, %H:%M:%S %Z"))
+    return marks.time(moment, localtime(moment).strftime("%-d %b %Y, %H:%M:%S %Z"))
 
 
 @register.filter
@@ -56,26 +54,7 @@ def utc_clock(moment: datetime | None) -> SafeString:
     """Only the time of day, to the millisecond, for lists of one run."""
     if not moment:  # a missing value reaches a filter as ""
         return mark_safe("—")
-    return _time(moment, localtime(moment).strftime("%H:%M:%S.%f")[:-3])
-
-
-def _time(moment: datetime, words: str) -> SafeString:
-    exact = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
-    title = f"{exact[:10]} {exact[11:19]} UTC"
-    return mark_safe(  # noqa: S308 - digits, and words that are escaped
-        f'<time datetime="{exact}Z" title="{title}">{escape(words)}</time>'
-    )
-
-
-def _ago(moment: datetime) -> str:
-    seconds = (datetime.now(UTC) - moment).total_seconds()
-    if seconds < 0:
-        return f"in {to_words(-seconds)}"
-    if seconds < 5:
-        return "just now"
-    if seconds < 86_400:
-        return f"{to_words(seconds)} ago"
-    return localtime(moment).strftime("%-d %b %Y, %H:%M")
+    return marks.time(moment, localtime(moment).strftime("%H:%M:%S.%f")[:-3])
 
 
 @register.filter
@@ -96,17 +75,6 @@ def tone(state: str) -> str:
 @register.filter
 def state_icon(state: str) -> str:
     return marks.BADGES[state][1] if state in marks.BADGES else "todo"
-
-
-@register.simple_tag
-def run_seconds(run: Any) -> str:
-    """How long a run or an attempt took, or has taken so far."""
-    if run.started_at is None:
-        return "—"
-    return to_words(((run.finished_at or datetime.now(UTC)) - run.started_at).total_seconds())
-
-
-register.simple_tag(run_seconds, name="node_seconds")
 
 
 @register.simple_tag(takes_context=True)
@@ -175,11 +143,11 @@ def keys() -> dict[str, Any]:
     return {"keys": KEYS}
 
 
-@register.inclusion_tag("ui/_navigation.html", takes_context=True)
-def navigation(context: template.Context) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def navigation(context: template.Context) -> SafeString | str:
     """The links that this person may follow, in groups."""
     request = context.get("request")
-    return links.of(request) if isinstance(request, HttpRequest) else {"groups": []}
+    return links.of(request) if isinstance(request, HttpRequest) else ""
 
 
 TOKEN = re.compile(

@@ -54,6 +54,7 @@ def family_of(run: Run) -> Family:
 
 def _elders(run: Run) -> dict[Any, Run]:
     ids = {each for each in (run.parent_run_id, run.root_run_id, run.forked_from_id) if each}
+    ids.discard(run.pk)
     return {each.pk: each for each in _named(Run.objects.filter(pk__in=ids))} if ids else {}
 
 

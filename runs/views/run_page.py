@@ -26,6 +26,7 @@ from runs.views.timeline import TimelineReader, TimelineRow
 from tenancy.access import TenantRequest, can
 from tenancy.errors import GroveError
 from tenancy.permissions import Permission
+from workflows import opened
 from workflows.definition import Definition, NodeGraph, NodeSpec
 from workflows.drawing import GraphPicture, NodeLook, draw_graph
 
@@ -96,11 +97,12 @@ def page_of(run: Run, request: TenantRequest) -> RunPage:
 
 def find_definition(run: Run) -> Definition | None:
     """The definition that the run ran; None once its workflow was disposed of."""
+    if run.version.workflow.is_disposed:
+        return None
     try:
-        definition: Definition = run.version.revision.definition
+        return opened.definitions_of([run.version]).get(run.version_id)
     except GroveError:
         return None
-    return definition
 
 
 def find_nodes(run: Run, definition: Definition | None) -> NodeGraph | None:

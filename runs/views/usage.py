@@ -64,9 +64,10 @@ def models_of(run: Run) -> Sequence[ModelUse]:
         .order_by("-cost_micros", "model")
     )
     rows = list(used)
-    deployments = Deployment.objects.select_related("provider").in_bulk(
-        {row["deployment_id"] for row in rows}
+    known = Deployment.objects.select_related("provider").only(
+        "name", "provider__name", "provider__title"
     )
+    deployments = known.in_bulk({row["deployment_id"] for row in rows}) if rows else {}
     return [_model_use(row, deployments.get(row.pop("deployment_id"))) for row in rows]
 
 

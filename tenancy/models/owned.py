@@ -2,10 +2,11 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.db import models
 from django.db.models.expressions import Func
+from django.db.models.sql.where import AND
 from uuid_utils import compat
 
 from tenancy.context import current_tenant
@@ -38,10 +39,19 @@ class CurrentTenant(Func):
 
 
 class TenantManager(models.Manager[Row]):
-    """Filters by the current tenant and raises NoTenant outside one. The database filters again."""
+    """Filters by the current tenant and raises NoTenant outside one. The database filters again.
+
+    The condition is that of .filter(tenant_id=…), put together without looking for the field by its name: every
+    statement begins here.
+    """
 
     def get_queryset(self) -> models.QuerySet[Row]:
-        return super().get_queryset().filter(tenant_id=current_tenant().pk)
+        rows = super().get_queryset()
+        field = cast("models.Field[Any, Any]", self.model._meta.get_field("tenant_id"))
+        condition: Any = field.get_lookup("exact")
+        column = field.get_col(rows.query.get_initial_alias())
+        rows.query.where.add(condition(column, current_tenant().pk), AND)
+        return rows
 
 
 class TenantForeignKey(models.ForeignKey[Any, Any]):

@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from grove_site import marks
 from grove_site.templatetags import ui
 
 
 def test_time_says_how_long_ago_and_utc() -> None:
     moment = datetime.now(UTC) - timedelta(hours=2, minutes=14)
 
-    shown = ui.when(moment)
+    shown = marks.when(moment)
 
     assert ">2 h 14 m ago</time>" in shown
     assert f'title="{moment:%Y-%m-%d %H:%M:%S} UTC"' in shown
@@ -18,7 +19,7 @@ def test_time_says_how_long_ago_and_utc() -> None:
 
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_no_time_is_a_dash(nothing: None) -> None:
-    assert ui.when(nothing) == ui.utc(nothing) == ui.utc_clock(nothing) == "—"
+    assert marks.when(nothing) == ui.utc(nothing) == ui.utc_clock(nothing) == "—"
 
 
 def test_json_tells_keys_from_texts() -> None:
