@@ -34,6 +34,8 @@ django.setup()  # before any test module imports a model
 
 STATE = Path(os.environ["GROVE_STATE_DIR"])
 SERVER: "pytest.StashKey[TestServer]" = pytest.StashKey()
+CONNECTED: "pytest.StashKey[Databases]" = pytest.StashKey()
+LEFT_AT_MOST = 30  # tenants; to make the databases again takes half a second
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -92,11 +94,25 @@ def django_db_setup(
     TransactionTestCase.databases = set(ALIASES)
     # Grants and triggers refuse a flush: tests with real commits make tenants of their own, and leave them.
     TransactionTestCase._fixture_teardown = lambda self: None  # type: ignore[method-assign]
+    request.config.stash[CONNECTED] = databases
     yield
     with django_db_blocker.unblock():
         for alias in ALIASES:
             connections[alias].close()
             connections[alias].close_pool()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_tenants(request: pytest.FixtureRequest, django_db_blocker: Any) -> None:
+    """A file begins with few tenants of the files before it: chores, workers and reports go through all there are."""
+    from tenancy.models import Tenant
+
+    databases = request.config.stash.get(CONNECTED, None)
+    if databases is None:  # no test has asked for a database yet
+        return
+    with django_db_blocker.unblock():
+        if Tenant.objects.count() > LEFT_AT_MOST:
+            databases.renew()
 
 
 @pytest.fixture(autouse=True)
