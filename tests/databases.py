@@ -13,8 +13,8 @@ from psycopg import sql
 from grove_site.embedded import provision
 from grove_site.embedded.postgres import EmbeddedPostgres
 from tests import kept_cluster
+from tests.kept_cluster import TEMPLATE
 
-TEMPLATE = provision.Names(main="grove_made", keys="grove_keys_made", queue="grove_queue_made")
 ALIASES = {"default": "main", "keys": "keys"}
 
 
