@@ -38,6 +38,36 @@ CONNECTED: "pytest.StashKey[Databases]" = pytest.StashKey()
 LEFT_AT_MOST = 30  # tenants; to make the databases again takes half a second
 
 
+# The slowest first, each of them minutes: begun last, it would be waited for by processes with nothing to do.
+LONG_FILES = (
+    "browser/test_pages.py",
+    "flows/test_crash.py",
+    "flows/test_cross_tenant.py",
+    "flows/test_budgets.py",
+    "flows/test_canary.py",
+    "tenancy/test_roles_and_routes.py",
+    "browser/test_story.py",
+    "browser/test_run_pages.py",
+    "browser/test_editor.py",
+    "browser/test_inspection.py",
+    "browser/test_deeds.py",
+    "grove_site/test_supervisor.py",
+    "flows/test_live_rotation.py",
+    "flows/test_recovery.py",
+    "flows/test_statements.py",
+    "flows/test_rotation_under_load.py",
+    "flows/test_every_kind.py",
+    "flows/test_routing.py",
+    "architecture/test_governed_door.py",
+    "grove_site/test_openapi.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    begin = {f"tests/{name}": place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: begin.get(item.nodeid.partition("::")[0], len(begin)))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """With -n the controller owns the server, since workers end at different times."""
