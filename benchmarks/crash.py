@@ -1,4 +1,4 @@
-"""Workers killed at random, and worse: `python -m benchmarks.crash [--kills N] [--seed N] [--only WORDS] [--migrated] [--json]`.
+"""Workers killed at random, and worse: `python -m benchmarks.crash [--kills N] [--seed N] [--only WORDS] [--json]`.
 
 Graphs made at random run on two workers that are killed with SIGKILL and started again: alone, with every message
 doubled, with every message lost, with the broker restarted, with PostgreSQL stopped at once and started. After each,
