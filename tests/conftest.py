@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import django
 import pytest
+from django.contrib.auth.hashers import ScryptPasswordHasher
 from pytest_django.plugin import blocking_manager_key
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ os.environ["GROVE_LOG_LEVEL"] = "WARNING"
 os.environ["DJANGO_SETTINGS_MODULE"] = "grove_site.settings"
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright runs a loop in the thread of the test
 django.setup()  # before any test module imports a model
+ScryptPasswordHasher.work_factor = (
+    2**4
+)  # nobody attacks the passwords of tests; a hash says its own factor
 
 STATE = Path(os.environ["GROVE_STATE_DIR"])
 SERVER: "pytest.StashKey[TestServer]" = pytest.StashKey()
