@@ -27,7 +27,7 @@ run: $(RUN_STAMP)
 
 test: $(DEV_STAMP) browser
 	@echo "== tests"
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(DEV_STAMP)
 	@echo "== ruff check" && $(BIN)/ruff check .

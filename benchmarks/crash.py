@@ -28,11 +28,11 @@ HEADS = (
 )
 
 
-def measure(kills: int, seed: int, only: str) -> Iterator[Any]:
+def measure(kills: int, seed: int, only: str, *, migrated: bool = False) -> Iterator[Any]:
     """A row for each trouble."""
     chosen = [trouble for trouble in TROUBLES if only in trouble.name]
     each = max(1, kills // len(chosen))
-    with CrashStage() as stage:
+    with CrashStage(migrated=migrated) as stage:
         from tests.flows.crash.crew import Crew
         from tests.flows.crash.drive import rage
         from tests.flows.crash.graphs import make
@@ -40,7 +40,7 @@ def measure(kills: int, seed: int, only: str) -> Iterator[Any]:
 
         with World(seeded=seed) as world, Crew(stage.state, seeded=seed) as crew:
             for number, trouble in enumerate(chosen):
-                graphs = make(max(5, each // 2), seeded=seed + number)
+                graphs = make(max(3, each // 2), seeded=seed + number)
                 yield rage(stage, crew, world, trouble, graphs, kills=each, seeded=seed + number)
 
 
@@ -61,12 +61,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--only", default="", help="troubles whose name has these words")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--migrated", action="store_true", help="on the databases that the tests keep migrated"
+    )
     asked = parser.parse_args()
     if not asked.json:
         print(f"seed {asked.seed}")
         print(f"{'':28}" + "".join(f"{head:>12}" for head in HEADS) + "  faults")
     rows = []
-    for row in measure(asked.kills, asked.seed, asked.only):
+    for row in measure(asked.kills, asked.seed, asked.only, migrated=asked.migrated):
         rows.append(row)
         if not asked.json:
             show(row)

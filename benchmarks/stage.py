@@ -27,8 +27,9 @@ ANSWER = (
 class Stage:
     """A PostgreSQL with full durability and everything on; gone afterwards, unless a folder to keep it in is given."""
 
-    def __init__(self, *, keep: Path | None = None) -> None:
+    def __init__(self, *, keep: Path | None = None, migrated: bool = False) -> None:
         self.kept = keep is not None
+        self.takes_migrated = migrated  # the databases that the tests keep, where they keep any
         self.state = keep.resolve() if keep else Path(tempfile.mkdtemp(prefix="grove-bench-"))
         self.state.mkdir(parents=True, exist_ok=True)
         self.state.chmod(0o755)
@@ -47,14 +48,18 @@ class Stage:
         from grove_site import garbage
         from grove_site.embedded import processes, surroundings
         from grove_site.embedded.postgres import EmbeddedPostgres
+        from tests import kept_cluster
 
         self.postgres = EmbeddedPostgres(self.state)
+        is_migrated = self.takes_migrated and kept_cluster.unpack(self.postgres)
         self.postgres.start()
+        if is_migrated:
+            kept_cluster.name_as_served(self.postgres)
         made = surroundings.of_embedded_server(self.postgres, self.state, env={})
         os.environ |= {k: v for k, v in made.serving.items() if not k.endswith("_FILE")}
         self.env = dict(os.environ)
         self._owner_url = made.owning["DATABASE_URL"]
-        for alias in ("default", "keys"):
+        for alias in () if is_migrated else ("default", "keys"):
             migration = processes.spawn(
                 (sys.executable, "-m", "grove_site", "migrate", "--database", alias, "-v", "0"),
                 env={**self.env, **made.owning},

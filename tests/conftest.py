@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import django
 import pytest
+from django.contrib.auth.hashers import ScryptPasswordHasher
 from pytest_django.plugin import blocking_manager_key
 
 if TYPE_CHECKING:
@@ -31,9 +32,44 @@ os.environ["GROVE_LOG_LEVEL"] = "WARNING"
 os.environ["DJANGO_SETTINGS_MODULE"] = "grove_site.settings"
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright runs a loop in the thread of the test
 django.setup()  # before any test module imports a model
+ScryptPasswordHasher.work_factor = (
+    2**4
+)  # nobody attacks the passwords of tests; a hash says its own factor
 
 STATE = Path(os.environ["GROVE_STATE_DIR"])
 SERVER: "pytest.StashKey[TestServer]" = pytest.StashKey()
+CONNECTED: "pytest.StashKey[Databases]" = pytest.StashKey()
+LEFT_AT_MOST = 30  # tenants; to make the databases again takes half a second
+
+
+# The slowest first, each of them minutes: begun last, it would be waited for by processes with nothing to do.
+LONG_FILES = (
+    "browser/test_pages.py",
+    "flows/test_crash.py",
+    "flows/test_cross_tenant.py",
+    "flows/test_budgets.py",
+    "flows/test_canary.py",
+    "tenancy/test_roles_and_routes.py",
+    "browser/test_story.py",
+    "browser/test_run_pages.py",
+    "browser/test_editor.py",
+    "browser/test_inspection.py",
+    "browser/test_deeds.py",
+    "grove_site/test_supervisor.py",
+    "flows/test_live_rotation.py",
+    "flows/test_recovery.py",
+    "flows/test_statements.py",
+    "flows/test_rotation_under_load.py",
+    "flows/test_every_kind.py",
+    "flows/test_routing.py",
+    "architecture/test_governed_door.py",
+    "grove_site/test_openapi.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    begin = {f"tests/{name}": place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: begin.get(item.nodeid.partition("::")[0], len(begin)))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -92,11 +128,25 @@ def django_db_setup(
     TransactionTestCase.databases = set(ALIASES)
     # Grants and triggers refuse a flush: tests with real commits make tenants of their own, and leave them.
     TransactionTestCase._fixture_teardown = lambda self: None  # type: ignore[method-assign]
+    request.config.stash[CONNECTED] = databases
     yield
     with django_db_blocker.unblock():
         for alias in ALIASES:
             connections[alias].close()
             connections[alias].close_pool()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_tenants(request: pytest.FixtureRequest, django_db_blocker: Any) -> None:
+    """A file begins with few tenants of the files before it: chores, workers and reports go through all there are."""
+    from tenancy.models import Tenant
+
+    databases = request.config.stash.get(CONNECTED, None)
+    if databases is None:  # no test has asked for a database yet
+        return
+    with django_db_blocker.unblock():
+        if Tenant.objects.count() > LEFT_AT_MOST:
+            databases.renew()
 
 
 @pytest.fixture(autouse=True)

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import psycopg
 from django.core.management import call_command
 from django.db import connections
+from psycopg import sql
 
 from grove_site.embedded import provision
 from grove_site.embedded.postgres import EmbeddedPostgres
 from tests import kept_cluster
+from tests.kept_cluster import TEMPLATE
 
-TEMPLATE = provision.Names(main="grove_made", keys="grove_keys_made", queue="grove_queue_made")
 ALIASES = {"default": "main", "keys": "keys"}
 
 
@@ -29,6 +31,33 @@ class Databases:
     @property
     def broker_url(self) -> str:
         return self.server.url(database=self.names.queue, role=provision.APP, scheme="pgmq")
+
+    def make(self) -> None:
+        """As they are migrated: whatever is there of the same names goes."""
+        for part in ("main", "keys"):
+            provision.drop_database(superuser_url=self.server.url(), name=getattr(self.names, part))
+        for part in ("main", "keys", "queue"):
+            provision.create_database(
+                superuser_url=self.server.url(),
+                name=getattr(self.names, part),
+                template=getattr(TEMPLATE, part),
+                audited=part == "main",
+            )
+        self._empty_queues()
+
+    def renew(self) -> None:
+        """Without the tenants that tests have left: chores, workers and whole reports go through all there are."""
+        for alias in ALIASES:
+            connections[alias].close()
+            connections[alias].close_pool()
+        self.make()
+
+    def _empty_queues(self) -> None:
+        """Of messages about what is gone. The database stays: this process is connected to it."""
+        with psycopg.connect(self.server.url(database=self.names.queue)) as connection:
+            for (name,) in connection.execute("SELECT queue_name FROM pgmq.meta").fetchall():
+                queue = sql.Identifier("pgmq", f"q_{name}")
+                connection.execute(sql.SQL("DELETE FROM {}").format(queue))
 
 
 class TestServer:
@@ -76,14 +105,9 @@ class TestServer:
         names = provision.Names(
             main=f"grove_{suffix}", keys=f"grove_keys_{suffix}", queue=f"grove_queue_{suffix}"
         )
-        for part in ("main", "keys", "queue"):
-            provision.create_database(
-                superuser_url=self.postgres.url(),
-                name=getattr(names, part),
-                template=getattr(TEMPLATE, part),
-                audited=part == "main",
-            )
-        return Databases(self.postgres, names)
+        databases = Databases(self.postgres, names)
+        databases.make()
+        return databases
 
     def stop(self) -> None:
         self.postgres.stop()

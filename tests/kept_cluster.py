@@ -8,12 +8,18 @@ import hashlib
 import os
 import subprocess
 import tempfile
+from dataclasses import astuple
 from pathlib import Path
 
+import psycopg
+from psycopg import sql
+
+from grove_site.embedded import provision
 from grove_site.embedded.postgres import EmbeddedPostgres, find_binaries
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "var" / "tests"
+TEMPLATE = provision.Names(main="grove_made", keys="grove_keys_made", queue="grove_queue_made")
 KEPT = 3  # of as many branches, say
 MADE_FROM = (
     "*/migrations/*.py",
@@ -37,6 +43,14 @@ def unpack(postgres: EmbeddedPostgres) -> bool:
     _tar("--extract", pack, f"--directory={postgres.home}", "data")
     _tar("--extract", pack, f"--directory={postgres.state}", "passwords")
     return True
+
+
+def name_as_served(postgres: EmbeddedPostgres) -> None:
+    """Give the databases of an unpacked cluster the names that processes of Grove look for."""
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        for served, made in zip(astuple(provision.NAMES), astuple(TEMPLATE), strict=True):
+            names = sql.Identifier(made), sql.Identifier(served)
+            connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*names))
 
 
 def keep(postgres: EmbeddedPostgres) -> None:

@@ -4,6 +4,7 @@ Beside it a person may try a deployment: one fixed sentence, on the ledger befor
 """
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,11 +45,13 @@ REACHES_THE_WORLD = {
 }
 
 
+@cache
 def _sources() -> dict[str, ast.Module]:
     paths = [path for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py"))]
     return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in paths}
 
 
+@cache
 def _imports(tree: ast.Module) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(tree):
@@ -60,6 +63,7 @@ def _imports(tree: ast.Module) -> set[str]:
     return found
 
 
+@cache
 def _calls(tree: ast.Module) -> set[str]:
     called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return {ast.unparse(function) for function in called}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
     from tenancy.permissions import Role
     from tests.browser.bank import Bank
@@ -49,33 +49,81 @@ def origin(bank: "Bank", live_stack: "LiveStack") -> str:
 @pytest.fixture
 def visit(browser: "Browser", bank: "Bank", origin: str, django_db_blocker: Any) -> Iterator[Visit]:
     """Open a page as the holder of a role; console errors fail the test that caused them."""
-    from tests.factories import make_client
-
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
     def open_page(path: str, role: "Role | None" = None, **options: Any) -> "Page":
-        context = browser.new_context(base_url=origin, **options)
-        contexts.append(context)
-        if role is not None:
-            with django_db_blocker.unblock():
-                cookies = make_client(bank.people[role]).cookies
-            context.add_cookies(
-                [
-                    {"name": name, "value": morsel.value, "url": origin}
-                    for name, morsel in cookies.items()
-                ]
-            )
-        page = context.new_page()
-        page.on(
-            "console",
-            lambda message: complaints.append(message.text) if message.type == "error" else None,
-        )
+        with django_db_blocker.unblock():
+            page = _enter(browser, bank, origin, role, **options)
+        contexts.append(page.context)
+        page.on("console", lambda message: _note(message, complaints))
         page.goto(path)
         return page
 
     yield open_page
     for context in contexts:
         context.close()
-    unexpected = [text for text in complaints if "status of 4" not in text]
-    assert not unexpected
+    assert not complaints
+
+
+@pytest.fixture(scope="module")
+def desks(
+    browser: "Browser", bank: "Bank", origin: str, django_db_blocker: Any
+) -> Iterator[Callable[["Role | None"], "Page"]]:
+    """The page that a holder of a role has open all the time."""
+    opened: dict[Role | None, Page] = {}
+
+    def desk_of(role: "Role | None") -> "Page":
+        if role not in opened:
+            with django_db_blocker.unblock():
+                opened[role] = _enter(browser, bank, origin, role, reduced_motion="reduce")
+        return opened[role]
+
+    yield desk_of
+    for page in opened.values():
+        page.context.close()
+
+
+@pytest.fixture
+def look(desks: Callable[["Role | None"], "Page"]) -> Iterator[Visit]:
+    """As `visit`, at the desk of the role: for tests that look at a page and do nothing there."""
+    complaints: list[str] = []
+    watched: list[tuple[Page, Callable[[ConsoleMessage], None]]] = []
+
+    def look_at(path: str, role: "Role | None" = None) -> "Page":
+        page = desks(role)
+
+        def note(message: "ConsoleMessage") -> None:
+            _note(message, complaints)
+
+        page.on("console", note)
+        watched.append((page, note))
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(path)
+        return page
+
+    yield look_at
+    for page, note in watched:
+        page.remove_listener("console", note)
+    assert not complaints
+
+
+def _enter(
+    browser: "Browser", bank: "Bank", origin: str, role: "Role | None", **options: Any
+) -> "Page":
+    from tests.factories import make_client
+
+    context = browser.new_context(base_url=origin, **options)
+    if role is not None:
+        cookies = make_client(bank.people[role]).cookies.items()
+        context.add_cookies(
+            [{"name": name, "value": morsel.value, "url": origin} for name, morsel in cookies]
+        )
+    return context.new_page()
+
+
+def _note(message: "ConsoleMessage", complaints: list[str]) -> None:
+    """Browsers complain of every answer of 4xx, of those, too, that a test is about."""
+    if message.type == "error" and "status of 4" not in message.text:
+        complaints.append(message.text)

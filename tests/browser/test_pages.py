@@ -168,7 +168,7 @@ STATUS = "performance.getEntriesByType('navigation')[0].responseStatus"
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_is_sound(name: str, visit: "Visit", bank: "Bank") -> None:
+def test_page_is_sound(name: str, look: "Visit", bank: "Bank") -> None:
     path, role = PAGES[name]
     runs = {
         "completed": bank.completed.pk,
@@ -179,7 +179,7 @@ def test_page_is_sound(name: str, visit: "Visit", bank: "Bank") -> None:
         "today": now().date(),
     }
 
-    page = visit(path.format(**runs), role, reduced_motion="reduce")
+    page = look(path.format(**runs), role)
 
     assert page.evaluate(STATUS) == REFUSED.get(name, 200)
     soundness.check(page)

@@ -1,4 +1,6 @@
-"""Workers killed at random over graphs made at random, and worse. The long form: `python -m benchmarks.crash`.
+"""Workers killed at random over graphs made at random, and worse: each trouble with two kills, so that it is shown.
+
+The long form, in numbers: `python -m benchmarks.crash --kills 200`.
 
 CRASH_KILLS says how many workers are killed in all, CRASH_SEED repeats an earlier run.
 """
@@ -17,7 +19,7 @@ import pytest
 from tests.flows.crash.troubles import TROUBLES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-KILLS = os.environ.get("CRASH_KILLS", "15")
+KILLS = os.environ.get("CRASH_KILLS", "10")
 SECONDS = 300 + 3 * int(KILLS)
 
 
@@ -27,7 +29,10 @@ def report() -> Mapping[str, Any]:
     seed = os.environ.get("CRASH_SEED") or str(secrets.randbelow(10**6))
     print(f"CRASH_SEED={seed}")
     ended = subprocess.run(
-        [sys.executable, "-m", "benchmarks.crash", "--kills", KILLS, "--seed", seed, "--json"],
+        [
+            *(sys.executable, "-m", "benchmarks.crash", "--migrated", "--json"),
+            *("--kills", KILLS, "--seed", seed),
+        ],
         capture_output=True,
         text=True,
         check=False,

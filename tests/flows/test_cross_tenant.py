@@ -408,12 +408,13 @@ def test_probes_find_acmes_things_for_acmes_people(worlds: tuple[World, World]) 
         if not route.parameters or "get" not in route.needs or route.name in OF_THE_PLATFORM:
             continue
         values = acme.values_for(route)
-        statuses = {
-            _ask(client, "get", route, values).status_code
-            for role, client in acme.clients.items()
-            if route.needs["get"] in MATRIX[role]
-        }
-        if not statuses & {200, 302, 405, 410}:
+        statuses = []
+        for role, client in acme.clients.items():
+            if route.needs["get"] in MATRIX[role]:
+                statuses.append(_ask(client, "get", route, values).status_code)
+                if statuses[-1] in {200, 302, 405, 410}:
+                    break
+        else:
             missed.append(f"{route}: {statuses}")
 
     assert missed == []

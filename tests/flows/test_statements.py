@@ -14,7 +14,7 @@ from tenancy.models import Tenant
 from tenancy.permissions import Role
 from tests.factories import make_client, make_member, make_user
 from tests.runs.definitions import HEAD
-from tests.runs.making import execute, make_run, make_version
+from tests.runs.making import finish, make_run, make_version, running_executor
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -51,7 +51,8 @@ def test_statements_of_pages_do_not_grow_with_rows(
 def fill(tenant: Tenant, count: int) -> dict[str, str]:
     """So many workflows of so many nodes, each with a run that has ended; the names in the addresses."""
     with tenant_context(tenant):
-        runs = [execute(make_run(make_version(chain(count)), n=1)) for _ in range(count)]
+        with running_executor():
+            runs = [finish(make_run(make_version(chain(count)), n=1)) for _ in range(count)]
         run: Run = runs[-1]
         return {
             "workflow": run.workflow.slug,
