@@ -31,9 +31,11 @@ def raise_alert(
     """Tell people of something. None where an alert with this key waits already: two at once make one.
 
     `key` says what it is that happened, such as "model_drift:<deployment>:<model>". Sentence and name are for pages
-    and the API: no personal data. Too long a sentence is cut.
+    and the API: no personal data. Too long a sentence is cut. What was over and begins anew is over no longer.
     """
-    if Alert.objects.waiting().filter(key=key).exists():
+    waiting = Alert.objects.waiting().filter(key=key).first()
+    if waiting is not None:
+        _begin_anew(waiting)
         return None
     try:
         with transaction.atomic():
@@ -60,6 +62,23 @@ def raise_alert(
             return None
         raise
     return alert
+
+
+@transaction.atomic
+def _begin_anew(alert: Alert) -> None:
+    if Alert.objects.filter(pk=alert.pk).exclude(over_at=None).update(over_at=None):
+        ledger.append(EventType.ALERT_RAISED, subject=alert, by=SYSTEM, key=alert.key, again=True)
+
+
+@transaction.atomic
+def end(*, key: str) -> None:
+    """Note that what the newest alert with this key tells of is over. Without one, or once more, it changes nothing."""
+    alert = Alert.objects.select_for_update().filter(key=key).first()
+    if alert is None or alert.over_at is not None:
+        return
+    alert.over_at = now()
+    alert.save(update_fields=["over_at"])
+    ledger.append(EventType.ALERT_OVER, subject=alert, by=SYSTEM, key=key)
 
 
 @transaction.atomic

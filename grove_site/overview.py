@@ -113,7 +113,7 @@ def _used(since: Any) -> list[Used]:
 
 
 def _costs(used: list[Used]) -> list[dict[str, Any]]:
-    """What runs cost, by currency: sums of different money are not one sum."""
+    """What runs, tests and probes cost, by currency: sums of different money are not one sum."""
     micros: Counter[str] = Counter()
     for _, unit, amount in used:
         if unit != RUNS:

@@ -113,3 +113,4 @@ class EventType(StrEnum):
     # alerts
     ALERT_RAISED = "alert.raised"
     ALERT_ACKNOWLEDGED = "alert.acknowledged"
+    ALERT_OVER = "alert.over"

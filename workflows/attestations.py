@@ -216,14 +216,17 @@ def check_current(version: WorkflowVersion) -> None:
         )
 
 
-def difference_to_signed(version: WorkflowVersion, signed: Attestation) -> Difference:
+def difference_to_signed(
+    version: WorkflowVersion, signed: Attestation, *, may_read: bool
+) -> Difference:
     """What the document of the version says otherwise now than what was signed, made anew from its moment."""
-    before = document.render(version=signed.version, as_of=signed.as_of)
+    before = document.copy_for(version=signed.version, as_of=signed.as_of, may_read=may_read)
+    after = document.copy_for(version=version, may_read=may_read)
     names = (
         f"signed {moment(signed.as_of)}, version {signed.version.number}",
         f"now, version {version.number}",
     )
-    return document_difference.compare(before, document.render(version=version), named=names)
+    return document_difference.compare(before.text, after.text, named=names)
 
 
 def authors(version: WorkflowVersion, at: datetime) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from workflows import node_tree, source
+from workflows import node_tree, source_parts
 from workflows.errors import SourceUnreadable
 
 MOST = 4
@@ -53,7 +53,7 @@ def differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 def _read(text: str) -> Any:
     media = "json" if text.lstrip().startswith("{") else "yaml"
     try:
-        value = source.read_known(text, media)
+        value = source_parts.read(text, media)
     except SourceUnreadable:
         return None
     return value.value if isinstance(value.value, dict) else None

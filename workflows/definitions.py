@@ -13,7 +13,15 @@ from tenancy import keys, ledger, sealing
 from tenancy.actors import Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
-from workflows import documentation, model_groups, pinned, review_states, source, validation
+from workflows import (
+    documentation,
+    model_groups,
+    pinned,
+    review_states,
+    source,
+    source_parts,
+    validation,
+)
 from workflows.checks import reach, starts
 from workflows.checks.known import Known
 from workflows.definition import Definition, build, digest
@@ -96,7 +104,7 @@ def read(text: str | bytes, *, media: Media = "yaml") -> Reading:
     written = text if isinstance(text, str) else text.decode("utf-8", "replace")
     try:
         known = isinstance(text, str)
-        found = source.read_known(text, media) if known else source.read(text, media=media)
+        found = source_parts.read(text, media) if known else source.read(text, media=media)
     except SourceUnreadable as error:
         unreadable = validation.unreadable(error)
         return Reading(

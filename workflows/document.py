@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -26,6 +27,7 @@ from workflows import (
     documentation,
     pinned,
     versions,
+    withheld,
 )
 from workflows.definition import Definition, NodeGraph
 from workflows.document_facts import (
@@ -50,6 +52,25 @@ ALLOWED_TAGS = TEXT_TAGS | TABLE_TAGS
 def render(*, version: WorkflowVersion, as_of: datetime | None = None) -> str:
     """The document in markdown as things stood at a moment, or as they stand. Raises ContentDisposed."""
     return document_text.write(gather(version, as_of or now()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """The document as somebody may read it. `digest` is that of the whole one, which is what people sign."""
+
+    text: str
+    digest: str
+    is_masked: bool
+
+
+def copy_for(*, version: WorkflowVersion, as_of: datetime | None = None, may_read: bool) -> Copy:
+    """All of it, or without the texts of prompts for who may not read content. Raises ContentDisposed."""
+    text = render(version=version, as_of=as_of)
+    whole = digest(text)
+    if may_read:
+        return Copy(text=text, digest=whole, is_masked=False)
+    left = withheld.of_document(text, version.revision.definition, whole)
+    return Copy(text=left, digest=whole, is_masked=True)
 
 
 @lru_cache(maxsize=64)

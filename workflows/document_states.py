@@ -114,18 +114,24 @@ def get_version_at(workflow: Workflow, at: datetime) -> WorkflowVersion:
     return newest
 
 
-def compare(workflow: Workflow, before: datetime, after: datetime) -> Compared:
-    """The documents of two moments, each of the version that was in use then. Raises DayInvalid."""
+def compare(
+    workflow: Workflow, before: datetime, after: datetime, *, may_read: bool = True
+) -> Compared:
+    """The documents of two moments, each of the version that was in use then, as far as somebody may read them.
+
+    Raises DayInvalid.
+    """
     old, new = get_version_at(workflow, before), get_version_at(workflow, after)
-    texts = [
-        document.render(version=version, as_of=at) for version, at in ((old, before), (new, after))
+    copies = [
+        document.copy_for(version=version, as_of=at, may_read=may_read)
+        for version, at in ((old, before), (new, after))
     ]
     names = (f"version {old.number}, {moment(before)}", f"version {new.number}, {moment(after)}")
     return Compared(
         old=old,
         new=new,
-        digests=(document.digest(texts[0]), document.digest(texts[1])),
-        difference=document_difference.compare(texts[0], texts[1], named=names),
+        digests=(copies[0].digest, copies[1].digest),
+        difference=document_difference.compare(copies[0].text, copies[1].text, named=names),
     )
 
 

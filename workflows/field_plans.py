@@ -16,12 +16,24 @@ from workflows.tools.declarations import DECLARED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reaching:
+    """What can reach a node at most, in words, and the nodes that it comes through."""
+
+    words: str
+    way: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offers:
-    """What a tenant has that a node may name, each with the words beside it."""
+    """What a tenant has that a node may name, each with the words beside it.
+
+    `reaching` is told of a node that asks a model, in a sound draft: through no other what flows can be followed.
+    """
 
     model_groups: Mapping[str, str] = field(default_factory=dict)
     tools: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    reaching: Reaching | None = None
 
 
 LABELS: Mapping[str, str] = {

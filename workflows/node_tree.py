@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workflows import json_schemas, shape
-from workflows.definition_schema import node_schema
+from workflows import shape
 from workflows.graph import Edge, Graph
 from workflows.nodes import KINDS
 from workflows.nodes.contract import nothing
@@ -145,7 +144,7 @@ def has_form(node: Mapping[str, Any]) -> bool:
     kind = node.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         return False
-    return not json_schemas.faults(node_schema(str(kind)), node)
+    return not shape.faults_of(kind, node)
 
 
 def name_of(node: Mapping[str, Any]) -> str:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from workflows import json_schemas
 from workflows.definition_schema import (
@@ -59,6 +62,21 @@ def listed(value: Any, *members: str) -> list[Any]:
     for member in members:
         value = value.get(member) if isinstance(value, dict) else None
     return value if isinstance(value, list) else []
+
+
+def faults_of(kind: str, node: Mapping[str, Any]) -> tuple[SchemaFault, ...]:
+    """Where a node has not the form that its kind asks for."""
+    try:
+        written = orjson.dumps(node)
+    except TypeError:  # what no text can say
+        return tuple(json_schemas.faults(node_schema(kind), dict(node)))
+    return _faults_of(kind, written)
+
+
+@lru_cache(maxsize=4096)
+def _faults_of(kind: str, written: bytes) -> tuple[SchemaFault, ...]:
+    """An edit changes one node of many: the others are not checked again."""
+    return tuple(json_schemas.faults(node_schema(kind), orjson.loads(written)))
 
 
 def is_edge(entry: Any) -> bool:
@@ -181,7 +199,7 @@ def _one_node(
             "is given, and the `value` of its container says what it makes.",
         )
     schema = node_schema(kind)
-    for fault in json_schemas.faults(schema, dict(node)):
+    for fault in faults_of(kind, node):
         yield problem_at(
             source,
             (*path, *fault.path, fault.key) if fault.key else (*path, *fault.path),

@@ -10,7 +10,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Literal
 
 from ruamel.yaml import YAML
@@ -69,12 +68,6 @@ def read(text: str | bytes, *, media: Media = "yaml") -> Source:
     if media == "json":
         return _read_json(written)
     return _Builder().build(_events(written))
-
-
-@lru_cache(maxsize=16)
-def read_known(text: str, media: Media = "yaml") -> Source:
-    """The same, remembered for the next who asks: an edit reads what was saved a moment ago. Not to be changed."""
-    return read(text, media=media)
 
 
 def of_value(value: Any) -> Source:

@@ -40,6 +40,10 @@ class AlertShape(serializers.Serializer[Any]):
     subject = AlertSubjectShape()
     sentence = serializers.CharField()
     raised_at = serializers.CharField()
+    over_at = serializers.CharField(
+        allow_null=True,
+        help_text="When what it tells of ended by itself, such as a deployment that answers again.",
+    )
     acknowledged = AcknowledgementShape(allow_null=True)
 
 
@@ -111,5 +115,6 @@ def alert_to_json(alert: Alert) -> dict[str, Any]:
         "subject": {"kind": alert.subject_kind, "id": alert.subject_id, "name": alert.name},
         "sentence": alert.sentence,
         "raised_at": to_time(alert.raised_at),
+        "over_at": to_time(alert.over_at),
         "acknowledged": acknowledged,
     }

@@ -38,7 +38,8 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 class Alert(TenantOwned):
     """One sentence that somebody should read. While it waits, no other with its `key` is raised.
 
-    `name` is how people call the subject; `subject_id` finds it. Neither may be personal data.
+    `name` is how people call the subject; `subject_id` finds it. Neither may be personal data. `over_at` is when what
+    it tells of ended by itself: somebody should look at it all the same.
     """
 
     kind = models.CharField(max_length=32, choices=AlertKind.choices)
@@ -49,6 +50,7 @@ class Alert(TenantOwned):
     sentence = models.CharField(max_length=500)
     key = models.CharField(max_length=200)
     raised_at = models.DateTimeField(default=timezone.now, editable=False)
+    over_at = models.DateTimeField(null=True)
     acknowledged_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=500, blank=True)
     actor_kind = models.CharField(max_length=16, blank=True)
@@ -96,3 +98,8 @@ class Alert(TenantOwned):
     @property
     def is_waiting(self) -> bool:
         return self.acknowledged_at is None
+
+    @property
+    def lasted_seconds(self) -> float | None:
+        """From its beginning to its end; None while it goes on, or where nobody can tell."""
+        return (self.over_at - self.raised_at).total_seconds() if self.over_at else None

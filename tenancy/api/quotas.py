@@ -45,7 +45,7 @@ class LimitsShape(serializers.Serializer[Any]):
     money = MoneyLimit(
         allow_null=True,
         default=None,
-        help_text="Spent and reserved from midnight, or the first of the month, UTC.",
+        help_text="Spent and reserved by runs, tests and probes from midnight, or the first of the month, UTC.",
     )
 
 

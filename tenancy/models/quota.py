@@ -61,7 +61,8 @@ class Quota(TenantOwned):
 class QuotaUse(TenantOwned):
     """How much of a unit was used in one hour: starts of runs, or micro-units of a currency.
 
-    Starts are added by the statement that starts a run, money by a trigger on what runs reserve and spend.
+    Starts are added by the statement that starts a run, money by triggers on what runs
+    reserve and spend, and on what calls outside runs (tests and probes) do.
     """
 
     unit = models.CharField(max_length=3)

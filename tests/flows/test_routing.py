@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 from django.utils.timezone import now
 
-from grove_site.embedded import processes
 from runs import egress
 from runs.egress_rows import Question
 from runs.models import Decision, ModelCall, Run, RunEvent
 from tenancy.actors import SYSTEM
 from tenancy.models import Tenant
 from tests.runs.making import execute, finish, make_deployment, make_run, make_version
+from tests.runs.nobody import nobody_listens
 from tests.runs.scripted_host import ScriptedHost
 from tests.runs.scripted_model import ScriptedModel
 from tests.runs.test_tool_calls import asking, make_destination
@@ -107,8 +107,9 @@ def servers() -> Iterator[ExitStack]:
 def build(number: int, scenario: Scenario, servers: ExitStack) -> None:
     """Deployments, group, a published version, and only then the troubles: publishing refuses the unfit."""
     for trouble in scenario.troubles:
-        address = f"http://127.0.0.1:{processes.free_port()}/v1"
-        if "down" not in trouble:
+        if "down" in trouble:
+            address = servers.enter_context(nobody_listens())
+        else:
             model = servers.enter_context(_server(trouble))
             scenario.servers[trouble], address = model, model.base_url
         scenario.deployments[trouble] = make_deployment(address)

@@ -11,7 +11,6 @@ from compliance.labels import DataClass
 from compliance.policy import rules
 from compliance.policy.actions import Action
 from compliance.policy.facts import Facts
-from grove_site.embedded import processes
 from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent, RunFacts, Worker
 from tenancy import actors, secret_store
 from tenancy.context import tenant_context
@@ -27,6 +26,7 @@ from tests.runs.making import (
     running_executor,
     wait_until,
 )
+from tests.runs.nobody import nobody_listens
 from tests.runs.scripted_model import ScriptedModel
 from workflows import model_groups
 from workflows.models import Deployment, Provider
@@ -220,8 +220,12 @@ def test_inside_the_house_the_same_letter_is_read_as_it_is(in_acme: Tenant) -> N
 
 @pytest.mark.parametrize("status", [429, 500, None])  # None: nobody listens
 def test_failover_is_decided_again_and_noted(in_acme: Tenant, status: int | None) -> None:
-    with ScriptedModel(lambda prompt: (status or 500, "{}")) as broken, ScriptedModel() as model:
-        address = broken.base_url if status else f"http://127.0.0.1:{processes.free_port()}/v1"
+    with (
+        nobody_listens() as nowhere,
+        ScriptedModel(lambda prompt: (status or 500, "{}")) as broken,
+        ScriptedModel() as model,
+    ):
+        address = broken.base_url if status else nowhere
         first, second = make_deployment(address), make_deployment(model.base_url)
         put(first, second)
         run = execute(make_run(make_version(READ), n=1, text="hello"))

@@ -11,7 +11,7 @@ from tenancy.permissions import Role
 from tests.factories import make_client, make_member
 from tests.workflows.definition_texts import small
 from tests.workflows.models_of_tests import make_group
-from workflows import comparisons, definitions, source, versions
+from workflows import comparisons, definitions, source_parts, versions
 from workflows.definition import build
 from workflows.differences import Category, compare
 from workflows.errors import SideUnknown
@@ -138,7 +138,7 @@ def test_what_the_next_round_is_told_is_a_prompt_too() -> None:
     after = before.replace('feedback: "{{ critic.wanting }}"', 'feedback: "Shorter, please"')
     assert after != before
 
-    found = compare(*(build(source.read_known(text, "yaml")) for text in (before, after)))
+    found = compare(*(build(source_parts.read(text, "yaml")) for text in (before, after)))
 
     (change,) = [each for each in found.behaviour if each.category is Category.PROMPT]
     assert "Shorter" not in change.sentence

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tenancy import paging
-from tenancy.access import actor_of
+from tenancy.access import actor_of, can
 from tenancy.api import preconditions
 from tenancy.api.shapes import page_shape, to_time
 from tenancy.permissions import Permission
@@ -195,12 +195,20 @@ class DocumentDifference(APIView):
         responses=DifferenceShape,
     )
     def get(self, request: Request, slug: str) -> Response:
-        """What the document says otherwise at one moment than at another, in words and line by line."""
+        """What the document says otherwise at one moment than at another, in words and line by line.
+
+        Without `payload.view` the texts of prompts are left out; the digests are those of the whole documents.
+        """
         workflow = _workflow(slug)
         before = find_asked_moment(request, "from")
         if before is None:
             raise serializers.ValidationError({"from": "Say from which moment on."})
-        told = document_states.compare(workflow, before, find_asked_moment(request, "to") or now())
+        told = document_states.compare(
+            workflow,
+            before,
+            find_asked_moment(request, "to") or now(),
+            may_read=can(request._request, Permission.PAYLOAD_VIEW),
+        )
         return Response(
             {
                 "from": {"version": told.old.number, "digest": told.digests[0]},

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tenancy.access import actor_of
+from tenancy.access import actor_of, can
 from tenancy.actors import Actor
 from tenancy.api import preconditions
 from tenancy.permissions import Permission
@@ -43,7 +43,7 @@ class Draft(APIView):
             return Response(
                 status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": drafts.etag(head)}
             )
-        return _shown(head)
+        return _shown(request, head)
 
     @extend_schema(
         operation_id="drafts_save", parameters=[IF_MATCH], request=DraftInput, responses=WHOLE
@@ -61,7 +61,7 @@ class Draft(APIView):
             by=actor_of(request),
             summary=asked["summary"],
         )
-        return _shown(saved)
+        return _shown(request, saved)
 
 
 class DraftEdits(APIView):
@@ -77,7 +77,7 @@ class DraftEdits(APIView):
         """
         head = _head_named(request, slug)
         asked = checked(EditInput, request)
-        return _shown(_changed(head, asked, by=actor_of(request)))
+        return _shown(request, _changed(head, asked, by=actor_of(request)))
 
 
 def _changed(head: DefinitionRevision, asked: dict[str, Any], *, by: Actor) -> DefinitionRevision:
@@ -119,5 +119,9 @@ def _head_named(request: Request, slug: str) -> DefinitionRevision:
     return head
 
 
-def _shown(revision: DefinitionRevision) -> Response:
-    return Response(whole_revision_to_json(revision), headers={"ETag": drafts.etag(revision)})
+def _shown(request: Request, revision: DefinitionRevision) -> Response:
+    may_read = can(request._request, Permission.PAYLOAD_VIEW)
+    return Response(
+        whole_revision_to_json(revision, may_read=may_read),
+        headers={"ETag": drafts.etag(revision)},
+    )

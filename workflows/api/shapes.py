@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from compliance.labels import DataClass
 from tenancy.api.shapes import to_time
+from workflows import withheld
 from workflows.models import (
     Auth,
     Authored,
@@ -80,6 +81,10 @@ class WholeRevisionShape(RevisionShape):
     source = serializers.CharField()  # type: ignore[assignment]
     definition = serializers.JSONField(allow_null=True)
     problems = ProblemShape(many=True)
+    is_masked = serializers.BooleanField(
+        help_text="The texts of prompts are left out: it takes payload.view to read them. `source` is "
+        "written anew then, empty for a draft with errors; `digest` is that of all that was saved."
+    )
 
 
 class VersionShape(serializers.Serializer[Any]):
@@ -274,11 +279,18 @@ def revision_to_json(revision: DefinitionRevision) -> Json:
     }
 
 
-def whole_revision_to_json(revision: DefinitionRevision) -> Json:
+def whole_revision_to_json(revision: DefinitionRevision, *, may_read: bool) -> Json:
+    spec = revision.spec if revision.digest else None
+    if may_read:
+        source = revision.source
+    else:
+        source = withheld.of_source(spec) if spec is not None else ""
+        spec = withheld.of_spec(spec) if spec is not None else None
     return revision_to_json(revision) | {
-        "source": revision.source,
-        "definition": revision.spec if revision.digest else None,
+        "source": source,
+        "definition": spec,
         "problems": list(revision.problems),
+        "is_masked": not may_read,
     }
 
 

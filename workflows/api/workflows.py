@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tenancy.access import actor_of
+from tenancy.access import actor_of, can
 from tenancy.api.idempotency import idempotent
 from tenancy.api.pages import page_of
 from tenancy.api.shapes import page_shape
@@ -106,7 +106,9 @@ class RevisionResource(APIView):
 
     @extend_schema(operation_id="revisions_get", responses=WholeRevisionShape)
     def get(self, request: Request, slug: str, number: int) -> Response:
-        return Response(whole_revision_to_json(_revision(slug, number)))
+        """What a revision says. Without `payload.view` the texts of prompts are left out (`is_masked`)."""
+        may_read = can(request._request, Permission.PAYLOAD_VIEW)
+        return Response(whole_revision_to_json(_revision(slug, number), may_read=may_read))
 
 
 class VersionList(APIView):
@@ -168,9 +170,14 @@ class Document(APIView):
         responses={(200, "text/markdown"): OpenApiTypes.STR},
     )
     def get(self, request: Request, slug: str, number: int) -> HttpResponse:
-        """The document in markdown: the same bytes for the same version and moment."""
+        """The document in markdown: the same bytes for the same version and moment.
+
+        Without `payload.view` it is a copy without the texts of prompts, which names the digest of the whole one.
+        """
         as_of = find_asked_moment(request, "as_of")
-        text = document.render(version=_version(slug, number), as_of=as_of)
+        may_read = can(request._request, Permission.PAYLOAD_VIEW)
+        version = _version(slug, number)
+        text = document.copy_for(version=version, as_of=as_of, may_read=may_read).text
         return HttpResponse(
             text,
             content_type="text/markdown; charset=utf-8",

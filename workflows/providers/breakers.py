@@ -24,7 +24,14 @@ from workflows.providers import register
 from workflows.providers.contract import ModelResponse, Target
 from workflows.providers.errors import RETRYABLE, FailureKind, ProviderError
 from workflows.providers.routing import open_sentence
-from workflows.providers.standing import TRIAL, Breaker, Standing, after_answer, after_failure
+from workflows.providers.standing import (
+    OPENS_AFTER,
+    TRIAL,
+    Breaker,
+    Standing,
+    after_answer,
+    after_failure,
+)
 
 logger = logging.getLogger(__name__)
 _mine = threading.local()
@@ -135,6 +142,8 @@ def _write(target: Target, change: Callable[[Standing], Standing], at: datetime)
     row.save(update_fields=[*COLUMNS, "probe_until", "changed_at"])
     if after.breaker(at) is Breaker.OPEN and before.breaker(at) is not Breaker.OPEN:
         _tell_of_illness(target, after)
+    if before.failures >= OPENS_AFTER and not after.failures:
+        _tell(_tell_of_recovery, target)
     if before.has_drifted(asked=after.model_asked, answered=after.model_answered):
         _tell_of_drift(target, before, after)
 
@@ -150,6 +159,10 @@ def _tell_of_illness(target: Target, after: Standing) -> None:
         sentence=f"{open_sentence(target.name, after)} Last failure: {after.failure_kind}.",
         key=f"deployment_ill:{target.deployment_id}",
     )
+
+
+def _tell_of_recovery(target: Target) -> None:
+    alerts.end(key=f"deployment_ill:{target.deployment_id}")
 
 
 def _tell_of_rejection(target: Target, error: ProviderError) -> None:

@@ -66,22 +66,26 @@ def _show(
     request: TenantRequest, version: WorkflowVersion, form: AttestationForm, status: int = 200
 ) -> HttpResponse:
     found = attestations.find(version)
-    text = document.render(version=version)
+    may_read = can(request, Permission.PAYLOAD_VIEW)  # nobody signs what they have not read
+    copy = document.copy_for(version=version, may_read=may_read)
     actor = actor_of(request)
     wrote_it = persons.of_actor(actor) in set(attestations.authors(version, now()))
-    form.initial = {"digest": document.digest(text)}
+    may_sign = may_read and can(request, Permission.WORKFLOW_ATTEST)
+    form.initial = {"digest": copy.digest}
     shown: dict[str, Any] = {
         "workflow": version.workflow,
         "version": version,
         "found": found,
         "history": Attestation.objects.filter(workflow=version.workflow).select_related("version"),
-        "form": form if can(request, Permission.WORKFLOW_ATTEST) and not wrote_it else None,
-        "wrote_it": wrote_it and can(request, Permission.WORKFLOW_ATTEST),
-        "document": below_the_title(document.to_html(text)),
+        "form": form if may_sign and not wrote_it else None,
+        "wrote_it": wrote_it and may_sign,
+        "document": below_the_title(document.to_html(copy.text)),
         "rules": governance.current(),
     }
     if found.standing is Standing.STALE and found.attestation is not None:
-        shown["told"] = attestations.difference_to_signed(version, found.attestation)
+        shown["told"] = attestations.difference_to_signed(
+            version, found.attestation, may_read=may_read
+        )
     return render(request, "workflows/sign_off.html", shown, status=status)
 
 

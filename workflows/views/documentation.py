@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_safe
 
 from tenancy import paging
-from tenancy.access import TenantRequest, actor_of, permission_required
+from tenancy.access import TenantRequest, actor_of, can, permission_required
 from tenancy.permissions import Permission
 from workflows import (
     attestations,
@@ -39,10 +39,11 @@ def show_documentation(request: TenantRequest, slug: str, number: int) -> HttpRe
     found = find_shown(slug, number)
     version = version_of(found)
     day, as_of = read_day(request.GET.get("as_of", ""))
-    text = document.render(version=version, as_of=as_of)
+    copy = document.copy_for(version=version, as_of=as_of, may_read=_may_read(request))
     shown = page_of(found, "documentation") | {
-        "document": below_the_title(document.to_html(text)),
-        "document_digest": document.digest(text),
+        "document": below_the_title(document.to_html(copy.text)),
+        "document_digest": copy.digest,
+        "is_masked": copy.is_masked,
         "day": day,
         "complete": completeness.look(version.revision),
         "sign_off": attestations.find(version) if version.is_published else None,
@@ -55,9 +56,11 @@ def show_documentation(request: TenantRequest, slug: str, number: int) -> HttpRe
 def download_documentation(request: TenantRequest, slug: str, number: int) -> HttpResponse:
     version = version_of(find_shown(slug, number))
     day, as_of = read_day(request.GET.get("as_of", ""))
-    name = f"{slug}-version-{number}{f'-{day}' if day else ''}.md"
+    copy = document.copy_for(version=version, as_of=as_of, may_read=_may_read(request))
+    without = "-without-prompts" if copy.is_masked else ""
+    name = f"{slug}-version-{number}{f'-{day}' if day else ''}{without}.md"
     return HttpResponse(
-        document.render(version=version, as_of=as_of),
+        copy.text,
         content_type="text/markdown; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -121,8 +124,14 @@ def show_difference(request: TenantRequest, slug: str) -> HttpResponse:
     last, after = read_day(request.GET.get("to", ""))
     shown: dict[str, Any] = {"workflow": workflow, "first": first, "last": last}
     if before is not None:
-        shown["told"] = document_states.compare(workflow, before, after or now())
+        shown["told"] = document_states.compare(
+            workflow, before, after or now(), may_read=_may_read(request)
+        )
     return render(request, "workflows/documentation_difference.html", shown)
+
+
+def _may_read(request: TenantRequest) -> bool:
+    return can(request, Permission.PAYLOAD_VIEW)
 
 
 def _values(workflow: Workflow, as_of: datetime | None) -> list[documentation_history.Value] | None:

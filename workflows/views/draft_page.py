@@ -15,7 +15,7 @@ from workflows import (
     offers,
     outline,
     pasted,
-    source,
+    source_parts,
 )
 from workflows.definition_schema import ONLY_OUTSIDE
 from workflows.drawing import GraphPicture, NodeLook, draw_graph
@@ -24,6 +24,7 @@ from workflows.form_fields import State
 from workflows.models import DefinitionRevision, Workflow
 from workflows.node_tree import Spot
 from workflows.nodes import KINDS
+from workflows.source import Media
 
 MOST_GAPS = 2  # nodes without a description that are named one by one
 
@@ -66,9 +67,9 @@ def spec_of(revision: DefinitionRevision) -> Any:
     """What a revision says as plain values; an empty mapping where its text cannot be read."""
     if revision.digest:
         return revision.spec
-    media: source.Media = "json" if revision.media == "json" else "yaml"
+    media: Media = "json" if revision.media == "json" else "yaml"
     try:
-        value = source.read_known(revision.source, media).value
+        value = source_parts.read(revision.source, media).value
     except SourceUnreadable:
         return {}
     return value if isinstance(value, dict) else {}
@@ -130,7 +131,7 @@ def _panel(
         "branches": node_form.branches(spot, asked.sent),
         "operators": form_fields.OPERATORS,
         "reading": field_plans.references_of(spec, spot),
-        "reaching": offers.find_reaching(revision, spot.id) if kind == "llm" else None,
+        "reaching": known.reaching,
         "may_repeat": kind != "input",
         "node_yaml": pasted.to_text(spot.written),
     }

@@ -1,6 +1,8 @@
 """Where model calls may go: all providers at a glance, one with its deployments, its switch and its test."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -35,7 +37,7 @@ from workflows.providers.trials import Trial
 
 STATES = ("healthy", "failing", "resting", "trial", "idle", "disabled")
 ALERTS = (AlertKind.DEPLOYMENT_ILL, AlertKind.MODEL_DRIFT, AlertKind.PAPERS_EXPIRY)
-ALERTS_SHOWN = 5
+EVENTS_SHOWN = 6
 
 
 @require_safe
@@ -57,7 +59,7 @@ def list_providers(request: TenantRequest) -> HttpResponse:
         "groups": groups,
         "failovers": sum(group["calls"].failovers for group in groups),
         "calls_of_groups": sum(group["calls"].calls for group in groups),
-        "alerts": _alerts(request),
+        "events": _events(request),
         "today": now().date(),
         "may_edit": access.can(request, Permission.PROVIDER_EDIT),
         "may_replace": access.can(request, Permission.SECRET_EDIT),
@@ -168,11 +170,27 @@ def _groups(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def _alerts(request: TenantRequest) -> Sequence[Alert] | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that began, or that is over."""
+
+    alert: Alert
+    at: datetime
+    is_over: bool = False
+
+
+def _events(request: TenantRequest) -> Sequence[Event] | None:
     """The newest about providers; None for those who may not see alerts."""
     if not access.can(request, Permission.DECISION_VIEW):
         return None
-    return list(Alert.objects.filter(kind__in=ALERTS)[:ALERTS_SHOWN])
+    alerts = Alert.objects.filter(kind__in=ALERTS)
+    over = alerts.filter(over_at__isnull=False).order_by("-over_at")
+    found = [Event(alert=each, at=each.raised_at) for each in alerts[:EVENTS_SHOWN]]
+    found += [
+        Event(alert=each, at=each.over_at or each.raised_at, is_over=True)
+        for each in over[:EVENTS_SHOWN]
+    ]
+    return sorted(found, key=lambda event: event.at, reverse=True)[:EVENTS_SHOWN]
 
 
 def _settings(provider: Provider) -> list[tuple[str, str]]:

@@ -8,9 +8,9 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from tenancy.access import TenantRequest, permission_required
+from tenancy.access import TenantRequest, can, permission_required
 from tenancy.permissions import Permission
-from workflows import versions
+from workflows import versions, withheld
 from workflows.definition import Definition, NodeGraph
 from workflows.drawing import GraphPicture, NodeLook, draw_graph
 from workflows.models import DefinitionRevision, Workflow, WorkflowVersion
@@ -43,6 +43,8 @@ def show_graph(request: TenantRequest, slug: str, number: int | None = None) -> 
     shown = page_of(found, "graph")
     if definition is not None:
         shown |= _graph(definition, request.GET.get("node", ""))
+        if not can(request, Permission.PAYLOAD_VIEW):
+            shown["spec"] = withheld.of_node(shown["spec"])
     fragment = request.htmx and request.htmx.target == "live"
     template = "workflows/graph.html"
     return render(request, f"{template}#live" if fragment else template, shown)
@@ -116,9 +118,14 @@ def page_of(found: Shown, tab: str) -> dict[str, Any]:
 def _show_source(request: TenantRequest, found: Shown) -> HttpResponse:
     shown = page_of(found, "definition")
     if found.revision is not None and not found.workflow.is_disposed:
-        shown["source"] = found.revision.source
         shown["problems"] = found.revision.problems
-        shown["bad_lines"] = {problem["line"] for problem in found.revision.problems}
+        if can(request, Permission.PAYLOAD_VIEW):
+            shown["source"] = found.revision.source
+            shown["bad_lines"] = {problem["line"] for problem in found.revision.problems}
+        else:
+            shown["is_masked"] = True
+            spec = found.revision.spec if found.revision.digest else None
+            shown["source"] = withheld.of_source(spec) if spec is not None else ""
     return render(request, "workflows/definition.html", shown)
 
 

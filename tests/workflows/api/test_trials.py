@@ -15,7 +15,7 @@ from workflows.models import Auth, ProviderKind
 from workflows.providers import clients
 from workflows.providers.connection_settings import AUTHS_OF_KIND
 
-pytestmark = pytest.mark.django_db(databases=["default", "keys"])
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 API = "/api/v1"
 JSON = "application/json"
 

@@ -13,7 +13,9 @@ from compliance.labels import DataClass, Labels
 from compliance.models import Alert, AlertKind
 from tenancy.actors import SYSTEM
 from tenancy.context import tenant_context
-from tenancy.models import Tenant
+from tenancy.models import LedgerEntry, Tenant
+from tenancy.permissions import Role
+from tests.factories import make_client, make_member
 from tests.runs.making import in_threads
 from workflows import model_groups
 from workflows.models import DeploymentStanding, RegisterEntry
@@ -78,6 +80,30 @@ def test_who_failed_comes_last_and_after_three_failures_not_at_all(group: None) 
     assert resting == ["two", "one"]
     assert names() == ["two"]
     assert Alert.objects.get().kind == AlertKind.DEPLOYMENT_ILL
+
+
+def test_alert_of_who_answers_again_is_over_until_it_falls_ill_again(
+    group: None, in_acme: Tenant
+) -> None:
+    one, _two = route()
+    fail(one, times=3)
+    pass_time(minutes=1)
+
+    answer(route()[0])
+    answer(route()[0])
+
+    alert = Alert.objects.get()
+    assert alert.is_waiting
+    assert alert.over_at is not None
+    assert LedgerEntry.objects.filter(event="alert.over").count() == 1
+    alice = make_client(make_member(tenant=in_acme, role=Role.ADMIN))
+    page = alice.get("/settings/providers/").content.decode()
+    assert "<b>one</b> is back after " in page
+    assert "over after " in alice.get("/alerts/").content.decode()
+    with tenant_context(in_acme):
+        fail(route()[0], times=3)
+        assert Alert.objects.get().over_at is None
+    assert "is back after" not in alice.get("/settings/providers/").content.decode()
 
 
 def test_good_answer_of_a_closed_breaker_writes_nothing(group: None) -> None:

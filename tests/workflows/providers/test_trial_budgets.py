@@ -10,11 +10,15 @@ from django.utils.timezone import now
 
 from runs import costs
 from runs.costs import Asked
+from runs.errors import QuotaExceeded
 from runs.models import ModelCall, Run
+from tenancy import quotas
 from tenancy.actors import SYSTEM
+from tenancy.context import tenant_context
 from tenancy.events import EventType
-from tenancy.models import LedgerEntry, Tenant
+from tenancy.models import LedgerEntry, QuotaUse, Tenant
 from tenancy.permissions import Role
+from tenancy.quotas import Limits
 from tests import factories
 from tests.runs import definitions
 from tests.runs.making import execute, make_deployment, make_run, make_version
@@ -142,6 +146,58 @@ def test_call_whose_worker_was_lost_counts_as_reserved_once(deployment: Deployme
     call.refresh_from_db()
     assert (call.status, call.cost_micros) == ("lost", 40)
     assert use_of(budget)[0] == A_CALL + 40
+
+
+def of_quota() -> int:
+    """What the tenant's quota of money counts as used, in EUR."""
+    return sum(use.used for use in quotas.in_use(Limits()) if use.currency == "EUR")
+
+
+def test_quota_of_money_counts_what_is_reserved_and_then_what_it_cost(
+    deployment: Deployment, model: ScriptedModel
+) -> None:
+    while_it_went_on: list[int] = []
+
+    def answer(prompt: str) -> tuple[int, str]:
+        with tenant_context(deployment.tenant):
+            while_it_went_on.append(of_quota())
+        return 500, "{}"
+
+    model.script = answer
+    trials.run(deployment=deployment, by=SYSTEM)
+
+    held = TrialCall.objects.get().reserved_micros
+    assert while_it_went_on == [held]
+    assert held > 0
+    assert of_quota() == 0  # it failed, and cost nothing
+
+
+def test_quota_of_money_is_what_runs_tests_and_probes_cost(
+    deployment: Deployment, acme: Tenant
+) -> None:
+    execute(make_run(make_version(definitions.TALK)))
+    trials.run(deployment=deployment, by=SYSTEM)
+    trials.run(deployment=deployment, by=SYSTEM, purpose=TrialPurpose.PROBE)
+
+    assert of_quota() == 2 * A_CALL + 2 * A_CALL
+    limits = Limits(money_micros=4 * A_CALL, money_currency="EUR", money_period="day")
+    quotas.set_limits(limits=limits, reason="For a test.", by=SYSTEM)
+    with pytest.raises(QuotaExceeded):
+        make_run(make_version(definitions.CHAIN))
+    bob = factories.make_client(factories.make_member(tenant=acme, role=Role.OPERATOR))
+    assert "tests and probes of deployments" in bob.get("/settings/quotas/").content.decode()
+
+
+def test_quota_of_money_counts_a_lost_call_once(deployment: Deployment) -> None:
+    trials.run(deployment=deployment, by=SYSTEM)
+    lost = {"status": "running", "finished_at": None, "started_at": now() - timedelta(minutes=5)}
+    TrialCall.objects.update(**lost, reserved_micros=40, reserved_tokens=40)
+
+    trials.settle_lost()
+    trials.settle_lost()
+
+    assert of_quota() == 40
+    assert set(QuotaUse.objects.exclude(unit="run").values_list("unit", flat=True)) == {"EUR"}
 
 
 def test_sums_of_runs_agree_beside_what_is_outside_them(

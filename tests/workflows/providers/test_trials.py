@@ -19,7 +19,7 @@ from workflows.errors import ProviderInvalid
 from workflows.models import Deployment, Provider
 from workflows.providers import clients, register, trials
 
-pytestmark = pytest.mark.django_db(databases=["default", "keys"])
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 OPENAI = FORMATS[0]
 KEY = "sk-canary-0123456789"
 HANGING = Reply(200, {"Content-Type": "application/json"}, [b"{"], hang=10)
