@@ -28,7 +28,7 @@ def _tenant() -> models.ForeignKey:
 class Migration(migrations.Migration):
     dependencies = [
         ("runs", "0022_find_by_failed_node"),
-        ("workflows", "0030_reserve_without_adding_up"),
+        ("workflows", "0017_reserve_without_adding_up"),
     ]
 
     operations = [

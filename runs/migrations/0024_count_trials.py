@@ -33,7 +33,7 @@ CREATE CONSTRAINT TRIGGER count_trial AFTER INSERT OR UPDATE ON workflows_trialc
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("runs", "0022_find_by_failed_node"),
+        ("runs", "0023_refer_to_tenants_once"),
         ("workflows", "0016_keep_trials"),
     ]
 
