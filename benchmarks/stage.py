@@ -84,6 +84,13 @@ class Stage:
             shutil.rmtree(self.postgres.home, ignore_errors=True)
             shutil.rmtree(self.state, ignore_errors=True)
 
+    def analyze(self) -> None:
+        """What autovacuum does a moment after rows came: plans that were made for empty tables are guesses."""
+        import psycopg
+
+        with psycopg.connect(self._owner_url, autocommit=True) as owner:
+            owner.execute("ANALYZE")
+
     @property
     def owner_url(self) -> str:
         """For the bare loop, which makes a table of its own."""

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.timezone import now
 
-from runs import caller_keys, cancel, children, interrupted
+from runs import caller_keys, cancel, children, hot_path, interrupted
 from runs.live_run import LiveRun
 from runs.models import CallStatus, ModelCall, NodeExecution, Run, RunFacts, RunStatus
 from runs.outcomes import Outcome, Settlement
@@ -35,16 +35,13 @@ def record_end(ended: Sequence[LiveRun]) -> None:
     for live in ended:
         if live.gave_up:
             interrupted.settle_left(live.run_id, at=now(), why=GIVEN_UP)
-    entries = [
-        ledger.to_entry(
+        entry = ledger.to_entry(
             ENTRY[RunStatus(live.status)],
             subject=Subject(kind="run", id=str(live.run_id)),
             by=actors.SYSTEM,
             facts={"status": str(live.status), **commitments(live.run_id)},
         )
-        for live in ended
-    ]
-    ledger.append_all(entries)
+        hot_path.write(entry)
     for live in ended:
         if live.status == RunStatus.FAILED:
             cancel.cancel_what_is_left(live.run_id, by=actors.SYSTEM)

@@ -7,8 +7,7 @@ its calls carried and where they went. An entry of the first form has the one an
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection
-
+from runs.hot_path import ask
 from runs.models import Run
 from tenancy.events import EventType
 from tenancy.models import LedgerEntry
@@ -23,9 +22,9 @@ ENDS = (
 
 def commitments(run_id: UUID) -> dict[str, str]:
     """What the entry of the run's end says of its rows: SHA-256 in hex, as docs/ledger.md describes them."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT grove_run_digest(%s), grove_departures_digest(%s)", [run_id, run_id])
-        digest, departures = cursor.fetchone()
+    digest, departures = ask(
+        "SELECT grove_run_digest(%s), grove_departures_digest(%s)", [run_id, run_id]
+    )
     return {"digest": digest, "departures": departures}
 
 

@@ -43,11 +43,6 @@ def append(
     return entry
 
 
-def append_all(entries: list[LedgerEntry]) -> None:
-    """Write many entries, made by to_entry, in one statement of the caller's transaction."""
-    LedgerEntry.objects.bulk_create(entries)
-
-
 def append_refusal(*, subject: Subject, by: Actor, **facts: Any) -> LedgerEntry:
     """Record that somebody was refused, in a transaction of its own: what was refused has been rolled back."""
     with transaction.atomic():

@@ -197,6 +197,7 @@ class EmbeddedPostgres:
             "timezone": "UTC",
             "log_timezone": "UTC",
             "jit": "off",
+            "autovacuum_naptime": "10s",  # until a new table is analysed, its plans are guesses
             "log_statement": "none",
             "log_min_error_statement": "panic",  # statements hold ciphertext and names: not for a log file
             "log_parameter_max_length": "0",

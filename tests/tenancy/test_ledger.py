@@ -146,16 +146,6 @@ class TestWithRealTransactions:
 
             assert LedgerEntry.objects.get().event == "access.refused"
 
-    def test_many_entries_are_written_in_one_statement(self, django_assert_num_queries):
-        with tenant_context(factories.make_tenant()), transaction.atomic():
-            entries = [
-                ledger.to_entry(EventType.RUN_COMPLETED, subject=RUN, by=SYSTEM, facts={"n": n})
-                for n in range(3)
-            ]
-
-            with django_assert_num_queries(1):
-                ledger.append_all(entries)
-
     @pytest.mark.parametrize(
         "table", ["ledgerentry", "ledgerleaf", "ledgercheckpoint", "signingkey"]
     )
