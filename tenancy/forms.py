@@ -126,7 +126,7 @@ class QuotaForm(forms.Form):
         max_digits=15,
         decimal_places=6,
         widget=forms.NumberInput(attrs={**FIELD, "step": "any"}),
-        help_text="Reserved and spent by all runs in the period.",
+        help_text="Reserved and spent by all runs, tests and probes in the period.",
     )
     money_currency = forms.RegexField(
         r"^[A-Z]{3}$",

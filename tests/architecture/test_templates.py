@@ -61,6 +61,23 @@ def test_every_field_has_a_label_and_every_picture_a_text() -> None:
     assert not fields
 
 
+def test_footers_of_cards_hold_an_element() -> None:
+    """The style leaves out a footer without one, such as pages of which there is one: bare words would not be seen."""
+    footer, tags = (
+        re.compile(r'<div class="card__f">(.*?)</div>', re.DOTALL),
+        re.compile(r"{[%{].*?[%}]}"),
+    )
+
+    bare = [
+        source.name(path)
+        for path, text in texts()
+        for inside in footer.findall(text)
+        if "{% include" not in inside and "<" not in tags.sub("", inside)
+    ]
+
+    assert not bare
+
+
 def texts() -> list[tuple[Path, str]]:
     return [(path, path.read_text()) for path in source.templates()]
 
