@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db.models import Count, F
@@ -19,16 +20,28 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys
 RUNS, NODES = 300, 6
 
 
+@pytest.fixture(scope="module")
+def bank(
+    databases: Databases, django_db_setup: None, django_db_blocker: Any
+) -> tuple[Tenant, generate.Filled]:
+    """A tenant with RUNS runs of NODES nodes, in batches that do not divide evenly."""
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(generate, "BATCH", 70)
+        tenant = factories.make_tenant(name="Filled Bank")
+        with tenant_context(tenant):
+            policies.install_defaults(by=actors.SYSTEM)
+            owner = databases.url(role="grove_owner")
+            return tenant, generate.fill(
+                owner, tenant, runs=RUNS, nodes=NODES, say=lambda said: None
+            )
+
+
 @pytest.fixture
-def filled(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterator[generate.Filled]:
-    """A tenant with RUNS runs of NODES nodes, in batches that do not divide evenly; the test runs inside it."""
-    monkeypatch.setattr(generate, "BATCH", 70)
-    tenant = factories.make_tenant(name="Filled Bank")
+def filled(bank: tuple[Tenant, generate.Filled]) -> Iterator[generate.Filled]:
+    """What was written; the test runs inside that tenant and only reads."""
+    tenant, written = bank
     with tenant_context(tenant):
-        policies.install_defaults(by=actors.SYSTEM)
-        yield generate.fill(
-            databases.url(role="grove_owner"), tenant, runs=RUNS, nodes=NODES, say=lambda said: None
-        )
+        yield written
 
 
 def test_it_writes_what_was_asked_for(filled: generate.Filled) -> None:

@@ -35,19 +35,15 @@ def test_what_was_planted_is_named_and_nothing_else(name: str) -> None:
     )
 )
 def test_several_plants_are_named_each(names: set[str]) -> None:
-    changed = rich()
+    before, changed = definition_of(rich()), rich()
     alone = []
     for name in sorted(names):
         one = rich()
         PLANTED[name][0](one)
-        alone += [
-            each.sentence for each in compare(definition_of(rich()), definition_of(one)).changes
-        ]
+        alone += [each.sentence for each in compare(before, definition_of(one)).changes]
         PLANTED[name][0](changed)
 
-    found = {
-        each.sentence for each in compare(definition_of(rich()), definition_of(changed)).changes
-    }
+    found = {each.sentence for each in compare(before, definition_of(changed)).changes}
 
     untouched = [sentence for sentence in alone if "reads otherwise" not in sentence]
     overlapping = {"archive", "classify", "letter", "count", "notify"}
