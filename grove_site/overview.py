@@ -37,7 +37,7 @@ OF_RUNS = (
     "status", "created_at", "started_at", "finished_at", "nodes_done", "nodes_total", "cost_micros", "currency",
     "error_node", "error_code", "error_sentence", "workflow__title", "version__number",
 )  # fmt: skip
-OF_WAITS = ("node_id", "asked_at", "expires_at", "run__workflow__title")
+OF_WAITS = ("approver", "node_id", "asked_at", "expires_at", "run__workflow__title")
 Used = tuple[date, str, int]  # day, unit, how much
 
 

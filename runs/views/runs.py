@@ -25,6 +25,11 @@ USUAL = 30  # rows of a page
 COUNTED_UP_TO = 1000
 WORKFLOWS_TO_PICK = 50  # more are typed: a list of hundreds is slow to load and to read
 VIEWS_TO_PICK = 12
+OF_ROWS = (
+    "status", "purpose", "forked_from", "parent_run", "error_node", "error_code", "created_at", "started_at",
+    "finished_at", "nodes_done", "nodes_total", "cost_micros", "currency", "tokens_in", "tokens_out", "owner_label",
+    "started_by_kind", "started_by_id", "workflow__title", "version__number",
+)  # fmt: skip
 PICKED = "pick-"  # what the form of filters sends: pick-status=failed, not-status=yes
 SIGNS = {">=": "from", "<": "before", ">": "after", "<=": "up to", "": "on"}
 
@@ -96,10 +101,8 @@ def count_newer(request: TenantRequest) -> HttpResponse:
 
 
 def runs_asked_for(question: Query, *, me: str) -> QuerySet[Run]:
-    """Without their content. Child runs are hidden unless they are asked for: what started them is on the list."""
-    runs = Run.objects.select_related("workflow", "version").defer(
-        "input_sealed", "output_sealed", "response_sealed"
-    )
+    """With what a row tells. Child runs are hidden unless they are asked for: what started them is on the list."""
+    runs = Run.objects.select_related("workflow", "version").only(*OF_ROWS)
     return filters.apply(runs, filters.as_listed(question), me=me)
 
 
