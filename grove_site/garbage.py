@@ -6,7 +6,8 @@ took a tenth to a fifth of its processor time. Cycles are still found, after mor
 
 import gc
 
-YOUNG, MIDDLE, OLD = 50_000, 20, 50  # allocations, and collections of the younger generation
+# Allocations, and collections of the younger generation. Of many young ones at once a page would wait for 20 ms.
+YOUNG, MIDDLE, OLD = 10_000, 50, 50
 
 
 def settle() -> None:

@@ -29,6 +29,7 @@ PURPOSES = {
 Values = tuple[str, ...]
 ME = "me"
 MOST_FOUND = 200  # workflows that a text may name
+FEW = 10_000
 A_DAY = len("2026-11-21")
 
 
@@ -228,6 +229,14 @@ def _denied(values: Values) -> Q:
     if {"yes", "no"} <= set(values):
         return Q()
     return wanted if "yes" in values else ~wanted
+
+
+def are_few(question: Query) -> bool:
+    """Whether it asks for so few runs that counting them all is quicker than counting each state up to a limit."""
+    if not any(each.values == ("yes",) for each in question.of("denied")):
+        return False
+    denied = Decision.objects.filter(verdict="deny").order_by().values("pk")
+    return denied[: FEW + 1].count() <= FEW
 
 
 def find_id(text: str) -> UUID | None:

@@ -24,6 +24,16 @@ from workflows.models import (
 )
 from workflows.providers import register
 
+# Of a workflow and its published version: what names them, and where what it says is found.
+WHO_USES = (
+    "tenant",
+    "slug",
+    "title",
+    "published__tenant",
+    "published__workflow",
+    "published__revision",
+)
+
 
 @transaction.atomic
 def create(*, name: str, deployments: Sequence[Deployment], by: Actor) -> ModelGroup:
@@ -90,7 +100,7 @@ def users() -> Mapping[str, list[Workflow]]:
     found: dict[str, list[Workflow]] = defaultdict(list)
     live = Workflow.objects.filter(published__isnull=False, disposed_at=None)
     versions = []
-    for workflow in live.select_related("published"):
+    for workflow in live.select_related("published").only(*WHO_USES):
         workflow.published.workflow = workflow
         versions.append(workflow.published)
     definitions = opened.definitions_of(versions)

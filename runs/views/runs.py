@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
@@ -175,9 +175,11 @@ def _states(request: TenantRequest, question: Query) -> list[StateLink]:
     current = [
         value for each in question.of("status") if not each.excluded for value in each.values
     ]
-    counted = counts.count_each(
-        {state: rows.filter(status=state) for state in RunStatus.values}, up_to=COUNTED_UP_TO + 1
-    )
+    by_state = {state: rows.filter(status=state) for state in RunStatus.values}
+    if filters.are_few(others):
+        counted = dict(rows.values_list("status").annotate(Count("pk")))
+    else:
+        counted = counts.count_each(by_state, up_to=COUNTED_UP_TO + 1)
     return [
         StateLink(
             state=state,
@@ -186,8 +188,8 @@ def _states(request: TenantRequest, question: Query) -> list[StateLink]:
             href=href_of(others.plus([Condition("status", (state,))]), request.GET),
             is_current=state in current,
         )
-        for state, found in counted.items()
-        if found or state in current
+        for state in by_state
+        if (found := counted.get(state, 0)) or state in current
     ]
 
 
