@@ -116,7 +116,9 @@ def _enter(
 
     context = browser.new_context(base_url=origin, **options)
     if role is not None:
-        cookies = make_client(bank.people[role]).cookies.items()
+        member = bank.people[role]
+        member.user.refresh_from_db()  # whoever signed in before has a new hash of the password
+        cookies = make_client(member).cookies.items()
         context.add_cookies(
             [{"name": name, "value": morsel.value, "url": origin} for name, morsel in cookies]
         )
