@@ -1,5 +1,6 @@
 """What left the house: yes, no or unknown, the rows, and a report that others can check."""
 
+import asyncio
 import base64
 import csv
 import io
@@ -443,7 +444,13 @@ def test_report_that_would_be_too_long_is_refused(
 
 
 def streamed(answer: Any) -> str:
-    return b"".join(answer).decode()
+    """All of an answer that is made by an asynchronous generator; Playwright may have left a loop in this thread."""
+    running = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    try:
+        return b"".join(answer).decode()
+    finally:
+        asyncio._set_running_loop(running)
 
 
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
