@@ -40,14 +40,14 @@ class Family:
         return not (self.parent or self.forked_from or self.children.count or self.forks)
 
 
-def family_of(run: Run) -> Family:
-    """In three statements at most; runs that were disposed of are named, too."""
+def family_of(run: Run, *, has_children: bool) -> Family:
+    """In four statements at most; runs that were disposed of are named, too."""
     elders = _elders(run)
     return Family(
         parent=elders.get(run.parent_run_id),
         root=elders.get(run.root_run_id) if run.root_run_id != run.parent_run_id else None,
         forked_from=elders.get(run.forked_from_id),
-        children=_children(run),
+        children=_children(run) if has_children else Children(states=(), first=()),
         forks=list(_named(run.forks.order_by("-id"))[:SHOWN]),
     )
 

@@ -67,8 +67,9 @@ class Instances:
         self.run = run
         self.nodes = nodes
         self.address = address
-        outermost = containers_of(run)
         top = list(_rows(run).exclude(node_id__contains="["))
+        self.has_insides = any(row.kind in (*CONTAINER_KINDS, "sub_workflow") for row in top)
+        outermost = containers_of(run) if self.has_insides else []
         self.total = len(top) + sum(each.executions for each in outermost)
         self.is_folded = self.total > FOLDS_ABOVE
         self.attempts: dict[str, list[NodeExecution]] = _by_path(top)

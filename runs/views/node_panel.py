@@ -65,8 +65,14 @@ class NodePanel:
 
 
 def panel_of(
-    run: Run, instances: Instances, *, waiting: Waiting | None, may_read: bool
+    run: Run,
+    instances: Instances,
+    *,
+    waiting: Waiting | None,
+    may_read: bool,
+    called: tuple[bool, bool],
 ) -> NodePanel | None:
+    """What is selected; None where nothing is. `called`: whether the run called any model, and any tool."""
     path = instances.selected
     if not path:
         return None
@@ -87,8 +93,8 @@ def panel_of(
         waiting=waiting,
         child=instances.child_of(path),
         bodies=instances.bodies(path),
-        exchanges=reader.exchanges(),
-        tool_exchanges=reader.tool_exchanges(),
+        exchanges=reader.exchanges() if called[0] else [],
+        tool_exchanges=reader.tool_exchanges() if called[1] else [],
         decisions=list(run.decisions.filter(node_id=path)[:CALLS_OF_NODE]),
         events=list(run.events.filter(node_id=path)[:EVENTS_OF_NODE]),
         inputs=reader.inputs() if latest and not skipped else None,

@@ -68,6 +68,7 @@ def page_of(run: Run, request: TenantRequest) -> RunPage:
     instances = Instances(run, nodes, address, _selected(run, address, nodes, parked))
     timeline = TimelineReader(run, instances, address, at)
     drawing = _Drawing(instances, timeline, address)
+    models, tools = usage.models_of(run), usage.tools_of(run)
     return RunPage(
         address=address,
         selected=instances.selected,
@@ -75,18 +76,19 @@ def page_of(run: Run, request: TenantRequest) -> RunPage:
         insides=drawing.insides(),
         timeline=timeline.timeline,
         rows=timeline.rows(),
-        models=usage.models_of(run),
-        tools=usage.tools_of(run),
+        models=models,
+        tools=tools,
         budget=usage.budget_of(run),
         panel=panel_of(
             run,
             instances,
             waiting=parked.of(instances.selected),
             may_read=can(request, Permission.PAYLOAD_VIEW) and not run.is_disposed,
+            called=(bool(models), bool(tools)),
         ),
         waiting=parked,
         troubles=troubles.troubles_of(run, nodes, address),
-        family=family.family_of(run),
+        family=family.family_of(run, has_children=instances.has_insides),
         # Nodes that ride with a wave may end a moment after the time that is put on it.
         wall_seconds=max(
             _seconds_to(run, run.finished_at or at) or 0.0, timeline.timeline.wall_seconds

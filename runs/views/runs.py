@@ -175,11 +175,10 @@ def _states(request: TenantRequest, question: Query) -> list[StateLink]:
     current = [
         value for each in question.of("status") if not each.excluded for value in each.values
     ]
-    by_state = {state: rows.filter(status=state) for state in RunStatus.values}
     if filters.are_few(others):
         counted = dict(rows.values_list("status").annotate(Count("pk")))
     else:
-        counted = counts.count_each(by_state, up_to=COUNTED_UP_TO + 1)
+        counted = counts.count_by(rows, "status", RunStatus.values, up_to=COUNTED_UP_TO + 1)
     return [
         StateLink(
             state=state,
@@ -188,7 +187,7 @@ def _states(request: TenantRequest, question: Query) -> list[StateLink]:
             href=href_of(others.plus([Condition("status", (state,))]), request.GET),
             is_current=state in current,
         )
-        for state in by_state
+        for state in RunStatus.values
         if (found := counted.get(state, 0)) or state in current
     ]
 
