@@ -147,6 +147,7 @@ class Run(TenantOwned):
                 fields=["tenant", "-id"],
                 name="run_without_parent",
                 condition=models.Q(parent_run__isnull=True),
+                include=["status"],
             ),
             models.Index(
                 fields=["tenant", "subject_key"],
