@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -24,15 +24,12 @@ from workflows.models import (
 )
 from workflows.providers import register
 
-# Of a workflow and its published version: what names them, and where what it says is found.
-WHO_USES = (
-    "tenant",
-    "slug",
-    "title",
-    "published__tenant",
-    "published__workflow",
-    "published__revision",
-)
+
+class Using(NamedTuple):
+    """A workflow by its names."""
+
+    slug: str
+    title: str
 
 
 @transaction.atomic
@@ -95,18 +92,18 @@ def rearrange(*, group: ModelGroup, deployment: Deployment, move: Move, by: Acto
     repoint(group=group, deployments=ordered, by=by)
 
 
-def users() -> Mapping[str, list[Workflow]]:
+def users() -> Mapping[str, list[Using]]:
     """The workflows whose published version names each group, by name of the group."""
-    found: dict[str, list[Workflow]] = defaultdict(list)
+    found: dict[str, list[Using]] = defaultdict(list)
     live = Workflow.objects.filter(published__isnull=False, disposed_at=None)
-    versions = []
-    for workflow in live.select_related("published").only(*WHO_USES):
-        workflow.published.workflow = workflow
-        versions.append(workflow.published)
-    definitions = opened.definitions_of(versions)
-    for version in versions:
-        for name in definitions[version.pk].model_groups:
-            found[name].append(version.workflow)
+    using = {
+        version: Using(slug, title)
+        for version, slug, title in live.values_list("published_id", "slug", "title")
+    }
+    definitions = opened.find_definitions(using)
+    for version, workflow in using.items():
+        for name in definitions[version].model_groups:
+            found[name].append(workflow)
     return found
 
 
