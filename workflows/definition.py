@@ -184,6 +184,11 @@ class Definition(NodeGraph):
         return tuple(node for node in self.walk() if KINDS[node.kind].tools(node.config))
 
     @cached_property
+    def approvals(self) -> frozenset[str]:
+        """The nodes at which a person decides."""
+        return frozenset(node.id for node in self.walk() if node.kind == "approval")
+
+    @cached_property
     def sub_workflows(self) -> frozenset[str]:
         """The pinned versions it starts runs of: “slug@3”."""
         return frozenset(

@@ -127,7 +127,7 @@ def risk_of(standing: Standing) -> Risk | None:
             trained_on={each.provider for each in models if "may train" in each.papers},
             writes={tool.node for tool in standing.tools if tool.acts},
             asks_a_model=bool(standing.models),
-            approvals={node.id for node in definition.walk() if node.kind == "approval"},
+            approvals=definition.approvals,
         )
     )
 

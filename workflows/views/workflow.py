@@ -86,7 +86,7 @@ def _workflow(slug: str) -> Workflow:
 def find_shown(slug: str, number: int | None) -> Shown:
     """The version asked for; without a number the published one, else the newest, else the draft."""
     workflow = _workflow(slug)
-    rows = workflow.versions.with_state().select_related("revision__workflow", "workflow")
+    rows = workflow.versions.with_state().select_related("revision")
     if number is not None:
         version = rows.filter(number=number).first()
         if version is None:
@@ -95,6 +95,8 @@ def find_shown(slug: str, number: int | None) -> Shown:
         version = rows.get(pk=workflow.published_id)
     else:
         version = rows.first()
+    if version is not None:
+        version.workflow = version.revision.workflow = workflow
     revision = version.revision if version else workflow.head
     return Shown(workflow=workflow, revision=revision, version=version)
 
