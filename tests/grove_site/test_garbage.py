@@ -33,5 +33,5 @@ def test_what_is_loaded_is_left_alone_and_new_cycles_are_found() -> None:
     gc.collect()
 
     assert frozen > 10_000
-    assert gc.get_threshold() == (50_000, 20, 50)
+    assert gc.get_threshold() == (garbage.YOUNG, garbage.MIDDLE, garbage.OLD)
     assert len(Node.ended) == 2
