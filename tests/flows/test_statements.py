@@ -19,7 +19,6 @@ from tests.runs.making import finish, make_run, make_version, running_executor
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
 LITTLE, MUCH = 4, 30
-SHORT = 3  # nodes
 MOST = 32  # of any page
 
 
@@ -50,15 +49,14 @@ def test_statements_of_pages_do_not_grow_with_rows(
 
 
 def fill(tenant: Tenant, count: int) -> dict[str, str]:
-    """So many workflows, each with a run that has ended, the last of so many nodes; the names in the addresses."""
-    nodes = [SHORT] * (count - 1) + [count]
+    """So many workflows of so many nodes, each with a run that has ended; the names in the addresses."""
     with tenant_context(tenant):
         with running_executor():
-            runs = [finish(make_run(make_version(chain(each)), n=1)) for each in nodes]
+            runs = [finish(make_run(make_version(chain(count)), n=1)) for _ in range(count)]
         run: Run = runs[-1]
         return {
             "workflow": run.workflow.slug,
-            "run": str(run.pk),
+            "run": str(runs[0].pk),
             "beginning": str(run.pk)[:20],
             "long_run": str(run.pk),
         }
