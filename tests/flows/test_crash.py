@@ -1,4 +1,4 @@
-"""Workers killed at random over graphs made at random, and worse: each trouble with two kills, so that it is shown.
+"""Workers killed at random over graphs made at random, and worse: each trouble with two kills over three graphs.
 
 The long form, in numbers: `python -m benchmarks.crash --kills 200`.
 
