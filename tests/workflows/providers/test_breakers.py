@@ -1,11 +1,13 @@
 """The breaker that all workers share: written when it changes, taken on trial by one, never in the way of a call."""
 
-import multiprocessing
+import os
+import subprocess
+import sys
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
@@ -16,12 +18,15 @@ from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, Tenant
 from tenancy.permissions import Role
 from tests.factories import make_client, make_member
-from tests.runs.making import in_threads
+from tests.runs.making import PATIENCE_SECONDS, in_threads
 from workflows import model_groups
 from workflows.models import DeploymentStanding, RegisterEntry
 from workflows.providers import breakers, gateway, register
 from workflows.providers.contract import ModelResponse, Target
 from workflows.providers.errors import FailureKind, ModelUnavailable, ProviderError
+
+if TYPE_CHECKING:
+    from tests.databases import Databases
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 DOWN = ProviderError(FailureKind.SERVER, "down")
@@ -184,24 +189,35 @@ def test_failures_of_many_workers_add_up_and_open_it_once(group: None, in_acme: 
     assert Alert.objects.count() == 1
 
 
-def _fail_elsewhere(tenant: Tenant, target: Target) -> None:
-    with tenant_context(tenant):
-        fail(target, times=3)
-    connections.close_all()
+FAIL_ELSEWHERE = """
+import sys, django
+django.setup()
+from compliance.labels import Labels
+from tenancy.context import tenant_context
+from tenancy.models import Tenant
+from workflows.providers import breakers, gateway
+from workflows.providers.errors import FailureKind, ProviderError
+with tenant_context(Tenant.objects.get(pk=sys.argv[1])):
+    one, _two = gateway.route("default", Labels())
+    for _ in range(3):
+        breakers.note_failure(one, ProviderError(FailureKind.SERVER, "down"))
+"""
 
 
-def test_another_process_sees_it_at_once(group: None, in_acme: Tenant) -> None:
-    one, _two = route()
-    for alias in ("default", "keys"):
-        connections[alias].close()
-        connections[alias].close_pool()
-    other = multiprocessing.get_context("fork").Process(target=_fail_elsewhere, args=(in_acme, one))
+def test_another_process_sees_it_at_once(
+    group: None, in_acme: Tenant, databases: "Databases"
+) -> None:
+    before = names()
+    # No fork: it would share the sockets of this process, and whoever collects them ends the other's connections.
+    subprocess.run(
+        [sys.executable, "-c", FAIL_ELSEWHERE, str(in_acme.pk)],
+        env=os.environ
+        | {"DATABASE_URL": databases.url("default"), "KEYS_DATABASE_URL": databases.url("keys")},
+        check=True,
+        timeout=PATIENCE_SECONDS,
+    )
 
-    other.start()
-    other.join(30)
-
-    assert other.exitcode == 0
-    assert names() == ["two"]
+    assert (before, names()) == (["one", "two"], ["two"])
 
 
 def test_what_cannot_be_noted_breaks_no_call(
