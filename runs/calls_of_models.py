@@ -12,7 +12,7 @@ from runs.models import CallStatus
 from tenancy.context import current_tenant
 from tenancy.models import first_id
 from workflows import budgets
-from workflows.departures import NOT_SENT
+from workflows.departures import NOT_SENT, WITHDRAWN
 from workflows.providers.errors import RETRYABLE, PriceUnknown
 from workflows.providers.health import Calls, Group
 
@@ -23,6 +23,7 @@ WITH recent AS MATERIALIZED (
     SELECT deployment_id, status, error_kind, currency, cost_micros, started_at, finished_at
     FROM runs_modelcall
     WHERE tenant_id = %(tenant)s AND deployment_id = ANY(%(ids)s) AND started_at >= %(since)s AND status <> %(intended)s
+      AND error_kind <> %(withdrawn)s
     ORDER BY started_at DESC LIMIT %(most)s
 ), hours AS (
     SELECT deployment_id, date_trunc('hour', started_at, 'UTC') AS hour, count(*) AS calls,
@@ -76,6 +77,7 @@ def of_deployments(ids: Collection[UUID], since: datetime) -> Mapping[UUID, Call
         "since": since,
         "intended": CallStatus.INTENDED.value,
         "failed": CallStatus.FAILED.value,
+        "withdrawn": WITHDRAWN,
         "completed": CallStatus.COMPLETED.value,
         "most": MOST_CALLS,
     }

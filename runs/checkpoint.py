@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from runs.models import RunEvent
+from runs.models import ModelCall, RunEvent
 from tenancy.models import new_id
 from tenancy.pgbackend.base import DatabaseWrapper
 
@@ -40,6 +40,7 @@ class RunWave:
     tools: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
+    riding: Row | None = None  # intents of the nodes that start: see runs/intents.py
     given_up: list[tuple[str, int]] = field(
         default_factory=list
     )  # paths and attempts: what they asked is withdrawn
@@ -58,7 +59,10 @@ def event(name: str, at: datetime, node_id: str = "", **body: Any) -> Row:
 
 
 def write(waves: Sequence[RunWave]) -> set[UUID]:
-    """Write these waves (all of the current tenant) in one statement. Returns the runs whose claim still holds."""
+    """Write these waves (all of the current tenant) in one statement.
+
+    Returns the runs whose claim still holds, and the calls among what rides that are on record now.
+    """
     merged: dict[str, list[Row]] = {"runs": []}
     payloads: list[bytes] = []
     for wave in waves:
@@ -68,19 +72,24 @@ def write(waves: Sequence[RunWave]) -> set[UUID]:
         for name in LISTS:
             if rows := getattr(wave, name):
                 merged.setdefault(name, []).extend(_moved(row, offset) for row in rows)
+        if wave.riding:
+            requests = [number + offset for number in wave.riding["requests"]]
+            merged.setdefault("riding", []).append(wave.riding | {"requests": requests})
     alive = _call(CHECKPOINT, orjson.dumps(merged).decode(), payloads)
     return set(alive)
 
 
 def find_written(waves: Sequence[RunWave]) -> set[UUID]:
-    """The runs whose waves are on record already, from an attempt that ended without an answer.
+    """The runs whose waves are on record already, and the calls, from an attempt that ended without an answer.
 
     Waves that were written together arrived together, with whatever else was in that transaction; one that tells
     nothing leaves no trace of its own.
     """
     first_events = [wave.events[0]["id"] for wave in waves if wave.events]
     written = set(RunEvent.objects.filter(pk__in=first_events).values_list("run_id", flat=True))
-    return written | {wave.run["id"] for wave in waves if written and not wave.events}
+    rode = [row["call"]["id"] for wave in waves if wave.riding for row in wave.riding["asked"]]
+    calls = ModelCall.objects.filter(pk__in=rode).values_list("pk", flat=True) if rode else ()
+    return {*written, *calls, *(wave.run["id"] for wave in waves if written and not wave.events)}
 
 
 def emit(run_id: UUID, events: Iterable[Row]) -> int | None:

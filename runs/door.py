@@ -3,28 +3,35 @@
 Calls to the world go through the governed door (runs/governed.py); questions and child runs are rows of our own.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
+from django.db import DatabaseError
 from django.utils.timezone import now
 
 from compliance.labels import Labels
-from runs import approvals, children, payloads, waits
+from runs import approvals, children, payloads, waits, writing
 from runs.errors import ClaimLost
+from runs.first_calls import Decided
 from runs.governed import A, GovernedDoor, Permitted
+from runs.kinds import KINDS
 from runs.live_run import LiveRun, Start
 from runs.outcomes import Outcome
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError
 from workflows.nodes import Inputs, Json, Kind, NodeFailed, NodeNote, Pause, Result
 
+logger = logging.getLogger(__name__)
+
 
 class NodeDoor(GovernedDoor):
     """Made for one attempt, or for what follows its pause."""
 
-    def __init__(self, *, live: LiveRun, start: Start) -> None:
-        super().__init__(live=live, node_id=start.path, labels=_labels_into(live, start))
+    def __init__(self, *, live: LiveRun, start: Start, decided: Decided | None = None) -> None:
+        labels = live.labels_into(start)
+        super().__init__(live=live, node_id=start.path, labels=labels, decided=decided)
         self._start = start
         self._went_on = False
         self.callback_url = ""
@@ -165,6 +172,8 @@ class NodeDoor(GovernedDoor):
         return self._outcome(error_code=code, error_sentence=sentence)
 
     def _outcome(self, **what: Any) -> Outcome:
+        if self._decided is not None:
+            self._settlements.append(self._decided.withdrawn())
         return Outcome(
             node_id=self.node_id,
             execution_id=self._start.execution_id,
@@ -180,8 +189,26 @@ class NodeDoor(GovernedDoor):
             self._note(note.event, **note.body)
 
 
-def _labels_into(live: LiveRun, start: Start) -> Labels:
-    """The joined labels of all that a node reads; an input node reads the run's input."""
-    if start.scope is live.top and start.spec.kind == "input":
-        return live.input_labels
-    return start.scope.labels_into(start.node)
+def work(start: Start, live: LiveRun, decided: Decided | None = None) -> Outcome:
+    """One attempt of a node, or what follows its pause. Whatever happens in it comes back as an outcome.
+
+    Only where the database is away it raises what the database raised: that is no fault of the node.
+    """
+    door = NodeDoor(live=live, start=start, decided=decided)
+    kind, config = KINDS[start.spec.kind], start.spec.config
+    try:
+        inputs = start.scope.inputs_of(start.node)
+        made = door.work(kind, config, inputs)
+        return door.paused(made) if isinstance(made, Pause) else door.completed(made)
+    except ClaimLost as lost:  # its wave will find that out, too, and let the run go
+        return door.failed(lost.code, lost.sentence)
+    except NodeFailed as failure:
+        return door.failed(failure.code, failure.sentence, failure.notes)
+    except GroveError as error:
+        return door.failed(error.code, error.sentence)
+    except Exception as error:
+        if isinstance(error, DatabaseError) and writing.is_away(error):
+            raise
+        logger.exception("A node raised", extra={"node_kind": kind.name})
+        sentence = f"Node “{start.node}” failed unexpectedly ({type(error).__name__})."
+        return door.failed("internal_error", sentence)

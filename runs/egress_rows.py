@@ -16,7 +16,7 @@ from compliance.labels import DataClass
 from tenancy.context import current_tenant
 from tenancy.events import EventType
 from tenancy.models import first_id
-from workflows.departures import NOT_SENT
+from workflows.departures import NOT_SENT, WITHDRAWN
 from workflows.providers.errors import FailureKind
 from workflows.tools.errors import ToolFailure
 
@@ -37,8 +37,8 @@ ANSWERED_TOOL: Final = [
     *(ToolFailure.MALFORMED, ToolFailure.TOO_LARGE, ToolFailure.REDIRECT),
 ]
 
-# Of these nothing left: nobody was there, or its address was refused before anything was written.
-NOT_SENT_MODEL: Final = [NOT_SENT]
+# Of these nothing left: nobody was there, its address was refused before anything was written, or its node had ended.
+NOT_SENT_MODEL: Final = [NOT_SENT, WITHDRAWN]
 NOT_SENT_TOOL: Final = [NOT_SENT, ToolFailure.ADDRESS]
 
 _MEANT = (

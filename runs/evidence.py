@@ -35,6 +35,7 @@ from tenancy.errors import KeyDestroyed
 from tenancy.events import EventType
 from tenancy.keys import DataKeyRef
 from tenancy.models import LedgerEntry
+from workflows.departures import WITHDRAWN
 
 MOST_EXECUTIONS = 50_000
 LOST = "worker_lost"
@@ -58,6 +59,10 @@ class Act:
     kind: str
     decisions: Sequence[Decision]
     call: Call | None
+
+    @property
+    def was_withdrawn(self) -> bool:
+        return self.call is not None and self.call.error_kind == WITHDRAWN
 
     @property
     def arguments_digest(self) -> str:
@@ -329,7 +334,10 @@ def _grouped(rows: Iterable[NodeExecution]) -> dict[str, list[NodeExecution]]:
 
 
 def _acts(decisions: Iterable[Decision], calls: dict[UUID, Call]) -> dict[Place, list[Act]]:
-    """Decisions of an attempt follow each other: those of one act, up to the one that lets it go or not."""
+    """Decisions of an attempt follow each other: those of one act, up to the one that lets it go or not.
+
+    What was allowed and never made is no act.
+    """
     acts: dict[Place, list[Act]] = defaultdict(list)
     begun: dict[Place, list[Decision]] = defaultdict(list)
     for decision in decisions:
@@ -339,7 +347,7 @@ def _acts(decisions: Iterable[Decision], calls: dict[UUID, Call]) -> dict[Place,
             acts[place].append(_act(begun.pop(place), calls))
     for place, left in begun.items():
         acts[place].append(_act(left, calls))
-    return dict(acts)
+    return {place: [act for act in made if not act.was_withdrawn] for place, made in acts.items()}
 
 
 def _act(decisions: list[Decision], calls: dict[UUID, Call]) -> Act:

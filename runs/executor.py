@@ -3,7 +3,8 @@
     wake       a message says that runs wait (a hint: it may be lost, late or doubled)
     claim      PostgreSQL gives each waiting run to one worker, with a fencing token
     drive      one thread per worker: takes what nodes brought back, plans, and writes ONE wave for all its runs;
-               what is pure and small it runs on the spot, within the wave
+               what is pure and small it runs on the spot, within the wave; what a node asks a model first is decided
+               by then, and its intent rides along (runs/first_calls.py)
     start      the other nodes that are ready, on the node pool (runs/node_pool.py), only after that commit
     park       a run of which everything left waits is given back, until something comes or is due
     tend       another thread: entry and heartbeat, a sweep for runs of lost workers, an eye on nodes that hang
@@ -28,19 +29,16 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 from django.utils.timezone import now
 
-from runs import claims, hanging, taking_up, waits, writing
-from runs.door import NodeDoor
-from runs.errors import ClaimLost
+from runs import claims, first_calls, hanging, taking_up, waits, writing
+from runs.door import work
 from runs.finish import settle_late
-from runs.kinds import KINDS
-from runs.live_run import LiveRun, Start
+from runs.first_calls import FirstCalls
+from runs.live_run import LiveRun
 from runs.models import Worker
 from runs.node_pool import Attempt, NodePool
 from runs.outcomes import Outcome
 from runs.writing import Step
 from tenancy.context import tenant_context
-from tenancy.errors import GroveError
-from workflows.nodes import NodeFailed, Pause
 
 logger = logging.getLogger(__name__)
 
@@ -182,10 +180,12 @@ class Executor:
             steps = [step for items in news if (step := self._try_step(items))]
             if not steps:
                 return
-            alive = writing.write(steps, self._stopping)
+            with first_calls.riding(steps, room=self._pool.room) as first:
+                written = writing.write(steps, self._stopping)
+                first.note(written)
             for step in steps:
-                if step.live.run_id in alive:
-                    self._follow(step)
+                if step.live.run_id in written:
+                    self._follow(step, first)
                 else:
                     logger.info("A claim was lost; what its nodes bring is late")
                     self._let_go([step.live])
@@ -220,19 +220,17 @@ class Executor:
         if Call.SIGNAL in calls or (Call.BEGIN in calls and not live.is_new):
             answered = waits.find_answered(live)
         if Call.BEGIN in calls:
-            wave, starting = live.first_wave(at, self._work, answered)
+            wave, starting = live.first_wave(at, work, answered)
         elif outcomes or answered or live.is_due(at):
-            wave, starting = live.next_wave(outcomes, at, self._work, answered)
+            wave, starting = live.next_wave(outcomes, at, work, answered)
         else:
             self._set_alarm(live)
             return None
         return Step(live=live, outcomes=outcomes, wave=wave, starting=starting)
 
-    def _follow(self, step: Step) -> None:
+    def _follow(self, step: Step, first: FirstCalls) -> None:
         """After the commit: what follows may start, and a run that is over or rests is let go."""
         live = step.live
-        for outcome in step.outcomes:
-            live.intents.note_settled((*outcome.settlements, *outcome.tool_settlements))
         if live.is_over or step.wave.run["parks"]:
             self._let_go([live])
             self._tell_parent(live)
@@ -241,7 +239,7 @@ class Executor:
         else:
             live.put_away()
             for start in step.starting:
-                self._pool.submit(Attempt(live=live, start=start))
+                self._pool.submit(Attempt(live=live, start=start, decided=first.of(start)))
             self._set_alarm(live)
             if any(outcome.pause for outcome in step.outcomes):
                 # The answer may have been there before the wait.
@@ -261,36 +259,35 @@ class Executor:
 
     def _hand_back(self) -> None:
         """The last wave: what is on record as started and never began waits for the next worker."""
-        by_tenant: dict[UUID, dict[LiveRun, list[Start]]] = {}
+        by_tenant: dict[UUID, dict[LiveRun, list[Attempt]]] = {}
         for attempt in self._pool.take_not_begun():
             if self._is_wanted(attempt):
                 runs = by_tenant.setdefault(attempt.live.tenant.pk, {})
-                runs.setdefault(attempt.live, []).append(attempt.start)
+                runs.setdefault(attempt.live, []).append(attempt)
         for runs in by_tenant.values():
-            steps = [
-                Step(
-                    live=live,
-                    outcomes=[],
-                    wave=live.hand_back(starts, now(), self._work),
-                    starting=[],
-                )
-                for live, starts in runs.items()
-            ]
+            steps = [self._handed_back(live, attempts) for live, attempts in runs.items()]
             try:
                 with tenant_context(steps[0].live.tenant):
                     writing.write(steps, self._stopping)
             except Exception:
                 logger.exception("Nodes could not be handed back; their attempts count as lost")
 
+    def _handed_back(self, live: LiveRun, attempts: list[Attempt]) -> Step:
+        unmade = [attempt.decided.withdrawn() for attempt in attempts if attempt.decided]
+        wave = live.hand_back([attempt.start for attempt in attempts], unmade, now(), work)
+        return Step(live=live, outcomes=[], wave=wave, starting=[])
+
     # -- start: on a thread of the node pool, outside any transaction -------------------------------------------------
 
     def _run_node(self, attempt: Attempt) -> None:
         live, start = attempt.live, attempt.start
         if not self._is_wanted(attempt):  # given up before it began
+            if attempt.decided:
+                self._inbox.put((live, attempt.decided.never_begun(start)))
             return
         try:
             with tenant_context(live.tenant):
-                outcome = self._work(start, live)
+                outcome = work(start, live, attempt.decided)
         except DatabaseError:
             logger.exception("The database is away; the run is taken up again when it is back")
             self._let_go([live])
@@ -298,30 +295,6 @@ class Executor:
         finally:
             connections.close_all()
         self._inbox.put((live, outcome))
-
-    def _work(self, start: Start, live: LiveRun) -> Outcome:
-        """One attempt of a node, or what follows its pause. Whatever happens in it comes back as an outcome.
-
-        Only where the database is away it raises what the database raised: that is no fault of the node.
-        """
-        door = NodeDoor(live=live, start=start)
-        kind, config = KINDS[start.spec.kind], start.spec.config
-        try:
-            inputs = start.scope.inputs_of(start.node)
-            made = door.work(kind, config, inputs)
-            return door.paused(made) if isinstance(made, Pause) else door.completed(made)
-        except ClaimLost as lost:  # its wave will find that out, too, and let the run go
-            return door.failed(lost.code, lost.sentence)
-        except NodeFailed as failure:
-            return door.failed(failure.code, failure.sentence, failure.notes)
-        except GroveError as error:
-            return door.failed(error.code, error.sentence)
-        except Exception as error:
-            if isinstance(error, DatabaseError) and writing.is_away(error):
-                raise
-            logger.exception("A node raised", extra={"node_kind": kind.name})
-            sentence = f"Node “{start.node}” failed unexpectedly ({type(error).__name__})."
-            return door.failed("internal_error", sentence)
 
     # -- tend ---------------------------------------------------------------------------------------------------------
 

@@ -30,14 +30,22 @@ class Road:
         self._left: Note | None = None  # what is told once the next deployment is known
         self._target: Target
 
-    def next_act(self, request: ModelRequest) -> tuple[ModelAct, Note | None]:
+    def next_act(
+        self, request: ModelRequest, *, may_try: bool = True
+    ) -> tuple[ModelAct, Note | None]:
         """The call to the next deployment, and what to note of how it came to be this one.
 
+        Without `may_try` none that is on trial: its trial belongs to the thread that calls.
         Raises NodeFailed when none is left, ModelGroupUnknown, ModelUnavailable.
         """
         frozen = self._live.model_groups.get(self._group)
         plan = gateway.plan(
-            self._group, self._labels, exclude=self._failed, frozen=frozen, routes=self._register
+            self._group,
+            self._labels,
+            exclude=self._failed,
+            frozen=frozen,
+            routes=self._register,
+            may_try=may_try,
         )
         if not plan.targets:
             raise self._last_failure() or NodeFailed(

@@ -15,6 +15,7 @@ from tenancy import actors, ledger
 from tenancy.context import tenant_context
 from tenancy.events import EventType
 from tenancy.ledger import Subject
+from workflows.departures import WITHDRAWN
 
 GIVEN_UP = (
     "given_up",
@@ -94,8 +95,11 @@ def _settle_call(settled: Settlement) -> bool:
     if call is None:
         return False
     in_flight = call.status == CallStatus.INTENDED
+    withdrawn = settled.error_kind == WITHDRAWN
     ModelCall.objects.filter(pk=call.pk).update(
-        status=CallStatus.LATE,
+        status=CallStatus.FAILED if withdrawn else CallStatus.LATE,
+        error_kind=settled.error_kind if withdrawn else call.error_kind,
+        error_sentence=settled.error_sentence if withdrawn else call.error_sentence,
         finished_at=settled.finished_at,
         model_answered=settled.model,
         tokens_in=settled.tokens_in,

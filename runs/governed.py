@@ -9,7 +9,8 @@
 7 filter      detectors on what came back: they add labels, never remove any
 8 settle      usage and answer go with the wave's commit
 
-What a call is and which rows it leaves is in runs/governed_calls.py; its road down a group in runs/failover.py.
+What a call is and which rows it leaves is in runs/governed_calls.py; its road down a group in runs/failover.py. The
+call that a node begins with has mostly come as far as 5 before its node starts: see runs/first_calls.py.
 """
 
 import time
@@ -31,8 +32,9 @@ from runs.checkpoint import Row, event
 from runs.done_before import DoneBefore
 from runs.errors import ClaimLost
 from runs.failover import Road
+from runs.first_calls import Decided
 from runs.governed_calls import Act, Caller, ModelAct, ToolAct, Wish
-from runs.intents import RegisterMoved
+from runs.intents import Draft, RegisterMoved
 from runs.live_run import LiveRun
 from runs.models import CallStatus, ModelCall
 from runs.outcomes import Settlement
@@ -76,8 +78,10 @@ class Permitted(Generic[A]):
 class GovernedDoor:
     """The part of an attempt's door (runs/door.py) that leads out; collects what its outcome must settle."""
 
-    def __init__(self, *, live: LiveRun, node_id: str, labels: Labels) -> None:
-        self._live = live
+    def __init__(
+        self, *, live: LiveRun, node_id: str, labels: Labels, decided: Decided | None = None
+    ) -> None:
+        self._live, self._decided = live, decided
         self._labels = labels
         self._settlements: list[Settlement] = []
         self._tool_settlements: list[ToolSettlement] = []
@@ -122,8 +126,8 @@ class GovernedDoor:
         labels: Labels,
     ) -> ModelAnswer:
         """One governed model call, with failover to the group's next deployment. Raises NodeFailed."""
-        request = ModelRequest(
-            messages=tuple(dict(message) for message in messages),
+        request = ModelRequest.of(
+            messages=messages,
             schema=schema,
             max_tokens=max_tokens,
             temperature=temperature,
@@ -142,10 +146,15 @@ class GovernedDoor:
 
     def _first_answer(self, group: str, request: ModelRequest, labels: Labels) -> ModelAnswer:
         """Down the group, until one answers."""
-        road = Road(self._live, group, labels)
+        first = self._decided
+        if first is not None and first.is_of(group, request, labels):
+            road, planned = first.road, first.planned
+        else:
+            road, planned = Road(self._live, group, labels), None
         while True:
             try:
-                act, told = road.next_act(request)
+                act, told = planned or road.next_act(request)
+                planned = None
                 if told:
                     self._note_once(told[0], **told[1])
                 return self._ask(act, labels)
@@ -182,10 +191,12 @@ class GovernedDoor:
                     credentials=own_key.expose() if own_key else None,
                 )
         except ProviderError as error:
-            self._settle_failed(call_id, error.recorded_kind, error.sentence)
+            failed = Settlement.failed(call_id, error.recorded_kind, error.sentence)
+            self._settlements.append(failed)
             raise
         except Exception as error:
-            self._settle_failed(call_id, "internal_error", _broke_here(error))
+            failed = Settlement.failed(call_id, "internal_error", _broke_here(error))
+            self._settlements.append(failed)
             raise
         cost = act.cost(tokens_in=response.tokens_in, tokens_out=response.tokens_out)
         kept = self._caller.keep("runs_modelcall", call_id, {"text": response.text})
@@ -229,16 +240,6 @@ class GovernedDoor:
             node_id=self.node_id,
             **place,
         )
-
-    def _settle_failed(self, call_id: UUID, kind: str, sentence: str) -> None:
-        failed = Settlement(
-            call_id=call_id,
-            status=CallStatus.FAILED.value,
-            finished_at=now(),
-            error_kind=str(kind),
-            error_sentence=sentence,
-        )
-        self._settlements.append(failed)
 
     # -- tool calls ---------------------------------------------------------------------------------------------------
 
@@ -289,15 +290,7 @@ class GovernedDoor:
         except Exception as error:
             kind = error.recorded_kind if isinstance(error, ToolError) else "internal_error"
             told = error.sentence if isinstance(error, ToolError) else _broke_here(error)
-            self._tool_settlements.append(
-                ToolSettlement(
-                    call_id=call_id,
-                    status=CallStatus.FAILED.value,
-                    finished_at=now(),
-                    error_kind=str(kind),
-                    error_sentence=told,
-                )
-            )
+            self._tool_settlements.append(ToolSettlement.failed(call_id, kind, told))
             self._note("tool.failed", code=str(kind), **about)
             raise
         answer = self._answer(call_id, response, labels)
@@ -328,6 +321,9 @@ class GovernedDoor:
 
     def _permitted(self, act: A, labels: Labels) -> Permitted[A]:
         """Decide, obey and decide again until the call is allowed. Raises NodeFailed when it is not, and Parked."""
+        if (first := self._decided) is not None and first.act is act:
+            self._decided = None
+            return _permit(act, self._noted(act, first.draft, first.verdict))
         carried_out: frozenset[str] = frozenset()
         waited, asked = 0.0, approvals.digest_of(act, self._caller)
         while True:
@@ -335,9 +331,7 @@ class GovernedDoor:
             recorded = self._record(act, labels, carried_out, approved)
             verdict = recorded.verdict
             if verdict.kind is VerdictKind.ALLOW:
-                assert recorded.call_id is not None  # noqa: S101 - an allowing record has an intent
-                permit = Permit(decision_id=recorded.decision_id, call_id=recorded.call_id)
-                return Permitted(act=act, permit=permit)
+                return _permit(act, recorded)
             if verdict.kind is VerdictKind.MODIFY:
                 owed = [o.value for o in verdict.obliged(ObligationKind.MODIFY)]
                 if carried_out.issuperset(owed):
@@ -374,8 +368,11 @@ class GovernedDoor:
         self, act: Act, labels: Labels, carried_out: frozenset[str], approved: frozenset[str]
     ) -> Recorded:
         wish = Wish(self._caller, act, labels, carried_out, approved)
-        draft = self._live.intents.record(wish.decide)
-        decision, call, verdict = draft.decision, draft.call, wish.verdict
+        return self._noted(act, self._live.intents.record(wish.decide), wish.verdict)
+
+    def _noted(self, act: Act, draft: Draft, verdict: Verdict) -> Recorded:
+        """What is on record of this act, told."""
+        decision, call = draft.decision, draft.call
         self._note(
             "decision.made",
             decision=str(decision.pk),
@@ -391,6 +388,12 @@ class GovernedDoor:
     def _note_once(self, name: str, **body: Any) -> None:
         if all(told["name"] != name or told["body"] != body for told in self._events):
             self._note(name, **body)
+
+
+def _permit(act: A, recorded: Recorded) -> Permitted[A]:
+    assert recorded.call_id is not None  # noqa: S101 - an allowing record has an intent
+    permit = Permit(decision_id=recorded.decision_id, call_id=recorded.call_id)
+    return Permitted(act=act, permit=permit)
 
 
 def _broke_here(error: Exception) -> str:

@@ -7,7 +7,8 @@ moved on meanwhile, the statement writes nothing and tells the facts as they are
 Stamps are combined by exclusive or: whatever order calls are intended and settled in, who knows all of them has the
 stamp of the row, and who missed one has not.
 
-Nodes that ask at the same time are written by whoever comes first, together: one commit for all.
+Nodes that ask at the same time are written by whoever comes first, together: one commit for all. What a node asks
+first may ride in the wave that starts it: see runs/first_calls.py.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,6 +27,7 @@ from weakref import WeakValueDictionary
 import orjson
 from django.db import connection, models
 
+from runs.checkpoint import RunWave
 from runs.errors import ClaimLost
 from runs.hot_path import ask
 from runs.models import Decision, ModelCall, RunFacts, ToolCall
@@ -134,16 +136,35 @@ class Intents:
     def note_settled(self, settled: Iterable[Settlement | ToolSettlement]) -> None:
         """These settlements have been committed, with their stamps."""
         with self._change:
+            settled = list(settled)
+            if self._known is not None:
+                self._known = self._after(settled, self._known)
             for each in settled:
-                known = self._open.pop(each.call_id, None)
-                if known is None or self._known is None:
-                    continue
-                facts = copy(self._known)
+                self._open.pop(each.call_id, None)
+
+    def ride(self, settled: Iterable[Settlement | ToolSettlement]) -> Ride | None:
+        """Take the turn for a wave that settles these. None where somebody has it, or nobody here knows the facts."""
+        if not self._turn.acquire(blocking=False):
+            return None
+        with self._change:
+            if self._known is not None and not self._waiting:
+                return Ride(intents=self, facts=self._after(settled, self._known))
+        self.end_turn()
+        return None
+
+    def end_turn(self) -> None:
+        self._turn.release()
+
+    def _after(self, settled: Iterable[Settlement | ToolSettlement], facts: RunFacts) -> RunFacts:
+        """These facts once the settlements are committed."""
+        facts = copy(facts)
+        for each in settled:
+            if (known := self._open.get(each.call_id)) is not None:
                 facts.in_flight -= 1
                 facts.reserved_micros -= known.reserved_micros
                 facts.spent_micros += each.cost_micros if isinstance(each, Settlement) else 0
                 facts.stamp ^= known.stamp
-                self._known = facts
+        return facts
 
     # -- with the turn in hand --------------------------------------------------------------------------------------
 
@@ -173,7 +194,9 @@ class Intents:
         answer: Mapping[str, Any] = orjson.loads(told)
         written = drafted[: answer["written"]]
         if facts is not None:
-            self._note_written(batch, written, facts)
+            self.note_written(written, facts)
+            for asked in batch[: len(written)]:
+                asked.end()
         if answer.get("stop") == "facts":
             with self._change:
                 self._known = RunFacts(**answer["facts"])
@@ -194,13 +217,13 @@ class Intents:
         batch[:] = [asked for asked in batch if not asked.is_done]
         return drafted
 
-    def _note_written(self, batch: list[_Asked], drafted: list[_Drafted], facts: RunFacts) -> None:
-        """These are on record: whoever asked may go on, and the facts are those of the last of them."""
-        for asked, (draft, _) in zip(batch, drafted, strict=False):
+    def note_written(self, drafted: Iterable[_Drafted], facts: RunFacts) -> None:
+        """These are on record: the facts are those of the last of them. They were decided on `facts`."""
+        drafted = list(drafted)
+        for draft, _ in drafted:
             if draft.call is not None:
                 reserved = getattr(draft.call, "reserved_micros", 0)
                 self._open[draft.call.pk] = _Open(reserved, secrets.randbits(STAMP_BITS))
-            asked.end()
         calls = [(draft.facts, stamp) for draft, stamp in drafted if draft.facts is not None]
         if not calls:
             return
@@ -214,6 +237,53 @@ class Intents:
             for _, stamp in calls:
                 known.stamp ^= stamp
             self._known = known
+
+
+@dataclass(slots=True)
+class Ride:
+    """Intents that go on record with a wave, and hold once what the wave settles is settled. The turn is in hand."""
+
+    intents: Intents
+    facts: RunFacts  # after the wave's settlements, and before what rides
+    _drafted: list[_Drafted] = field(default_factory=list)
+    _boarded: int = 0
+
+    def draft(self, decide: Decide) -> Draft | None:
+        """What comes of it, where that is a call; None where something stands in its way."""
+        sofar = self._drafted[-1][0].facts if self._drafted else self.facts
+        draft = decide(copy(sofar or self.facts), None)
+        if draft.call is None:
+            return None
+        self._drafted.append((draft, secrets.randbits(STAMP_BITS)))
+        return draft
+
+    def board(self, wave: RunWave) -> None:
+        """Put what was drafted since the last time into the wave of its run."""
+        stamp = self.facts.stamp
+        for _, one in self._drafted[: self._boarded]:
+            stamp ^= one
+        new, self._boarded = self._drafted[self._boarded :], len(self._drafted)
+        if new:
+            wave.riding = {
+                "root": self.intents.root_run_id,
+                "run": wave.run["id"],
+                "expected": stamp,
+                "asked": [_to_row(draft, one) for draft, one in new],
+                "requests": [
+                    wave.keep(bytes(draft.call.request_sealed or b""))
+                    for draft, _ in new
+                    if draft.call
+                ],
+            }
+
+    def note(self, written: Container[UUID]) -> None:
+        """The wave is on record, and these of its calls; what it settled has been noted."""
+        kept = [each for each in self._drafted if each[0].call and each[0].call.pk in written]
+        self.intents.note_written(kept, self.facts)
+
+    def end(self) -> None:
+        """Give the turn back."""
+        self.intents.end_turn()
 
 
 def of(root_run_id: UUID) -> Intents:

@@ -13,7 +13,7 @@ from runs import intents, payloads
 from runs.checkpoint import Row, RunWave
 from runs.intents import Intents
 from runs.models.states import NodeStatus, RunStatus
-from runs.outcomes import Outcome
+from runs.outcomes import Outcome, Settlement
 from runs.payloads import Sealed
 from runs.recorded import Recorded
 from runs.scopes import Container, Failure, Fetch, Running, Scope, Shelved, Waiting
@@ -23,6 +23,7 @@ from workflows.definition import NodeGraph, NodeSpec
 from workflows.nodes import Pause
 
 HELD_AT_MOST_BYTES = 500_000
+SMALL_BYTES = 32_768  # of what a node reads, for what the driver does by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +122,13 @@ class LiveRun:
 
         return Turn(self, at, work, answered).go_on(outcomes)
 
-    def hand_back(self, starts: Iterable[Start], at: datetime, work: Work) -> RunWave:
+    def hand_back(
+        self, starts: Iterable[Start], unmade: Iterable[Settlement], at: datetime, work: Work
+    ) -> RunWave:
         """The last wave of a worker that stops: these nodes are on record as started, and never began."""
         from runs.turn import Turn  # noqa: PLC0415
 
-        return Turn(self, at, work, ()).hand_back(starts)
+        return Turn(self, at, work, ()).hand_back(starts, unmade)
 
     @property
     def workflow_slug(self) -> str:
@@ -183,6 +186,20 @@ class LiveRun:
             return True
         box = scope.container
         return box is not None and (box.failure is not None or self.is_stopping(box.scope))
+
+    def labels_into(self, start: Start) -> Labels:
+        """The joined labels of all that a node reads; an input node reads the run's input."""
+        if start.scope is self.top and start.spec.kind == "input":
+            return self.input_labels
+        return start.scope.labels_into(start.node)
+
+    def is_small(self, start: Start) -> bool:
+        """Whether what it reads is."""
+        if start.spec.kind == "input":
+            return self.input_size <= SMALL_BYTES
+        reads = start.scope.nodes.reads(start.node)
+        size = sum(self.sizes.get(start.scope.path_of(name), 0) for name in reads)
+        return size <= SMALL_BYTES
 
     def note_size(self, scope: Scope, node: str, execution_id: UUID, size: int) -> None:
         self.sizes[scope.path_of(node)] = size

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
+from runs.first_calls import Decided
 from runs.live_run import LiveRun, Start
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ class Attempt:
 
     live: LiveRun
     start: Start
+    decided: Decided | None = None  # the call that it begins with
     began_at: float = 0.0
     given_up_at: float | None = None
     is_told: bool = False  # somebody was told that it hangs
@@ -63,6 +65,12 @@ class NodePool:
     _threads: int = 0
     _idle: int = 0
     _stopped: bool = False
+
+    @property
+    def room(self) -> int:
+        """How many would be worked on at once if they came now."""
+        with self._lock:
+            return self._idle + self.size - self._threads
 
     def submit(self, attempt: Attempt) -> None:
         """Let a thread run this. After the stop it is kept with what has not begun."""

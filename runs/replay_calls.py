@@ -78,8 +78,8 @@ class ReplayCalls:
         labels: Labels,
     ) -> ModelAnswer:
         """The recorded answer to this very request, failover included."""
-        request = ModelRequest(
-            messages=tuple(dict(message) for message in messages),
+        request = ModelRequest.of(
+            messages=messages,
             schema=schema,
             max_tokens=max_tokens,
             temperature=temperature,

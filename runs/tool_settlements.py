@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
+from django.utils.timezone import now
+
 from runs.checkpoint import Row, RunWave
+from runs.models import CallStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,17 @@ class ToolSettlement:
     labels: dict[str, Any] | None = None
     error_kind: str = ""
     error_sentence: str = ""
+
+    @classmethod
+    def failed(cls, call_id: UUID, kind: str, sentence: str) -> Self:
+        """It came to nothing, just now."""
+        return cls(
+            call_id=call_id,
+            status=CallStatus.FAILED.value,
+            finished_at=now(),
+            error_kind=str(kind),
+            error_sentence=sentence,
+        )
 
 
 def to_row(settled: ToolSettlement, run_id: UUID, wave: RunWave) -> Row:

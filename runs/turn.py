@@ -20,7 +20,7 @@ from runs.checkpoint import RunWave
 from runs.kinds import KINDS
 from runs.live_run import LiveRun, Place, Start, Work
 from runs.models.states import NodeStatus, RunStatus
-from runs.outcomes import Outcome
+from runs.outcomes import Outcome, Settlement
 from runs.planner import plan
 from runs.scopes import Container, Running, Scope, Waiting, deadline_of
 from runs.wave_rows import WaveRows
@@ -29,7 +29,6 @@ from workflows import retries
 from workflows.nodes import Pause
 
 MAX_LOSSES = 20  # before anything of the run was written; nodes count their own, see restoring.py
-HERE_AT_MOST_BYTES = 32_768
 HERE_AT_MOST_SECONDS = 0.02
 HELD_FOR = timedelta(seconds=1)  # a shorter wait is not worth giving the run back for
 
@@ -69,10 +68,11 @@ class Turn:
                 self.absorb(outcome)
         return self._move_on()
 
-    def hand_back(self, starts: Iterable[Start]) -> RunWave:
+    def hand_back(self, starts: Iterable[Start], unmade: Iterable[Settlement]) -> RunWave:
         """These never began: they wait for the next worker, with the attempt that they have. What went on after a
-        pause waits on record as it is."""
+        pause waits on record as it is. `unmade` settles calls that they would have begun with."""
         live = self.live
+        self.rows.settle_calls(unmade)
         for start in starts:
             live.leave(start.path)
             if start.pause is None:
@@ -291,11 +291,7 @@ class Turn:
         """Pure and small: running it again after a crash costs nothing, so it needs no commit of its own."""
         if start.pause is not None or not KINDS[start.spec.kind].pure:
             return False
-        if start.spec.kind == "input":
-            return self.live.input_size <= HERE_AT_MOST_BYTES
-        reads = start.scope.nodes.reads(start.node)
-        size = sum(self.live.sizes.get(start.scope.path_of(name), 0) for name in reads)
-        return size <= HERE_AT_MOST_BYTES
+        return self.live.is_small(start)
 
     def _follow(self) -> None:
         """Until nothing more follows from anything."""

@@ -142,7 +142,7 @@ class WaveRows:
 
     def settle(self, outcome: Outcome) -> None:
         """The calls of an attempt, its own events, and what it adds to the run's sums."""
-        self.wave.calls.extend(self._settled_row(each) for each in outcome.settlements)
+        self.settle_calls(outcome.settlements)
         self.wave.tools.extend(
             to_row(each, self._live.run_id, self.wave)
             | {"stamp": self._live.intents.stamp_of(each.call_id)}
@@ -152,6 +152,9 @@ class WaveRows:
         spent = used(outcome.settlements)
         for name in ("tokens_in", "tokens_out", "cost_micros"):
             self.wave.run[name] = self.wave.run.get(name, 0) + spent[name]
+
+    def settle_calls(self, settlements: Iterable[Settlement]) -> None:
+        self.wave.calls.extend(self._settled_row(each) for each in settlements)
 
     def respond(self, outcome: Outcome) -> None:
         """The run answers early, with what this node made."""

@@ -28,7 +28,7 @@ class Step:
 
 
 def write(steps: Sequence[Step], stopping: threading.Event) -> set[UUID]:
-    """Returns the runs whose claim still holds; of the others nothing is written.
+    """Returns the runs whose claim still holds; of the others nothing is written. And the calls that rode with them.
 
     All in one commit; where the database refuses that, one by one, so that it is known which it refuses.
     """

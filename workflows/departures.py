@@ -8,6 +8,7 @@ from typing import Final
 
 CONNECTION: Final = "connection"
 NOT_SENT: Final = "not_sent"  # a failure of the connection before anything was sent
+WITHDRAWN: Final = "withdrawn"  # allowed, and never made: whoever wanted it had come to an end
 
 
 def to_recorded(kind: str, *, was_sent: bool) -> str:

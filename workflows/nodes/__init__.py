@@ -21,6 +21,7 @@ from workflows.nodes.bodies import Ends
 from workflows.nodes.contract import (
     Answer,
     BodyEnd,
+    FirstCall,
     Inputs,
     Json,
     Kind,
@@ -61,6 +62,7 @@ __all__ = [
     "Answer",
     "BodyEnd",
     "Ends",
+    "FirstCall",
     "Inputs",
     "Json",
     "Kind",

@@ -38,6 +38,19 @@ class Result:
     notes: tuple[NodeNote, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstCall:
+    """The model call that a node begins with, whatever follows. What is known before a node starts is decided before,
+    and is on record together with its start."""
+
+    model_group: str
+    messages: Sequence[Mapping[str, str]]
+    schema: Mapping[str, Any] | None
+    max_tokens: int
+    temperature: float
+    timeout_seconds: int
+
+
 class NodeFailed(Exception):
     """A node could not do its work."""
 
@@ -246,6 +259,9 @@ class Kind:
     body: Callable[[Any], frozenset[str]] | None = None
     carries_over: bool = False  # a body is given what those before it made, and its labels
     pure: bool = False  # without effects and quick: it may run on the spot
+    first_call: Callable[[Any, Inputs], FirstCall] | None = (
+        None  # where it always asks a model first
+    )
     templates: Callable[[Any], Iterable[Template]] = nothing
     names: Callable[[Any], Iterable[Template]] = nothing  # nodes named outside of templates
     reads_everything: Callable[[Any], bool] = lambda _config: False

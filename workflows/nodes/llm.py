@@ -6,8 +6,8 @@ Exactly one repair is asked for; nothing that was not validated flows on.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -17,6 +17,7 @@ from workflows import json_schemas
 from workflows.nodes.bounded import is_bounded
 from workflows.nodes.contract import (
     Fault,
+    FirstCall,
     Inputs,
     Json,
     Kind,
@@ -73,8 +74,8 @@ def read(values: Mapping[str, Any]) -> Config:
 
 def run(ctx: NodeContext, config: Config, inputs: Inputs) -> Result:
     """Ask once; where a schema is not met, say what was wrong and ask exactly once more."""
-    messages = _messages(config, inputs)
-    answer = _ask(ctx, config, messages, ctx.labels)
+    first = first_call(config, inputs)
+    answer = _ask(ctx, first, ctx.labels)
     labels = _joined(ctx.labels, answer)
     if config.output is None:
         return Result(
@@ -84,7 +85,8 @@ def run(ctx: NodeContext, config: Config, inputs: Inputs) -> Result:
     value, wrong = read_answer(answer.text, config.output)
     if wrong:
         notes = (NodeNote(event="output.repair", body={"count": 1, "faults": wrong}),)
-        answer = _ask(ctx, config, _repair_messages(messages, answer.text, wrong), labels)
+        messages = _repair_messages(first.messages, answer.text, wrong)
+        answer = _ask(ctx, replace(first, messages=messages), labels)
         labels = _joined(labels, answer)
         value, wrong = read_answer(answer.text, config.output)
     if wrong:
@@ -118,16 +120,24 @@ def without_fence(text: str) -> str:
     return (inside if end < 0 else inside[:end]).strip()
 
 
-def _messages(config: Config, inputs: Inputs) -> list[dict[str, str]]:
+def first_call(config: Config, inputs: Inputs) -> FirstCall:
+    """What it asks a model. Raises NodeFailed where a reference leads nowhere."""
     messages = [{"role": "user", "content": fill_text(config.prompt, inputs)}]
     if config.system:
         messages.insert(0, {"role": "system", "content": fill_text(config.system, inputs)})
-    return messages
+    return FirstCall(
+        model_group=config.model_group,
+        messages=messages,
+        schema=config.output,
+        max_tokens=config.max_tokens,
+        temperature=config.temperature,
+        timeout_seconds=config.timeout_seconds,
+    )
 
 
 def _repair_messages(
-    messages: list[dict[str, str]], text: str, wrong: list[str]
-) -> list[dict[str, str]]:
+    messages: Sequence[Mapping[str, str]], text: str, wrong: list[str]
+) -> list[Mapping[str, str]]:
     told = "\n".join(f"- {sentence}" for sentence in wrong)
     return [
         *messages,
@@ -140,16 +150,14 @@ def _repair_messages(
     ]
 
 
-def _ask(
-    ctx: NodeContext, config: Config, messages: list[dict[str, str]], labels: Labels
-) -> ModelAnswer:
+def _ask(ctx: NodeContext, call: FirstCall, labels: Labels) -> ModelAnswer:
     return ctx.model(
-        model_group=config.model_group,
-        messages=messages,
-        schema=config.output,
-        max_tokens=config.max_tokens,
-        temperature=config.temperature,
-        timeout_seconds=config.timeout_seconds,
+        model_group=call.model_group,
+        messages=call.messages,
+        schema=call.schema,
+        max_tokens=call.max_tokens,
+        temperature=call.temperature,
+        timeout_seconds=call.timeout_seconds,
         labels=labels,
     )
 
@@ -200,6 +208,7 @@ KIND = Kind(
     schema=SCHEMA,
     read=read,
     run=run,
+    first_call=first_call,
     templates=templates,
     faults=faults,
     output_schema=output_schema,

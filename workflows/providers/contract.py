@@ -1,9 +1,9 @@
 """What goes to a provider and what comes back, as values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from compliance.labels import Labels
@@ -60,6 +60,25 @@ class ModelRequest:
     temperature: float = 0.0
     timeout_seconds: float
     tools: tuple[OfferedTool, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        messages: Sequence[Mapping[str, str]],
+        schema: Mapping[str, Any] | None,
+        max_tokens: int,
+        temperature: float,
+        timeout_seconds: float,
+    ) -> Self:
+        """What a node asks, as a value of its own."""
+        return cls(
+            messages=tuple(dict(message) for message in messages),
+            schema=schema,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            timeout_seconds=timeout_seconds,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As it is recorded. Tools are named only where there are any."""

@@ -32,13 +32,15 @@ def plan(
     *,
     frozen: Sequence[str] | None = None,
     routes: Routes | None = None,
+    may_try: bool = True,
 ) -> Plan:
     """The group's deployments that may see these labels, in its order, and why the others are left out.
 
     `frozen` are the deployments that the group had when a run started: that run uses these, wherever the
     group leads now; what each of them may see is asked anew. Where none may, the first of them comes
     alone with its fault: it is denied on record, and nothing goes anywhere else. `routes`: the register as the
-    caller read it. A first deployment whose breaker is half-open is in there for one caller at a time.
+    caller read it. A first deployment whose breaker is half-open is in there for one caller at a time; who
+    may not try it is told that nobody may take the call.
     Raises ModelGroupUnknown; ModelUnavailable where all that may are left in peace.
     """
     routes = routes or current()
@@ -48,6 +50,8 @@ def plan(
     planned = routing.plan(members, labels, today=at.date(), at=at, placements=routes.placements)
     while planned.on_trial and planned.targets[0].deployment_id in planned.on_trial:
         first = planned.targets[0]
+        if not may_try:
+            raise ModelUnavailable(f"“{first.name}” is to be tried first.")
         if breakers.take_trial(first.deployment_id):
             break
         planned = planned.without(first.deployment_id, routing.on_trial(first))

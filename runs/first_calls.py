@@ -1,0 +1,184 @@
+"""First calls: what a node asks a model first is decided before it starts, and on record with the wave that starts it.
+
+One commit for the end of one node, the start of the next and the intent of its call. Only a call that may be made just
+like that rides, and only where a thread waits for its node, so that it leaves at once. Whatever stands in the way, or
+changes before the commit, the node finds out by itself at the governed door, as with each of its further calls.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.utils.timezone import now
+
+from compliance.labels import Labels
+from compliance.policy.verdicts import Verdict
+from runs.failover import Note, Road
+from runs.governed_calls import Caller, ModelAct, Wish
+from runs.intents import Draft, Intents, Ride
+from runs.kinds import KINDS
+from runs.live_run import LiveRun, Start
+from runs.outcomes import Outcome, Settlement
+from runs.writing import Step
+from workflows.departures import WITHDRAWN
+from workflows.nodes import FirstCall
+from workflows.providers.contract import ModelRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A call that is on record and has not left: how its node comes to it, and what was decided."""
+
+    group: str
+    request: ModelRequest
+    labels: Labels
+    road: Road
+    planned: tuple[ModelAct, Note | None]
+    draft: Draft
+    verdict: Verdict
+
+    @property
+    def act(self) -> ModelAct:
+        return self.planned[0]
+
+    @property
+    def call_id(self) -> UUID:
+        assert self.draft.call is not None  # noqa: S101 - nothing else rides
+        return self.draft.call.pk
+
+    def is_of(self, group: str, request: ModelRequest, labels: Labels) -> bool:
+        """Whether this is what the node asks."""
+        return (self.group, self.request, self.labels) == (group, request, labels)
+
+    def never_begun(self, start: Start) -> Outcome:
+        """What comes of an attempt that was given up before it began."""
+        return Outcome(
+            node_id=start.path,
+            execution_id=start.execution_id,
+            finished_at=now(),
+            error_code="given_up",
+            error_sentence="This attempt was given up before it began.",
+            settlements=(self.withdrawn(),),
+        )
+
+    def withdrawn(self) -> Settlement:
+        """Its node came to an end, or to another call: nothing left, and nothing was spent."""
+        sentence = "This call was allowed and never made: its node ended before."
+        return Settlement.failed(self.call_id, WITHDRAWN, sentence)
+
+
+@dataclass(slots=True)
+class FirstCalls:
+    """Those of one wave, by the execution that each begins."""
+
+    _steps: Sequence[Step]
+    _rides: dict[Intents, Ride | None] = field(default_factory=dict)
+    _decided: dict[UUID, Decided] = field(default_factory=dict)
+
+    def of(self, start: Start) -> Decided | None:
+        """What this attempt may do as soon as it starts."""
+        return self._decided.get(start.execution_id)
+
+    def note(self, written: set[UUID]) -> None:
+        """The wave is on record: what it settled, and those calls that are among `written`."""
+        for step in self._steps:
+            if step.live.run_id in written:
+                for outcome in step.outcomes:
+                    step.live.intents.note_settled(
+                        (*outcome.settlements, *outcome.tool_settlements)
+                    )
+        for ride in self._rides.values():
+            if ride is not None:
+                ride.note(written)
+        self._decided = {
+            execution: decided
+            for execution, decided in self._decided.items()
+            if decided.call_id in written
+        }
+
+    def board(self, room: int) -> None:
+        """Decide, and put it into the waves."""
+        for step in self._steps:
+            for start in step.starting:
+                call = _first_call(step.live, start) if len(self._decided) < room else None
+                ride = self._ride_of(step.live) if call else None
+                if call is None or ride is None:
+                    continue
+                with suppress(
+                    Exception
+                ):  # whatever it is, the node meets it, too, and it is the node's
+                    if decided := _decide(step.live, start, call, ride):
+                        self._decided[start.execution_id] = decided
+            if ride := self._rides.get(step.live.intents):
+                ride.board(step.wave)
+
+    def _ride_of(self, live: LiveRun) -> Ride | None:
+        intents = live.intents
+        if intents not in self._rides:
+            outcomes = [
+                outcome
+                for step in self._steps
+                for outcome in step.outcomes
+                if step.live.intents is intents
+            ]
+            settled = [each for outcome in outcomes for each in outcome.settlements]
+            tools = [each for outcome in outcomes for each in outcome.tool_settlements]
+            self._rides[intents] = intents.ride([*settled, *tools])
+        return self._rides[intents]
+
+    def leave(self) -> None:
+        """Give back the turns that were taken."""
+        for ride in self._rides.values():
+            if ride is not None:
+                ride.end()
+
+
+@contextmanager
+def riding(steps: Sequence[Step], *, room: int) -> Iterator[FirstCalls]:
+    """Put the first calls of up to `room` nodes that start into the waves of these steps. The block writes them."""
+    first = FirstCalls(steps)
+    try:
+        first.board(room)
+        yield first
+    finally:
+        first.leave()
+
+
+def _first_call(live: LiveRun, start: Start) -> FirstCall | None:
+    """What the node begins with, where that is a call, and small: here nobody may be kept waiting."""
+    first_call = KINDS[start.spec.kind].first_call
+    if first_call is None or start.pause is not None or not live.is_small(start):
+        return None
+    try:
+        return first_call(start.spec.config, start.scope.inputs_of(start.node))
+    except Exception:  # noqa: BLE001 - the node meets it, too
+        return None
+
+
+def _decide(live: LiveRun, start: Start, call: FirstCall, ride: Ride) -> Decided | None:
+    """Plan and decide as the governed door does; None where something stands in the way."""
+    labels = live.labels_into(start)
+    request = ModelRequest.of(
+        messages=call.messages,
+        schema=call.schema,
+        max_tokens=call.max_tokens,
+        temperature=call.temperature,
+        timeout_seconds=call.timeout_seconds,
+    )
+    road = Road(live, call.model_group, labels)
+    planned = road.next_act(request, may_try=False)
+    caller = Caller(live=live, node_id=start.path, attempt=live.attempts[start.path])
+    wish = Wish(caller, planned[0], labels, frozenset())
+    draft = ride.draft(wish.decide)
+    if draft is None:
+        return None
+    return Decided(
+        group=call.model_group,
+        request=request,
+        labels=labels,
+        road=road,
+        planned=planned,
+        draft=draft,
+        verdict=wish.verdict,
+    )
