@@ -17,7 +17,6 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -157,7 +156,7 @@ class Intents:
 
     def _after(self, settled: Iterable[Settlement | ToolSettlement], facts: RunFacts) -> RunFacts:
         """These facts once the settlements are committed."""
-        facts = copy(facts)
+        facts = _copied(facts)
         for each in settled:
             if (known := self._open.get(each.call_id)) is not None:
                 facts.in_flight -= 1
@@ -208,7 +207,7 @@ class Intents:
         drafted = []
         for asked in batch:
             try:
-                asked.draft = asked.decide(copy(facts), asked.budget)
+                asked.draft = asked.decide(_copied(facts), asked.budget)
             except Exception as error:  # noqa: BLE001 - it is its own caller's
                 asked.end(error)
                 continue
@@ -228,7 +227,7 @@ class Intents:
         if not calls:
             return
         with self._change:
-            known = copy(self._known or facts)  # calls may have been settled meanwhile
+            known = _copied(self._known or facts)  # calls may have been settled meanwhile
             for name in TOUCHED:
                 before, after = getattr(facts, name), getattr(calls[-1][0], name)
                 if name in COUNTED:
@@ -251,7 +250,7 @@ class Ride:
     def draft(self, decide: Decide) -> Draft | None:
         """What comes of it, where that is a call; None where something stands in its way."""
         sofar = self._drafted[-1][0].facts if self._drafted else self.facts
-        draft = decide(copy(sofar or self.facts), None)
+        draft = decide(_copied(sofar or self.facts), None)
         if draft.call is None:
             return None
         self._drafted.append((draft, secrets.randbits(STAMP_BITS)))
@@ -318,6 +317,13 @@ def _to_row(draft: Draft, stamp: int) -> dict[str, Any]:
         row["facts"] = {name: getattr(draft.facts, name) for name in TOUCHED}
         row["stamp"] = stamp
     return row
+
+
+def _copied(facts: RunFacts) -> RunFacts:
+    """To be changed apart from them. They are a value here, and never saved: copy() would ask Django for its state."""
+    other = RunFacts.__new__(RunFacts)
+    other.__dict__ = facts.__dict__.copy()
+    return other
 
 
 def _columns(row: models.Model) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
-from typing import Any, Self
+from typing import Any, Final, Self
 
 NOTHING: frozenset[str] = frozenset()
 SETS = frozenset(
@@ -44,11 +44,14 @@ class Facts:
 
     def to_json(self) -> dict[str, Any]:
         """Every fact by name; sets are sorted, so that equal facts give equal bytes."""
-        return {field.name: _to_json(getattr(self, field.name)) for field in fields(self)}
+        return {name: _to_json(getattr(self, name)) for name in NAMES}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         return cls(**{name: _from_json(name, fact) for name, fact in value.items()})
+
+
+NAMES: Final = tuple(field.name for field in fields(Facts))
 
 
 def _to_json(fact: Any) -> Any:

@@ -1,5 +1,6 @@
 -- The hot path of the executor: whatever a wave changes is written by ONE statement, so by one commit.
--- Security invoker: row-level security holds in here as anywhere else.
+-- Security invoker: row-level security holds in here as anywhere else. Plans are kept: to make those of a wave anew each
+-- time takes as long as to carry them out, and each finds its rows by their ids whatever the tables hold.
 
 -- Number events of one run without a gap: the run's row is the counter, and its lock the order.
 CREATE OR REPLACE FUNCTION grove_emit(for_run uuid, events jsonb) RETURNS integer LANGUAGE plpgsql AS $$
@@ -28,7 +29,8 @@ END $$;
 --   finished  executions of earlier waves that came to an end
 --   moved     executions that begin to wait, or go on after waiting
 --   riding    intents of the nodes that start, which hold once what the wave settles is settled: see intend.sql
-CREATE OR REPLACE FUNCTION grove_checkpoint(wave jsonb, payloads bytea[]) RETURNS uuid[] LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION grove_checkpoint(wave jsonb, payloads bytea[]) RETURNS uuid[] LANGUAGE plpgsql
+    SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     alive uuid[];
     written_runs integer;

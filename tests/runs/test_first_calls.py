@@ -1,0 +1,292 @@
+"""First calls ride in the wave that starts their node, and whatever goes wrong with that, each call leaves once."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from compliance.labels import Labels
+from runs import cancel, checkpoint, egress, intents, kinds, writing
+from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent, RunFacts
+from runs.node_pool import Attempt, NodePool
+from tenancy import actors
+from tenancy.models import Tenant
+from tests.runs import definitions
+from tests.runs.making import (
+    execute,
+    finish,
+    make_model_group,
+    make_run,
+    make_version,
+    running_executor,
+    wait_until,
+)
+from tests.runs.scripted_model import ScriptedModel
+from tests.runs.test_egress import asked
+from tests.runs.test_replay import same
+from tests.workflows.providers.test_breakers import answer, pass_time
+from workflows import budgets
+from workflows.departures import WITHDRAWN
+from workflows.models import BudgetCounter, Deployment, DeploymentStanding
+from workflows.nodes.llm import first_call
+from workflows.providers import breakers, gateway, register
+from workflows.providers.errors import FailureKind, ModelUnavailable, ProviderError
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
+
+IN_A_ROW = (
+    definitions.HEAD
+    + "".join(
+        f"  - {{{{id: n{number}, kind: llm, title: N, after: [{'start' if number == 1 else f'n{number - 1}'}],"
+        f' model_group: default, prompt: "call {number}", max_tokens: 20}}}}\n'
+        for number in (1, 2, 3, 4)
+    )
+    + '  - {{id: result, kind: output, title: Result, after: [n4], value: {{said: "{{{{ n4.text }}}}"}}}}\n'
+)
+ALL_FOUR = [f"call {number}" for number in (1, 2, 3, 4)]
+
+
+@pytest.fixture
+def model(in_acme: Tenant) -> Iterator[ScriptedModel]:
+    """A deployment that is known to answer as the model that it is: to learn that moves the register."""
+    with ScriptedModel() as server:
+        make_model_group(server.base_url)
+        (target,) = gateway.route("default", Labels())
+        answer(target, "scripted-1")
+        yield server
+
+
+@pytest.fixture
+def asked_apart(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Of each statement that wrote intents outside a wave: that it did."""
+    told: list[str] = []
+    ask = intents.ask
+
+    def noted(statement: str, values: Any) -> Any:
+        told.append(statement)
+        return ask(statement, values)
+
+    monkeypatch.setattr(intents, "ask", noted)
+    return told
+
+
+def settled(run: Run) -> None:
+    """Nothing is in flight, and every decision, call and event stands on record once."""
+    facts = RunFacts.objects.get(root_run=run)
+    assert (facts.in_flight, facts.reserved_micros) == (0, 0)
+    assert not ModelCall.objects.filter(run=run, status="intended").exists()
+    made = Decision.objects.filter(run=run, verdict="allow").count()
+    assert made == ModelCall.objects.filter(run=run).count() == facts.model_calls
+
+
+def outcomes(run: Run) -> list[tuple[str, str, str]]:
+    calls = ModelCall.objects.filter(run=run)
+    return list(calls.values_list("node_id", "status", "error_kind"))
+
+
+def test_all_but_the_first_call_ride(model: ScriptedModel, asked_apart: list[str]) -> None:
+    """Of a new run nobody knows the facts yet: its first call asks for them, and is written by itself."""
+    run = execute(make_run(make_version(IN_A_ROW)))
+
+    assert run.status == "completed"
+    assert model.prompts == ALL_FOUR
+    assert outcomes(run) == [(f"n{number}", "completed", "") for number in (1, 2, 3, 4)]
+    assert len(asked_apart) == 2
+    settled(run)
+    told = RunEvent.objects.filter(run=run, name="decision.made").values_list("node_id", flat=True)
+    assert list(told) == ["n1", "n2", "n3", "n4"]
+
+
+def test_calls_of_nodes_side_by_side_ride_together(model: ScriptedModel) -> None:
+    text = definitions.HEAD + (
+        '  - {{id: one, kind: llm, title: One, after: [start], model_group: default, prompt: "one", max_tokens: 9}}\n'
+        '  - {{id: a, kind: llm, title: A, after: [one], model_group: default, prompt: "a", max_tokens: 9}}\n'
+        '  - {{id: b, kind: llm, title: B, after: [one], model_group: default, prompt: "b", max_tokens: 9}}\n'
+        "  - {{id: both, kind: merge, title: Both, after: [a, b], mode: object}}\n"
+        '  - {{id: result, kind: output, title: Result, after: [both], value: "{{{{ both }}}}"}}\n'
+    )
+    with running_executor(node_threads=4):
+        run = finish(make_run(make_version(text)))
+
+    assert run.status == "completed"
+    assert sorted(model.prompts) == ["a", "b", "one"]
+    settled(run)
+
+
+def test_no_more_ride_than_threads_wait_for_them(
+    model: ScriptedModel, asked_apart: list[str]
+) -> None:
+    """What waits for a thread is decided when it gets one: much may change until then."""
+    text = definitions.HEAD + (
+        '  - {{id: one, kind: llm, title: One, after: [start], model_group: default, prompt: "one", max_tokens: 9}}\n'
+        + "".join(
+            f"  - {{{{id: s{number}, kind: llm, title: S, after: [one], model_group: default, prompt: s,"
+            " max_tokens: 9}}\n"
+            for number in range(3)
+        )
+        + "  - {{id: joined, kind: merge, title: J, after: [s0, s1, s2], mode: object}}\n"
+        '  - {{id: result, kind: output, title: Result, after: [joined], value: "{{{{ joined }}}}"}}\n'
+    )
+    with running_executor(node_threads=1):
+        run = finish(make_run(make_version(text)))
+
+    assert run.status == "completed"
+    assert len(model.prompts) == 4
+    assert len(asked_apart) >= 2 + 2  # of the three at most one found the thread free
+    settled(run)
+
+
+def test_what_changed_before_the_commit_is_decided_again(
+    model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The register moves between the decision and the wave, each time."""
+    write = writing.write
+
+    def late(steps: Any, stopping: Any) -> Any:
+        if any(step.wave.riding for step in steps):
+            register.set_price(
+                deployment=Deployment.objects.get(),
+                input_micros_per_million=0,
+                output_micros_per_million=0,
+                by=actors.SYSTEM,
+            )
+        return write(steps, stopping)
+
+    monkeypatch.setattr(writing, "write", late)
+    run = execute(make_run(make_version(IN_A_ROW)))
+
+    assert run.status == "completed"
+    assert model.prompts == ALL_FOUR
+    settled(run)
+
+
+def test_an_answer_of_the_database_that_got_lost_loses_no_call(
+    model: ScriptedModel, monkeypatch: pytest.MonkeyPatch, asked_apart: list[str]
+) -> None:
+    """The wave was committed, and the connection broke before anybody knew."""
+    write, broken = checkpoint.write, []
+
+    def breaks(waves: Any) -> Any:
+        written = write(waves)
+        if any(wave.riding for wave in waves) and len(broken) < 2:
+            broken.append(waves)
+            raise OperationalError("the connection is lost")
+        return written
+
+    monkeypatch.setattr(checkpoint, "write", breaks)
+    run = execute(make_run(make_version(IN_A_ROW)))
+
+    assert len(broken) == 2
+    assert run.status == "completed"
+    assert model.prompts == ALL_FOUR
+    assert len(asked_apart) == 2
+    settled(run)
+
+
+def test_a_budget_in_the_way_refuses_once(in_acme: Tenant) -> None:
+    with ScriptedModel() as model:
+        make_model_group(model.base_url)
+        register.set_price(
+            deployment=Deployment.objects.get(),
+            input_micros_per_million=0,
+            output_micros_per_million=1_000_000,
+            by=actors.SYSTEM,
+        )
+        # 20 micro-units are reserved for each, and what is spent comes from the server's own count
+        budget = budgets.create(
+            name="one", amount=21, currency="EUR", period="total", by=actors.SYSTEM
+        )
+        run = execute(make_run(make_version(IN_A_ROW)))
+
+    assert (run.status, run.error_code) == ("failed", budgets.CODE)
+    assert BudgetCounter.objects.get(budget=budget).refused == 1
+    denied = Decision.objects.filter(run=run, verdict="deny")
+    assert denied.count() == 1
+    settled(run)
+
+
+def test_a_node_that_asks_something_else_withdraws_what_was_decided(
+    model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = replace(
+        kinds.KINDS["llm"],
+        first_call=lambda config, inputs: replace(first_call(config, inputs), max_tokens=7),
+    )
+    monkeypatch.setitem(kinds.KINDS, "llm", changed)  # type: ignore[arg-type]
+    run = execute(make_run(make_version(definitions.TALK)))
+
+    assert run.status == "completed"
+    assert len(model.prompts) == 2
+    assert sorted(outcomes(run)) == [
+        ("again", "completed", ""),
+        ("again", "failed", WITHDRAWN),
+        ("ask", "completed", ""),
+    ]
+    settled(run)
+
+
+def test_nodes_that_are_handed_back_withdraw_their_calls(
+    model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that stops gives back what has not begun: nothing left, and the next worker decides for itself."""
+    serve = NodePool.submit
+
+    def not_begun(pool: NodePool, attempt: Attempt) -> None:
+        if attempt.decided:
+            pool._not_begun.append(attempt)
+        else:
+            serve(pool, attempt)
+
+    run = make_run(make_version(definitions.TALK))
+    with monkeypatch.context() as stopping, running_executor():
+        stopping.setattr(NodePool, "submit", not_begun)
+        wait_until(lambda: NodeExecution.objects.filter(run=run, node_id="again").exists())
+    assert ("again", "failed", WITHDRAWN) in outcomes(run)
+    facts = RunFacts.objects.get(root_run=run)
+    assert (facts.in_flight, facts.reserved_micros) == (0, 0)
+
+    run = execute(run)
+
+    assert run.status == "completed"
+    assert len(model.prompts) == 2
+    assert [row.sent for row in egress.rows(asked())] == [True, False, True]
+    same(run)
+    settled(run)
+
+
+def test_a_run_that_is_cancelled_before_its_node_begins_sends_nothing(
+    model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(make_version(definitions.TALK))
+    serve = NodePool.submit
+
+    def cancelled(pool: NodePool, attempt: Attempt) -> None:
+        if attempt.decided:
+            cancel.cancel(run=Run.objects.get(pk=run.pk), by=actors.SYSTEM)
+            attempt.live.running.clear()  # as the tender does once it has seen that
+        serve(pool, attempt)
+
+    monkeypatch.setattr(NodePool, "submit", cancelled)
+    with running_executor():
+        run = finish(run)
+        wait_until(lambda: ("again", "failed", WITHDRAWN) in outcomes(run))
+
+    assert run.status == "cancelled"
+    assert model.prompts == ["ask 1"]
+
+
+def test_a_trial_is_taken_by_whoever_calls(model: ScriptedModel) -> None:
+    """It belongs to a thread: the one that decides ahead is not the one that calls."""
+    (target,) = gateway.route("default", Labels())
+    for _ in range(3):
+        breakers.note_failure(target, ProviderError(FailureKind.SERVER, "down"))
+    pass_time(minutes=1)
+
+    with pytest.raises(ModelUnavailable):
+        gateway.plan("default", Labels(), may_try=False)
+
+    assert DeploymentStanding.objects.get().probe_until is None
+    assert gateway.plan("default", Labels()).targets[0].name == target.name
+    assert DeploymentStanding.objects.get().probe_until is not None
