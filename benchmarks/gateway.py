@@ -2,11 +2,14 @@
 
 Each governed call is made by a node of a real run, through the door that all nodes go through: plan, decision,
 reservation of money in two budgets and the intent in one durable commit before the call leaves; the adapter's
-translation both ways; detectors over the answer, sealing. Measured is the door's own method, from the node's asking to
-its answer; what the run writes afterwards with its wave is in benchmarks/run_overhead.py. The bare call is httpx to
-the same server with the same words, in the same process, between the runs. “By hand” is the least that keeps the
-promise: psycopg writes two rows, counts in two budgets and commits, then httpx calls. Masked calls carry a letter
-with personal data to a provider outside, so that they are decided twice and rewritten.
+translation both ways; detectors over the answer, sealing. The call that a node begins with is decided before the node
+starts, and its intent rides in the wave that starts it: of such a call the decision, what the wave takes longer than
+waves without intents (their median, in the same turn) and the door's own method are added up. A further call of a node
+is the door's method alone, from the node's asking to its answer. What the run writes afterwards with its wave is in
+benchmarks/run_overhead.py. The bare call is httpx to the same server with the same words, in the same process, between
+the runs. “By hand” is the least that keeps the promise: psycopg writes two rows, counts in two budgets and commits,
+then httpx calls. Masked calls carry a letter with personal data to a provider outside, so that they are decided twice
+and rewritten.
 
 On a machine that has other work to do, calls wait for a processor: `cpu` is the processor time alone, which that does
 not change. It leaves out the disk's part of the commit, so the limit is on the whole.
@@ -17,7 +20,7 @@ import json
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -60,6 +63,10 @@ class Taken:
 
     clock: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
+
+    def add(self, others: "Taken") -> None:
+        self.clock += others.clock
+        self.cpu += others.cpu
 
     @contextmanager
     def one(self) -> Iterator[None]:
@@ -141,23 +148,61 @@ def _asked(prompt: str) -> dict[str, Any]:
     }
 
 
+@dataclass
+class Watch:
+    """What governed calls take: in the door, and for the waves before them the decisions and the writing."""
+
+    door: Taken = field(default_factory=Taken)
+    ahead: Taken = field(default_factory=Taken)
+    waves: Taken = field(default_factory=Taken)
+
+    def whole(self, plain: Taken) -> Taken:
+        """The calls of a chain with what was done for each in the wave before it; `plain` are waves without intents."""
+        clock, cpu = statistics.median(plain.clock), statistics.median(plain.cpu)
+        each = len(self.door.clock)
+        return Taken(
+            clock=[sum(three) - clock for three in self._by_call("clock", each)],
+            cpu=[sum(three) - cpu for three in self._by_call("cpu", each)],
+        )
+
+    def _by_call(self, name: str, each: int) -> Iterator[tuple[float, float, float]]:
+        parts = [getattr(part, name) for part in (self.door, self.ahead, self.waves)]
+        if any(len(part) != each for part in parts):
+            raise SystemExit(
+                f"Of {each} calls not each had a wave of its own: {list(map(len, parts))}."
+            )
+        return zip(*parts, strict=True)
+
+
 @contextmanager
-def clocked() -> Iterator[Taken]:
-    """Every governed model call meanwhile."""
+def clocked(*, riding: bool) -> Iterator[Watch]:
+    """Every governed model call meanwhile, and the waves that start their nodes. Not riding: none is decided ahead."""
+    from runs import writing
+    from runs.first_calls import FirstCalls
     from runs.governed import GovernedDoor
 
-    taken = Taken()
-    through_the_door = GovernedDoor.model
+    watch = Watch()
+    door, board, write = GovernedDoor.model, FirstCalls.board, writing.write
 
-    def model(door: Any, **asked: Any) -> Any:
-        with taken.one():
-            return through_the_door(door, **asked)
+    def model(self: Any, **asked: Any) -> Any:
+        with watch.door.one():
+            return door(self, **asked)
 
-    GovernedDoor.model = model  # type: ignore[method-assign, assignment]
+    def decide(self: Any, free: int) -> None:
+        starts = any(start.spec.kind == "llm" for step in self.steps for start in step.starting)
+        with watch.ahead.one() if starts else nullcontext():
+            board(self, free if riding else 0)
+
+    def written(steps: Any, stopping: Any) -> Any:
+        starts = any(start.spec.kind == "llm" for step in steps for start in step.starting)
+        with watch.waves.one() if starts else nullcontext():
+            return write(steps, stopping)
+
+    GovernedDoor.model, FirstCalls.board, writing.write = model, decide, written  # type: ignore[method-assign, assignment]
     try:
-        yield taken
+        yield watch
     finally:
-        GovernedDoor.model = through_the_door  # type: ignore[method-assign]
+        GovernedDoor.model, FirstCalls.board, writing.write = door, board, write  # type: ignore[method-assign]
 
 
 def one_run(version: Any, executor: Any, text: str) -> str:
@@ -174,29 +219,39 @@ def one_run(version: Any, executor: Any, text: str) -> str:
     return f"{ended.status} {ended.error_sentence}".strip()
 
 
-def measure_calls(stage: Stage, name: str, prompt: str, model_url: str, repeat: int) -> Row:
-    """CALLS governed calls and CALLS bare ones, in turn, `repeat` times."""
+def measure_calls(stage: Stage, name: str, prompt: str, model_url: str, repeat: int) -> list[Row]:
+    """CALLS governed calls of either way and CALLS bare ones, in turn, `repeat` times."""
     from runs.executor import Executor
 
     version, executor = publish(chain()), Executor()
     executor.start()
-    bare, by_hand = Taken(), Taken()
+    bare, by_hand, first, further, plain = Taken(), Taken(), Taken(), Taken(), Taken()
     try:
         one_run(version, executor, prompt)  # warm: connections, the parsed definition
         stage.analyze()
         one_run(version, executor, prompt)  # plans
-        with clocked() as governed:
-            for _ in range(repeat):
-                bare_calls(model_url, prompt, bare)
-                calls_by_hand(stage.owner_url, model_url, prompt, by_hand)
-                status = one_run(version, executor, prompt)
+        for _ in range(repeat):
+            bare_calls(model_url, prompt, bare)
+            calls_by_hand(stage.owner_url, model_url, prompt, by_hand)
+            for riding in (False, True):
+                with clocked(riding=riding) as watch:
+                    status = one_run(version, executor, prompt)
                 if status != "completed":
                     raise SystemExit(f"{name}: the run ended {status}.")
+                if riding:
+                    first.add(watch.whole(plain))
+                else:
+                    further.add(watch.door)
+                    plain = watch.waves
     finally:
         executor.stop()
-    if len(governed.clock) != len(bare.clock):
-        raise SystemExit(f"{name}: of {len(bare.clock)} calls {len(governed.clock)} were clocked.")
-    return _row(name, governed, bare, by_hand)
+    for taken in (first, further):
+        if len(taken.clock) != len(bare.clock):
+            raise SystemExit(f"{name}: of {len(bare.clock)} calls {len(taken.clock)} were clocked.")
+    return [
+        _row(name, first, bare, by_hand),
+        _row(f"{name}, further", further, bare, by_hand),
+    ]
 
 
 def _row(name: str, governed: Taken, bare: Taken, by_hand: Taken) -> Row:
@@ -257,10 +312,10 @@ def measure(repeat: int) -> list[Row]:
         with tenant_context(make_tenant("measured")):
             prepare(model_url)
             hello = ("a call inside the house", "Say hello.")
-            rows = [measure_calls(stage, *hello, model_url, repeat)]
+            rows = measure_calls(stage, *hello, model_url, repeat)
             # By hand: the address of a provider outside would have to be https.
             Provider.objects.update(egress="external", dpa=True, baa=True)
-            rows.append(measure_calls(stage, "a letter, masked", LETTER, model_url, repeat))
+            rows += measure_calls(stage, "a letter, masked", LETTER, model_url, repeat)
             if not ModelCall.objects.filter(cost_micros__gt=0).exists():
                 raise SystemExit("Nothing was paid: the reservations were not measured.")
             if not Decision.objects.filter(verdict="modify").exists():
@@ -283,12 +338,12 @@ def main() -> int:
 
 def show(rows: list[Row]) -> None:
     print(
-        f"{'ms of one call':26} {'calls':>6} {'bare p50':>9} {'p99':>7} {'Grove p50':>10} {'p99':>7} "
+        f"{'ms of one call':32} {'calls':>6} {'bare p50':>9} {'p99':>7} {'Grove p50':>10} {'p99':>7} "
         f"{'above p50':>10} {'p99':>7} {'cpu':>6} {'by hand':>8}  limit at p50"
     )
     for row in rows:
         print(
-            f"{row.name:26} {row.calls:6} {row.bare_p50:9.2f} {row.bare_p99:7.2f} "
+            f"{row.name:32} {row.calls:6} {row.bare_p50:9.2f} {row.bare_p99:7.2f} "
             f"{row.governed_p50:10.2f} {row.governed_p99:7.2f} {row.above_p50:10.2f} "
             f"{row.above_p99:7.2f} {row.above_cpu:6.2f} {row.by_hand_p50:8.2f}  "
             f"{row.limit_ms:g} ms, {row.ratio:.2f} of it: {'holds' if row.holds else 'MISSED'}"

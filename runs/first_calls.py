@@ -13,13 +13,13 @@ from uuid import UUID
 from django.utils.timezone import now
 
 from compliance.labels import Labels
-from compliance.policy.verdicts import Verdict
 from runs.failover import Note, Road
-from runs.governed_calls import Caller, ModelAct, Wish
+from runs.governed_calls import Caller, ModelAct
 from runs.intents import Draft, Intents, Ride
 from runs.kinds import KINDS
 from runs.live_run import LiveRun, Start
 from runs.outcomes import Outcome, Settlement
+from runs.wishes import Wish
 from runs.writing import Step
 from workflows.departures import WITHDRAWN
 from workflows.nodes import FirstCall
@@ -36,7 +36,7 @@ class Decided:
     road: Road
     planned: tuple[ModelAct, Note | None]
     draft: Draft
-    verdict: Verdict
+    final: Wish  # with all that was owed
 
     @property
     def act(self) -> ModelAct:
@@ -72,7 +72,7 @@ class Decided:
 class FirstCalls:
     """Those of one wave, by the execution that each begins."""
 
-    _steps: Sequence[Step]
+    steps: Sequence[Step]
     _rides: dict[Intents, Ride | None] = field(default_factory=dict)
     _decided: dict[UUID, Decided] = field(default_factory=dict)
 
@@ -82,7 +82,7 @@ class FirstCalls:
 
     def note(self, written: set[UUID]) -> None:
         """The wave is on record: what it settled, and those calls that are among `written`."""
-        for step in self._steps:
+        for step in self.steps:
             if step.live.run_id in written:
                 for outcome in step.outcomes:
                     step.live.intents.note_settled(
@@ -99,7 +99,7 @@ class FirstCalls:
 
     def board(self, room: int) -> None:
         """Decide, and put it into the waves."""
-        for step in self._steps:
+        for step in self.steps:
             for start in step.starting:
                 call = _first_call(step.live, start) if len(self._decided) < room else None
                 ride = self._ride_of(step.live) if call else None
@@ -118,7 +118,7 @@ class FirstCalls:
         if intents not in self._rides:
             outcomes = [
                 outcome
-                for step in self._steps
+                for step in self.steps
                 for outcome in step.outcomes
                 if step.live.intents is intents
             ]
@@ -180,5 +180,5 @@ def _decide(live: LiveRun, start: Start, call: FirstCall, ride: Ride) -> Decided
         road=road,
         planned=planned,
         draft=draft,
-        verdict=wish.verdict,
+        final=wish.final,
     )

@@ -9,8 +9,9 @@
 7 filter      detectors on what came back: they add labels, never remove any
 8 settle      usage and answer go with the wave's commit
 
-What a call is and which rows it leaves is in runs/governed_calls.py; its road down a group in runs/failover.py. The
-call that a node begins with has mostly come as far as 5 before its node starts: see runs/first_calls.py.
+What a call is and which rows it leaves is in runs/governed_calls.py, the way to a decision in runs/wishes.py, that down
+a group in runs/failover.py. The call that a node begins with has mostly come as far as 5 before its node starts: see
+runs/first_calls.py.
 """
 
 import time
@@ -18,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
 from django.db import connection
@@ -33,12 +34,13 @@ from runs.done_before import DoneBefore
 from runs.errors import ClaimLost
 from runs.failover import Road
 from runs.first_calls import Decided
-from runs.governed_calls import Act, Caller, ModelAct, ToolAct, Wish
+from runs.governed_calls import Act, Caller, ModelAct, ToolAct
 from runs.intents import Draft, RegisterMoved
 from runs.live_run import LiveRun
 from runs.models import CallStatus, ModelCall
 from runs.outcomes import Settlement
 from runs.tool_settlements import ToolSettlement
+from runs.wishes import Wish
 from tenancy.context import tenant_context
 from tenancy.errors import GroveError
 from tenancy.secret_store import SecretValue
@@ -56,15 +58,6 @@ LONGEST_THROTTLE_SECONDS = 30.0
 TELLING = frozenset({PriceUnknown.code, budgets.CODE})  # denials that a node's failure names
 
 A = TypeVar("A", ModelAct, ToolAct)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """A decision on record and, when it allows, the intent of the call."""
-
-    decision_id: UUID
-    verdict: Verdict
-    call_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,24 +316,20 @@ class GovernedDoor:
         """Decide, obey and decide again until the call is allowed. Raises NodeFailed when it is not, and Parked."""
         if (first := self._decided) is not None and first.act is act:
             self._decided = None
-            return _permit(act, self._noted(act, first.draft, first.verdict))
+            return self._allowed(cast("A", first.final.act), first.draft)
         carried_out: frozenset[str] = frozenset()
         waited, asked = 0.0, approvals.digest_of(act, self._caller)
         while True:
-            approved = self._approvals.of(asked)
-            recorded = self._record(act, labels, carried_out, approved)
-            verdict = recorded.verdict
+            wish = Wish(self._caller, act, labels, carried_out, self._approvals.of(asked))
+            draft = self._live.intents.record(wish.decide)
+            act, carried_out = cast("A", wish.final.act), wish.final.carried_out
+            verdict = wish.final.verdict
             if verdict.kind is VerdictKind.ALLOW:
-                return _permit(act, recorded)
+                return self._allowed(act, draft)
+            self._tell(draft)
             if verdict.kind is VerdictKind.MODIFY:
-                owed = [o.value for o in verdict.obliged(ObligationKind.MODIFY)]
-                if carried_out.issuperset(owed):
-                    raise NodeFailed(
-                        "obligation_repeats", "A policy asks for what was done already."
-                    )
-                act = act.transformed(owed)
-                carried_out |= frozenset(owed)
-            elif verdict.kind is VerdictKind.THROTTLE:
+                raise NodeFailed("obligation_repeats", "A policy asks for what was done already.")
+            if verdict.kind is VerdictKind.THROTTLE:
                 pause = max(float(o.value) for o in verdict.obliged(ObligationKind.THROTTLE))
                 waited += pause
                 if waited > LONGEST_THROTTLE_SECONDS:
@@ -364,23 +353,22 @@ class GovernedDoor:
             self._note("approval.requested", approver=about["approver"], until=parked.pause.until)
             raise
 
-    def _record(
-        self, act: Act, labels: Labels, carried_out: frozenset[str], approved: frozenset[str]
-    ) -> Recorded:
-        wish = Wish(self._caller, act, labels, carried_out, approved)
-        return self._noted(act, self._live.intents.record(wish.decide), wish.verdict)
+    def _allowed(self, act: A, draft: Draft) -> Permitted[A]:
+        self._tell(draft)
+        assert draft.call is not None  # noqa: S101 - an allowing draft has an intent
+        permit = Permit(decision_id=draft.decision.pk, call_id=draft.call.pk)
+        return Permitted(act=act, permit=permit)
 
-    def _noted(self, act: Act, draft: Draft, verdict: Verdict) -> Recorded:
-        """What is on record of this act, told."""
-        decision, call = draft.decision, draft.call
-        self._note(
-            "decision.made",
-            decision=str(decision.pk),
-            verdict=str(verdict.kind),
-            policies=list(verdict.policies),
-            resource=act.target.name,
-        )
-        return Recorded(decision_id=decision.pk, verdict=verdict, call_id=call.pk if call else None)
+    def _tell(self, draft: Draft) -> None:
+        """Of its decisions, which are on record."""
+        for decision in (*draft.earlier, draft.decision):
+            self._note(
+                "decision.made",
+                decision=str(decision.pk),
+                verdict=decision.verdict,
+                policies=decision.policies,
+                resource=decision.resource_name,
+            )
 
     def _note(self, name: str, **body: Any) -> None:
         self._events.append(event(name, now(), self.node_id, **body))
@@ -388,12 +376,6 @@ class GovernedDoor:
     def _note_once(self, name: str, **body: Any) -> None:
         if all(told["name"] != name or told["body"] != body for told in self._events):
             self._note(name, **body)
-
-
-def _permit(act: A, recorded: Recorded) -> Permitted[A]:
-    assert recorded.call_id is not None  # noqa: S101 - an allowing record has an intent
-    permit = Permit(decision_id=recorded.decision_id, call_id=recorded.call_id)
-    return Permitted(act=act, permit=permit)
 
 
 def _broke_here(error: Exception) -> str:

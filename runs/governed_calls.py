@@ -1,35 +1,32 @@
-"""Calls as values, and the records they leave: what the governed door decides about, whichever kind it is."""
+"""Calls as values, and the records they leave, whichever kind they are. The way to a decision is in runs/wishes.py."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from uuid import UUID
 
 import orjson
 from django.utils.timezone import now
 
-from compliance import policies, transforms
+from compliance import transforms
 from compliance.detectors import tags_in
 from compliance.labels import Integrity, Labels, join
-from compliance.policy.actions import Action, ActionKind, Resource
-from compliance.policy.facts import Facts
-from compliance.policy.verdicts import Verdict, VerdictKind
-from runs import facts_of_runs, limits, payloads
-from runs.intents import Draft
+from compliance.policy.actions import ActionKind, Resource
+from runs import payloads
 from runs.live_run import LiveRun
-from runs.models import Decision, ModelCall, Run, RunFacts, ToolCall
+from runs.models import Decision, ModelCall, Run, ToolCall
 from tenancy.errors import GroveError
-from tenancy.models import new_id
 from workflows.budgets import BudgetRef
 from workflows.models import Price
 from workflows.providers import prices
 from workflows.providers.contract import ModelRequest, Target
-from workflows.providers.errors import PriceUnknown
 from workflows.providers.fitness import Fault
 from workflows.tools import registry
 from workflows.tools.contract import Refusal, ToolRequest, ToolTarget
+
+if TYPE_CHECKING:
+    from runs.wishes import Wish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,64 +234,6 @@ class ToolAct:
 Act: TypeAlias = ModelAct | ToolAct
 
 
-class Wish:
-    """One call that a node wants to make, ready for as many decisions as it takes until one is on record."""
-
-    def __init__(
-        self,
-        caller: Caller,
-        act: Act,
-        labels: Labels,
-        carried_out: frozenset[str],
-        approved: frozenset[str] = frozenset(),
-    ) -> None:
-        self.caller, self.act = caller, act
-        self.labels, self.carried_out, self.approved = labels, carried_out, approved
-        self.micros, self._denial = estimate(act)
-        self._action = to_action(act, caller)
-        self._engine = policies.engine_for(caller.live.snapshot_id)
-        self._call_id = new_id()
-        self.verdict: Verdict
-
-    def decide(self, sofar: RunFacts, budget_in_the_way: UUID | None) -> Draft:
-        """On these facts. They are changed to what they are once the call is on its way."""
-        caller, act, live = self.caller, self.act, self.caller.live
-        facts = facts_of_runs.gather(
-            sofar,
-            labels=self.labels,
-            estimate_micros=self.micros,
-            carried_out=self.carried_out,
-            approved=self.approved,
-            declared=act.refusal is None,
-        )
-        verdict = self._denial or self._engine.decide(self._action, facts)
-        self.verdict = verdict = limits.hold(
-            act, facts, verdict, budget_in_the_way=budget_in_the_way
-        )
-        decision = to_decision(caller, act, self._action, facts, verdict)
-        draft = Draft(
-            run_id=live.run_id, token=live.token, register=act.register, decision=decision
-        )
-        if verdict.kind is not VerdictKind.ALLOW:
-            return draft
-        call = act.intent(caller, self._call_id, self, decision)
-        call.request_sealed = self._sealed
-        facts_of_runs.touch(
-            sofar,
-            labels=self.labels,
-            destination=act.target.destination,
-            reserved_micros=self.micros,
-            tool=act.tool,
-        )
-        return replace(draft, call=call, facts=sofar)
-
-    @cached_property
-    def _sealed(self) -> bytes:
-        """Once only: a large request is kept in the store."""
-        table, asked = self.act.table, self.act.request.to_json()
-        return self.caller.seal(table, self._call_id, "request_sealed", asked)
-
-
 def tool_act(
     caller: Caller,
     *,
@@ -323,55 +262,6 @@ def tool_act(
         owner_label=owner_label,
     )
     return ToolAct(target=target, request=request, asked_digest=caller.digest_of(request.to_json()))
-
-
-def to_action(act: Act, caller: Caller) -> Action:
-    live = caller.live
-    return Action(
-        kind=act.kind,
-        principal=f"{live.path}/{caller.node_id}",
-        tenant=str(live.tenant.pk),
-        resource=act.resource(tenant=str(live.tenant.pk)),
-        on_behalf_of=live.on_behalf_of,
-        arguments_digest=caller.digest_of(act.request.to_json()),
-    )
-
-
-def estimate(act: Act) -> tuple[int, Verdict | None]:
-    """What it may cost and, where nobody knows, more than anything costs: with the denial that follows from it."""
-    try:
-        return act.estimate(), None
-    except PriceUnknown as error:
-        denial = Verdict(kind=VerdictKind.DENY, code=error.code, reason=error.sentence)
-        return facts_of_runs.MORE_THAN_ANYTHING_MICROS, denial
-
-
-def to_decision(
-    caller: Caller, act: Act, action: Action, facts: Facts, verdict: Verdict
-) -> Decision:
-    shown = action.to_json()
-    return Decision(
-        id=new_id(),
-        tenant_id=caller.live.tenant.pk,
-        run_id=caller.live.run_id,
-        node_id=caller.node_id,
-        attempt=caller.attempt,
-        action_kind=str(action.kind),
-        resource_kind=str(action.resource.kind),
-        resource_id=action.resource.id,
-        resource_name=act.target.name,
-        verdict=str(verdict.kind),
-        code=verdict.code,
-        reason=verdict.reason,
-        policies=list(verdict.policies),
-        obligations=[obligation.to_json() for obligation in verdict.obligations],
-        action=shown,
-        action_digest=hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).hexdigest(),
-        facts=facts.to_json(),
-        snapshot_id=caller.live.snapshot_id,
-        engine_us=verdict.engine_us,
-        at=now(),
-    )
 
 
 def labels_of_answer(text: str, sent: Labels) -> Labels:

@@ -64,6 +64,7 @@ class Draft:
     token: int
     register: int | None
     decision: Decision
+    earlier: tuple[Decision, ...] = ()  # that the call was to be changed
     call: Call | None = None
     facts: RunFacts | None = None
 
@@ -312,6 +313,8 @@ def _to_row(draft: Draft, stamp: int) -> dict[str, Any]:
         "register": draft.register,
         "decision": _columns(draft.decision),
     }
+    if draft.earlier:
+        row["earlier"] = [_columns(decision) for decision in draft.earlier]
     if draft.call is not None and draft.facts is not None:
         row["call" if isinstance(draft.call, ModelCall) else "tool"] = _columns(draft.call)
         row["facts"] = {name: getattr(draft.facts, name) for name in TOUCHED}

@@ -2,7 +2,8 @@
 -- Security invoker: row-level security holds in here as anywhere else.
 
 -- Write what was decided on the facts whose stamp is `expected`, in order, as far as it holds. Each of `asked` is
---   {run, token, register, decision, stamp, facts}, and one of call and tool: the row, without its sealed request
+--   {run, token, register, decision, stamp, facts}, and one of call and tool: the row, without its sealed request;
+--   and in `earlier` the decisions by which the call was changed before,
 -- where `facts` is what the tree of runs has touched once this call is on its way; without a call it is left out.
 -- `requests` are the sealed requests of those that call, in order. Answers {written, stop, facts, register}: how many
 -- were written, why no more of them (claim, register, budget, facts), and how the facts are now, where they differ.
@@ -51,6 +52,9 @@ BEGIN
         END IF;
         EXIT WHEN stop IS NOT NULL;
 
+        IF item ? 'earlier' THEN
+            INSERT INTO runs_decision SELECT * FROM jsonb_populate_recordset(NULL::runs_decision, item->'earlier');
+        END IF;
         INSERT INTO runs_decision SELECT * FROM jsonb_populate_record(NULL::runs_decision, item->'decision');
         IF item ? 'call' THEN
             sent := sent + 1;

@@ -29,7 +29,7 @@ from tests.runs.test_replay import same
 from tests.workflows.providers.test_breakers import answer, pass_time
 from workflows import budgets
 from workflows.departures import WITHDRAWN
-from workflows.models import BudgetCounter, Deployment, DeploymentStanding
+from workflows.models import BudgetCounter, Deployment, DeploymentStanding, Provider
 from workflows.nodes.llm import first_call
 from workflows.providers import breakers, gateway, register
 from workflows.providers.errors import FailureKind, ModelUnavailable, ProviderError
@@ -290,3 +290,33 @@ def test_a_trial_is_taken_by_whoever_calls(model: ScriptedModel) -> None:
     assert DeploymentStanding.objects.get().probe_until is None
     assert gateway.plan("default", Labels()).targets[0].name == target.name
     assert DeploymentStanding.objects.get().probe_until is not None
+
+
+def test_a_masked_call_rides_with_both_of_its_decisions(
+    in_acme: Tenant, asked_apart: list[str]
+) -> None:
+    """That it was to be changed, and that it may leave as it was changed, are one draft: on record both, or neither."""
+    letter = definitions.HEAD + (
+        '  - {{id: one, kind: llm, title: One, after: [start], model_group: default, prompt: "one", max_tokens: 9}}\n'
+        "  - {{id: two, kind: llm, title: Two, after: [one, start], model_group: default,"
+        ' prompt: "Read {{{{ start.text }}}}", max_tokens: 9}}\n'
+        '  - {{id: result, kind: output, title: Result, after: [two], value: "{{{{ two.text }}}}"}}\n'
+    )
+    with ScriptedModel() as model:
+        make_model_group(model.base_url)
+        (target,) = gateway.route("default", Labels())
+        answer(target, "scripted-1")
+        Provider.objects.update(egress="external", dpa=True)
+        run = execute(make_run(make_version(letter), n=1, text="Write to jane.roe@example.org."))
+
+    assert run.status == "completed"
+    assert "jane.roe" not in model.seen
+    of_two = Decision.objects.filter(run=run, node_id="two").order_by("id")
+    assert list(of_two.values_list("verdict", flat=True)) == ["modify", "allow"]
+    assert len(asked_apart) == 2
+    told = RunEvent.objects.filter(run=run, name="decision.made", node_id="two").order_by("seq")
+    assert [body["decision"] for body in told.values_list("body", flat=True)] == [
+        str(decision.pk) for decision in of_two
+    ]
+    same(run)
+    settled(run)
