@@ -2,21 +2,11 @@
 
 import json
 import re
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from workflows.drawing import (
-    ICONS,
-    SHRINKS_TO,
-    SHRINKS_UP_TO,
-    STATES,
-    EdgePicture,
-    NodeLook,
-    NodePicture,
-    draw_graph,
-)
+from workflows.drawing import ICONS, STATES, EdgePicture, NodeLook, NodePicture, draw_graph
 from workflows.expressions import Comparison
 from workflows.graph import Edge, Graph
 from workflows.nodes import KINDS
@@ -106,17 +96,6 @@ def test_a_graph_of_forty_nodes_has_no_overlap() -> None:
     assert not [(a.id, b.id) for i, a in enumerate(nodes) for b in nodes[i + 1 :] if overlap(a, b)]
     assert all(n.x >= 0 and n.x + n.width <= picture.width for n in nodes)
     assert all(n.y >= 0 and n.y + n.height <= picture.height for n in nodes)
-
-
-def test_a_picture_shrinks_to_what_can_be_read_and_a_very_wide_one_not_at_all() -> None:
-    graph = Graph(["a", "b"], [Edge("a", "b")])
-    small = draw_graph(graph, looks_of(graph))
-    chain = [f"n{number}" for number in range(12)]
-    long = Graph(chain, [Edge(*pair) for pair in pairwise(chain)])
-    wide = draw_graph(long, looks_of(long))
-
-    assert small.least_width == round(small.width * SHRINKS_TO) < small.width
-    assert wide.least_width == wide.width > SHRINKS_UP_TO
 
 
 def test_branches_are_named_at_their_edges() -> None:
