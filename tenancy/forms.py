@@ -29,7 +29,11 @@ class EndOfDay(forms.DateField):
 
 
 class RoleForm(forms.Form):
-    role = forms.ChoiceField(choices=Role.choices, widget=forms.Select(attrs=FIELD))
+    role = forms.ChoiceField(
+        choices=Role.choices,
+        widget=forms.Select(attrs=FIELD),
+        help_text="What each may do stands on the page of members.",
+    )
     expires_at = EndOfDay(
         label="Last day", required=False, help_text="An auditor's membership always ends."
     )
@@ -102,6 +106,7 @@ class QuotaForm(forms.Form):
 
     concurrent_runs = forms.IntegerField(
         label="Runs under way at once",
+        help_text="Queued or running. A run that waits for a person or a time takes no place.",
         required=False,
         min_value=0,
         max_value=MOST_RUNS,
@@ -114,6 +119,7 @@ class QuotaForm(forms.Form):
     )
     runs_per_hour = forms.IntegerField(
         label="Starts in an hour",
+        help_text="From the full hour, UTC, without child runs.",
         required=False,
         min_value=0,
         max_value=MOST_RUNS,
