@@ -65,7 +65,10 @@ class TokenForm(forms.Form):
         help_text="What it is for, so that somebody dares to revoke it one day.",
     )
     expires_at = EndOfDay(label="Last day", help_text="Within a year.")
-    scopes = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
+    scopes = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What a program may do with it, of what your role may. Give no more than it needs.",
+    )
 
     def __init__(self, *args: Any, permissions: frozenset[Permission], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
