@@ -1,9 +1,10 @@
-"""Views of the run list: kept by a person, shared with the tenant, one of them a person's default.
+"""Views of a list, of runs or of providers: kept by a person, shared with the tenant. One of the runs opens first.
 
 What is one's own alone is nobody else's business; what is shared leaves a ledger entry with every change.
 """
 
 import hashlib
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -12,36 +13,47 @@ from django.db.models import Q, QuerySet
 from runs import query
 from runs.errors import ViewInvalid, ViewNotYours
 from runs.filters import FIELDS
-from runs.models import DefaultView, SavedView
+from runs.models import DefaultView, SavedView, ViewOf
 from tenancy import ledger
 from tenancy.actors import Actor
 from tenancy.events import EventType
 from tenancy.models import Membership
+from workflows import provider_filters
 
 MOST = 100  # of one person
 LONGEST_NAME = 80
 
 
-def visible_to(membership: Membership | None) -> QuerySet[SavedView]:
-    """One's own, and those that are shared."""
+def visible_to(
+    membership: Membership | None, of: ViewOf | None = ViewOf.RUNS
+) -> QuerySet[SavedView]:
+    """One's own, and those that are shared, of one list; None: of every list."""
     own = Q(membership=membership) if membership is not None else Q(pk__in=())
     views: QuerySet[SavedView] = SavedView.objects.filter(own | Q(is_shared=True))
+    if of is not None:
+        views = views.filter(of=of)
     return views.select_related("membership__user")
 
 
 @transaction.atomic
 def save(
-    *, name: str, question: str, is_shared: bool, membership: Membership, by: Actor
+    *,
+    name: str,
+    question: str,
+    is_shared: bool,
+    membership: Membership,
+    by: Actor,
+    of: ViewOf = ViewOf.RUNS,
 ) -> SavedView:
     """Keep a question. Under a name that one has already, it takes that one's place. Raises ViewInvalid."""
-    name, written = _checked(name, question)
+    name, written = _checked(name, question, of)
     mine = SavedView.objects.select_for_update().filter(membership=membership)
-    if view := mine.filter(name__iexact=name).first():
+    if view := mine.filter(of=of, name__iexact=name).first():
         change(view=view, question=written, is_shared=is_shared, membership=membership, by=by)
         return view
     if mine.count() >= MOST:
         raise ViewInvalid(f"You have {MOST} views. Remove one first.")
-    view = SavedView(membership=membership, name=name, question=written, is_shared=is_shared)
+    view = SavedView(of=of, membership=membership, name=name, question=written, is_shared=is_shared)
     try:
         with transaction.atomic():
             view.save(force_insert=True)
@@ -62,7 +74,7 @@ def change(
 ) -> None:
     """Ask something else under the same name, share it or no longer. Raises ViewInvalid, ViewNotYours."""
     _check_own(view, membership)
-    _, written = _checked(view.name, question)
+    _, written = _checked(view.name, question, ViewOf(view.of))
     was_shared = view.is_shared
     view.question, view.is_shared = written, is_shared
     view.save(update_fields=["question", "is_shared", "changed_at"])
@@ -98,14 +110,21 @@ def find_default(membership: Membership | None) -> UUID | None:
     return found
 
 
-def _checked(name: str, question: str) -> tuple[str, str]:
+def _checked(name: str, question: str, of: ViewOf) -> tuple[str, str]:
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST_NAME:
         raise ViewInvalid(f"Name the view in at most {LONGEST_NAME} signs.")
+    written, problems = _read(question, of)
+    if problems:
+        raise ViewInvalid(" ".join(problems))
+    return name, written
+
+
+def _read(question: str, of: ViewOf) -> tuple[str, Sequence[str]]:
+    if of is ViewOf.PROVIDERS:
+        return provider_filters.parse(question)
     read = query.parse(question, FIELDS)
-    if read.problems:
-        raise ViewInvalid(" ".join(read.problems))
-    return name, read.text
+    return read.text, read.problems
 
 
 def _check_own(view: SavedView, membership: Membership) -> None:

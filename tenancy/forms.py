@@ -29,7 +29,11 @@ class EndOfDay(forms.DateField):
 
 
 class RoleForm(forms.Form):
-    role = forms.ChoiceField(choices=Role.choices, widget=forms.Select(attrs=FIELD))
+    role = forms.ChoiceField(
+        choices=Role.choices,
+        widget=forms.Select(attrs=FIELD),
+        help_text="What each may do stands on the page of members.",
+    )
     expires_at = EndOfDay(
         label="Last day", required=False, help_text="An auditor's membership always ends."
     )
@@ -61,7 +65,10 @@ class TokenForm(forms.Form):
         help_text="What it is for, so that somebody dares to revoke it one day.",
     )
     expires_at = EndOfDay(label="Last day", help_text="Within a year.")
-    scopes = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
+    scopes = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What a program may do with it, of what your role may. Give no more than it needs.",
+    )
 
     def __init__(self, *args: Any, permissions: frozenset[Permission], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -102,6 +109,7 @@ class QuotaForm(forms.Form):
 
     concurrent_runs = forms.IntegerField(
         label="Runs under way at once",
+        help_text="Queued or running. A run that waits for a person or a time takes no place.",
         required=False,
         min_value=0,
         max_value=MOST_RUNS,
@@ -114,6 +122,7 @@ class QuotaForm(forms.Form):
     )
     runs_per_hour = forms.IntegerField(
         label="Starts in an hour",
+        help_text="From the full hour, UTC, without child runs.",
         required=False,
         min_value=0,
         max_value=MOST_RUNS,

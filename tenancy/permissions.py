@@ -165,6 +165,23 @@ MATRIX: dict[Role, frozenset[Permission]] = {
     },
 }
 
+# The same for people who choose a role for somebody.
+IN_WORDS: dict[Role, str] = {
+    Role.AUTHOR: "Writes workflows and tries them out. Somebody else publishes them.",
+    Role.REVIEWER: "Votes on versions, publishes and retires them, decides on approvals. Edits nothing.",
+    Role.OPERATOR: "Starts, resumes and cancels runs, decides on approvals, sees to alerts.",
+    Role.COMPLIANCE_OFFICER: "Answers for policies, rules, texts and sign-offs; publishes. Edits no workflow.",
+    Role.DATA_PROTECTION_OFFICER: "Disposes of data and proves it. Starts no run and publishes nothing.",
+    Role.AUDITOR: "Reads until a date: ledger, members, disposals. No payloads, no prompts, no change.",
+    Role.ADMIN: "Looks after members, tokens, providers, secrets, budgets and keys. Sees no payloads.",
+}
+
+
+def beyond_reading(role: Role) -> list[str]:
+    """The permissions of a role that not every member has, by name."""
+    return sorted(permission.value for permission in MATRIX[role] - _READ)
+
+
 # Pairs that no role may hold together.
 SEPARATED: tuple[tuple[Permission, Permission], ...] = (
     (Permission.WORKFLOW_EDIT, Permission.WORKFLOW_PUBLISH),

@@ -38,7 +38,9 @@ class BudgetForm(forms.Form):
             "invalid": "A name is small letters, digits, hyphens, and begins with a letter."
         },
     )
-    counted = _choice((), "Counts")
+    counted = _choice(
+        (), "Counts", "Which calls it counts. A call counts in every budget that it falls under."
+    )
     unit = _choice(BudgetUnit.choices, "In")
     amount = amount_field("Limit", "Money like 250.00, or a whole number of tokens.")
     currency = currency_field(required=False)
@@ -48,7 +50,7 @@ class BudgetForm(forms.Form):
         "From midnight or from the first of the month, UTC; or without end.",
         "month",
     )
-    hard_stop = _choice(STOP, "At the limit")
+    hard_stop = _choice(STOP, "At the limit", "A stop holds for calls at the same moment, too.")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -88,7 +90,7 @@ class BudgetChangeForm(forms.Form):
     """More or less, and whether it stops calls."""
 
     amount = amount_field("Limit")
-    hard_stop = _choice(STOP, "At the limit")
+    hard_stop = _choice(STOP, "At the limit", "A stop holds for calls at the same moment, too.")
 
     def __init__(self, *args: Any, budget: Budget, **options: Any) -> None:
         super().__init__(*args, **options)

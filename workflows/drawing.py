@@ -27,7 +27,7 @@ CORNER = 7
 LABEL_SIGN = 5.8  # width of a sign in an edge's label
 LABEL_LINE = 14
 FITS_UP_TO = 800
-SHRINKS_UP_TO = 1350  # a wider picture is scrolled instead: its words would be too small
+SHRINKS_TO = 0.7  # of its own size; below that its words could not be read
 ARROW = 2  # the line ends this much before the node; the arrow head fills it
 
 
@@ -130,8 +130,9 @@ class GraphPicture:
     edges: tuple[EdgePicture, ...]
 
     @property
-    def shrinks(self) -> bool:
-        return self.width <= SHRINKS_UP_TO
+    def least_width(self) -> float:
+        """How far it shrinks to fit in; where there is less room, it is scrolled."""
+        return round(self.width * SHRINKS_TO)
 
     @property
     def fits(self) -> bool:

@@ -67,12 +67,25 @@ class DestinationForm(forms.Form):
         Egress.EXTERNAL,
     )
     region = _text("Region", "A word such as eu, as residency names it.", longest=32)
-    clearance = _choice(CLASSES, "May be sent up to")
-    answer_class = _choice(CLASSES, "What comes back is", initial=int(DataClass.INTERNAL))
+    clearance = _choice(
+        CLASSES, "May be sent up to", "The highest class of data that a call may carry there."
+    )
+    answer_class = _choice(
+        CLASSES,
+        "What comes back is",
+        "At least: an answer counts as this class, whatever stands in it.",
+        initial=int(DataClass.INTERNAL),
+    )
     secret_name = _text("Secret", "Its name among the secrets of this tenant.", longest=100)
-    secret_header = _text("In the header", longest=64, initial="Authorization")
+    secret_header = _text(
+        "In the header",
+        "The one header that carries the secret.",
+        longest=64,
+        initial="Authorization",
+    )
     secret_prefix = forms.CharField(
         label="After the words",
+        help_text="What stands before it there, such as Bearer and a space.",
         strip=False,
         max_length=32,
         initial="Bearer ",
@@ -81,6 +94,7 @@ class DestinationForm(forms.Form):
     )
     papers_expire_on = forms.DateField(
         label="Papers expire on",
+        help_text="From the day after, calls to it are denied.",
         required=False,
         widget=forms.DateInput(attrs={**FIELD, "type": "date"}),
     )

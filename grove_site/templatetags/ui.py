@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -18,7 +19,9 @@ from compliance.labels import DataClass
 from grove_site import marks, notifications, pictures, rows
 from grove_site import navigation as links
 from grove_site.keys import KEYS
+from runs import saved_views
 from runs.gantt import to_words
+from runs.models import SavedView, ViewOf
 from tenancy.access import can
 from tenancy.permissions import Permission
 
@@ -137,6 +140,14 @@ def bell(context: template.Context) -> int:
     return notifications.count_for(request) if isinstance(request, HttpRequest) else 0
 
 
+@register.simple_tag(takes_context=True)
+def views_of(context: template.Context, name: str) -> QuerySet[SavedView] | tuple[()]:
+    """{% views_of "providers" as views %}: the views of a list that lies below the app that keeps them."""
+    membership = getattr(context.get("request"), "membership", None)
+    views = saved_views.visible_to(membership, ViewOf(name))
+    return views[:VIEWS_TO_PICK] if membership else ()
+
+
 @register.inclusion_tag("ui/_keys.html")
 def keys() -> dict[str, Any]:
     """What `?` opens."""
@@ -155,6 +166,7 @@ TOKEN = re.compile(
 )
 CLASSES = {"key": "k", "text": "s", "word": "d"}
 SHOWN_AT_MOST = 200_000
+VIEWS_TO_PICK = 12
 
 
 @register.filter

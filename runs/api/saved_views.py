@@ -1,4 +1,4 @@
-"""Views of the run list, for programs of the person whose token they hold."""
+"""Views of the lists of runs and of providers, for programs of the person whose token they hold."""
 
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from runs import saved_views
-from runs.models import SavedView
+from runs.models import SavedView, ViewOf
 from tenancy.access import actor_of
 from tenancy.api.pages import page_of
 from tenancy.api.shapes import page_shape, to_time
@@ -27,6 +27,17 @@ class ViewShown(serializers.Serializer[Any]):
     shared = serializers.BooleanField()
     is_mine = serializers.BooleanField()
     opens_first = serializers.BooleanField(help_text="Whether the page of runs opens with it.")
+    changed_at = serializers.CharField()
+
+
+class ProviderViewShown(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    question = serializers.CharField(
+        allow_blank=True, help_text="Filters as an address has them: `state=failing&region=eu`."
+    )
+    shared = serializers.BooleanField()
+    is_mine = serializers.BooleanField()
     changed_at = serializers.CharField()
 
 
@@ -125,6 +136,69 @@ class DefaultOfMine(APIView):
         return Response(status=204)
 
 
+class ProviderViews(APIView):
+    required_permissions = {"get": Permission.PROVIDER_VIEW, "post": Permission.PROVIDER_VIEW}
+
+    @extend_schema(operation_id="provider_views_list", responses=page_shape(ProviderViewShown))
+    def get(self, request: Request) -> Response:
+        """One's own views of the providers and the shared ones."""
+        rows = saved_views.visible_to(_member(request), ViewOf.PROVIDERS)
+        return page_of(rows, request, to_json=lambda row: _of_providers(row, request))
+
+    @extend_schema(
+        operation_id="provider_views_save", request=SaveView, responses={201: ProviderViewShown}
+    )
+    def post(self, request: Request) -> Response:
+        """Keep filters of the providers. Under a name that one has already, they take that one's place."""
+        asked = SaveView(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wanted = asked.validated_data
+        view = saved_views.save(
+            of=ViewOf.PROVIDERS,
+            name=wanted["name"],
+            question=wanted["question"],
+            is_shared=wanted["shared"],
+            membership=_member(request),
+            by=actor_of(request._request),
+        )
+        return Response(_of_providers(view, request), status=201)
+
+
+class OneProviderView(APIView):
+    required_permissions = {
+        "get": Permission.PROVIDER_VIEW,
+        "put": Permission.PROVIDER_VIEW,
+        "delete": Permission.PROVIDER_VIEW,
+    }
+
+    @extend_schema(operation_id="provider_views_get", responses=ProviderViewShown)
+    def get(self, request: Request, view_id: UUID) -> Response:
+        return Response(_of_providers(_get(request, view_id, ViewOf.PROVIDERS), request))
+
+    @extend_schema(
+        operation_id="provider_views_change", request=ChangeView, responses=ProviderViewShown
+    )
+    def put(self, request: Request, view_id: UUID) -> Response:
+        """Filter otherwise, share it or no longer. 403 for a shared view of somebody else."""
+        view = _get(request, view_id, ViewOf.PROVIDERS)
+        asked = ChangeView(data=request.data)
+        asked.is_valid(raise_exception=True)
+        saved_views.change(
+            view=view,
+            question=asked.validated_data["question"],
+            is_shared=asked.validated_data["shared"],
+            membership=_member(request),
+            by=actor_of(request._request),
+        )
+        return Response(_of_providers(view, request))
+
+    @extend_schema(operation_id="provider_views_remove", responses={204: None})
+    def delete(self, request: Request, view_id: UUID) -> Response:
+        view = _get(request, view_id, ViewOf.PROVIDERS)
+        saved_views.remove(view=view, membership=_member(request), by=actor_of(request._request))
+        return Response(status=204)
+
+
 def _member(request: Request) -> Membership:
     membership: Membership | None = request._request.membership  # type: ignore[attr-defined]
     if membership is None:
@@ -132,18 +206,22 @@ def _member(request: Request) -> Membership:
     return membership
 
 
-def _get(request: Request, view_id: UUID) -> SavedView:
-    view: SavedView = get_object_or_404(saved_views.visible_to(_member(request)), pk=view_id)
+def _get(request: Request, view_id: UUID, of: ViewOf = ViewOf.RUNS) -> SavedView:
+    visible = saved_views.visible_to(_member(request), of)
+    view: SavedView = get_object_or_404(visible, pk=view_id)
     return view
 
 
 def _shown(view: SavedView, request: Request, default: UUID | None) -> dict[str, Any]:
+    return _of_providers(view, request) | {"opens_first": view.pk == default}
+
+
+def _of_providers(view: SavedView, request: Request) -> dict[str, Any]:
     return {
         "id": str(view.pk),
         "name": view.name,
         "question": view.question,
         "shared": view.is_shared,
         "is_mine": view.membership_id == _member(request).pk,
-        "opens_first": view.pk == default,
         "changed_at": to_time(view.changed_at),
     }

@@ -21,6 +21,12 @@ urlpatterns = [
     path("costs", costs.Costs.as_view(), name="costs"),
     path("run-views", saved_views.Views.as_view(), name="views"),
     path("run-views/<uuid:view_id>", saved_views.OneView.as_view(), name="view"),
+    path("provider-views", saved_views.ProviderViews.as_view(), name="provider-views"),
+    path(
+        "provider-views/<uuid:view_id>",
+        saved_views.OneProviderView.as_view(),
+        name="provider-view",
+    ),
     path("run-views/default", saved_views.DefaultOfMine.as_view(), name="default-view"),
     path("run-selections/cancel", selections.SelectToCancel.as_view(), name="select-to-cancel"),
     path("run-selections/resume", selections.SelectToResume.as_view(), name="select-to-resume"),

@@ -1,4 +1,4 @@
-"""Views of the run list: save one, look through all, change, remove, choose the one that opens first."""
+"""Views of runs and of providers: save one, look through all, change, remove, choose the one that opens first."""
 
 from uuid import UUID
 
@@ -6,22 +6,33 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from runs import saved_views
-from runs.models import SavedView
+from runs.errors import ViewInvalid
+from runs.models import SavedView, ViewOf
+from tenancy import access
 from tenancy.access import TenantRequest, actor_of, permission_required
 from tenancy.errors import NotSignedIn
 from tenancy.models import Membership
 from tenancy.permissions import Permission
 
+PERMISSIONS = {
+    ViewOf.RUNS: Permission.RUN_VIEW,
+    ViewOf.PROVIDERS: Permission.PROVIDER_VIEW,
+}
+
 
 @require_safe
 @permission_required(Permission.RUN_VIEW)
 def list_views(request: TenantRequest) -> HttpResponse:
+    views = _visible(request)
     shown = {
-        "views": saved_views.visible_to(request.membership),
+        "lists": [
+            (of.label, [view for view in views if view.of == of])
+            for of, permission in PERMISSIONS.items()
+            if access.can(request, permission)
+        ],
         "default": saved_views.find_default(request.membership),
         "me": request.membership,
     }
@@ -31,17 +42,22 @@ def list_views(request: TenantRequest) -> HttpResponse:
 @require_POST
 @permission_required(Permission.RUN_VIEW)
 def save_view(request: TenantRequest) -> HttpResponse:
+    of = request.POST.get("of", ViewOf.RUNS)
+    if of not in ViewOf.values:
+        raise ViewInvalid(f"“{of}” has no views. Keep one of {', '.join(ViewOf.values)}.")
+    access.check(request, PERMISSIONS[ViewOf(of)])
     view = saved_views.save(
+        of=ViewOf(of),
         name=request.POST.get("name", ""),
         question=request.POST.get("q", ""),
         is_shared=bool(request.POST.get("shared")),
         membership=member_of(request),
         by=actor_of(request),
     )
-    if request.POST.get("default"):
+    if request.POST.get("default") and view.of == ViewOf.RUNS:
         saved_views.choose_default(view=view, membership=member_of(request), by=actor_of(request))
     messages.success(request, f"The view “{view.name}” is kept.")
-    return redirect(f"{reverse('runs:list')}?view={view.pk}")
+    return redirect(view)
 
 
 @require_POST
@@ -73,7 +89,8 @@ def remove_view(request: TenantRequest, view_id: UUID) -> HttpResponse:
 def choose_default(request: TenantRequest) -> HttpResponse:
     """The view that opens first; without one all runs."""
     chosen = request.POST.get("view", "")
-    view = get_object_or_404(_visible(request), pk=chosen) if chosen else None
+    views = saved_views.visible_to(request.membership)
+    view = get_object_or_404(views, pk=chosen) if chosen else None
     saved_views.choose_default(view=view, membership=member_of(request), by=actor_of(request))
     return redirect("runs:views")
 
@@ -92,4 +109,4 @@ def member_of(request: TenantRequest) -> Membership:
 
 
 def _visible(request: TenantRequest) -> QuerySet[SavedView]:
-    return saved_views.visible_to(request.membership)
+    return saved_views.visible_to(request.membership, of=None)

@@ -13,7 +13,9 @@ from tenancy import access, members, paging
 from tenancy.access import TenantRequest, permission_required, public
 from tenancy.forms import InviteForm, JoinForm, RoleForm
 from tenancy.models import Membership
-from tenancy.permissions import Permission, Role
+from tenancy.permissions import IN_WORDS, Permission, Role, beyond_reading
+
+ROLES = [(role.label, words, beyond_reading(role)) for role, words in IN_WORDS.items()]
 
 
 @require_safe
@@ -21,7 +23,7 @@ from tenancy.permissions import Permission, Role
 def list_members(request: TenantRequest) -> HttpResponse:
     page = paging.page(Membership.objects.select_related("user"), request)
     form = InviteForm() if access.can(request, Permission.MEMBER_EDIT) else None
-    return render(request, "tenancy/members.html", {"page": page, "form": form})
+    return render(request, "tenancy/members.html", {"page": page, "form": form, "roles": ROLES})
 
 
 @require_POST
@@ -30,7 +32,7 @@ def invite_member(request: TenantRequest) -> HttpResponse:
     form = InviteForm(request.POST)
     if not form.is_valid():
         page = paging.page(Membership.objects.select_related("user"), request)
-        shown = {"page": page, "form": form}
+        shown = {"page": page, "form": form, "roles": ROLES}
         return render(request, "tenancy/members.html", shown, status=422)
     membership = members.invite(
         email=form.cleaned_data["email"],

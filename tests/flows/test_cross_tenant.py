@@ -22,7 +22,7 @@ from compliance import alerts, disposal
 from compliance.labels import DataClass
 from compliance.models import Alert, AlertKind
 from runs import saved_views, selections
-from runs.models import Decision, NodeExecution, Run, SavedView, ToolCall, Wait
+from runs.models import Decision, NodeExecution, Run, SavedView, ToolCall, ViewOf, Wait
 from tenancy import secret_store, tokens
 from tenancy.actors import SYSTEM, Actor
 from tenancy.context import tenant_context
@@ -201,6 +201,7 @@ def _fill_runs(world: World) -> None:
         "target_id": run.pk,
         "selection_id": selections.freeze(deed="cancel", run_ids=[run.pk], by=SYSTEM).pk,
         "view_id": _make_view(world).pk,
+        "api-runs:provider-view.view_id": _make_view(world, ViewOf.PROVIDERS).pk,
     }
     Review.objects.create(
         workflow=version.workflow,
@@ -246,10 +247,11 @@ def _fill_runs(world: World) -> None:
     ]
 
 
-def _make_view(world: World) -> SavedView:
+def _make_view(world: World, of: ViewOf = ViewOf.RUNS) -> SavedView:
     return saved_views.save(
+        of=of,
         name=f"view-of-{world.tenant.slug}",
-        question="status:failed",
+        question="status:failed" if of == ViewOf.RUNS else "state=failing",
         is_shared=True,
         membership=Membership.objects.get(pk=world.ids["membership_id"]),
         by=SYSTEM,

@@ -1,11 +1,13 @@
 """Views of the run list: one's own, shared ones, the one that opens first; by page and by API."""
 
+import re
+
 import pytest
 from django.test import Client
 
 from runs import saved_views
 from runs.errors import ViewInvalid, ViewNotYours
-from runs.models import DefaultView, SavedView
+from runs.models import DefaultView, SavedView, ViewOf
 from tenancy.actors import Actor
 from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, Membership, Tenant
@@ -205,3 +207,95 @@ def test_programs_keep_views_too(bob: Membership) -> None:
     assert program.get(one).status_code == 404
     bad = program.post(address, {"name": "Odd", "question": "status:asleep"}, json)
     assert (bad.status_code, bad.json()["code"]) == (422, "view_invalid")
+
+
+# -- of the providers ---------------------------------------------------------------------------------------------
+
+
+def test_filters_of_providers_are_kept_and_asked_again(bob: Membership, ann: Membership) -> None:
+    bobs, anns = make_client(bob), make_client(ann)
+    kept = {"of": "providers", "name": "Ill in Europe", "q": "region=eu&state=failing&q="}
+
+    made = bobs.post("/runs/views/save/", kept | {"shared": "yes", "default": "yes"})
+    page = anns.get(made["Location"])
+
+    assert made["Location"] == "/settings/providers/?state=failing&region=eu"
+    assert page.context["asked"] == {"q": "", "state": "failing", "region": "eu", "class": ""}
+    text = page.content.decode()
+    assert '<a href="?state=failing&amp;region=eu" aria-current="page">Ill in Europe' in text
+    with tenant_context(bob.tenant):
+        assert not DefaultView.objects.exists()  # that is for the list of runs
+        assert events() == ["view.shared"]
+    assert "Ill in Europe" in anns.get("/runs/views/").content.decode()
+    assert "Ill in Europe" not in anns.get("/runs/?q=").content.decode()
+
+
+def test_a_name_is_free_for_each_list(bob: Membership) -> None:
+    of_runs = make_view(bob, "Mine")
+    of_providers = make_view_of_providers(bob, "Mine")
+
+    assert list(saved_views.visible_to(bob)) == [of_runs]
+    assert list(saved_views.visible_to(bob, ViewOf.PROVIDERS)) == [of_providers]
+
+
+@pytest.mark.parametrize(
+    ("question", "fault"),
+    [
+        ("colour=red", "“colour” is no filter of providers. Use q, state, region, class."),
+        ("state=asleep", "“asleep” is no state. Use healthy, failing,"),
+        ("class=9", "“9” is no data class. Use 1,"),
+        ("failing", "“failing” is no filter of providers."),
+        ("q=" + "a" * 2000, "The question is longer than 2000 signs."),
+    ],
+)
+def test_filters_that_providers_do_not_have_are_not_kept(
+    bob: Membership, question: str, fault: str
+) -> None:
+    with pytest.raises(ViewInvalid, match=re.escape(fault)):
+        make_view_of_providers(bob, question=question)
+
+    assert not SavedView.objects.exists()
+
+
+def test_a_list_without_views_is_named(bob: Membership) -> None:
+    answer = make_client(bob).post("/runs/views/save/", {"of": "prices", "name": "Mine", "q": ""})
+
+    assert answer.status_code == 422
+    assert "“prices” has no views" in answer.content.decode()
+
+
+def test_programs_keep_views_of_providers(bob: Membership, ann: Membership) -> None:
+    program, json = make_program(bob), "application/json"
+    address = "/api/v1/provider-views"
+    of_runs = make_view(bob)
+
+    made = program.post(address, {"name": "Ill", "question": "state=failing"}, json)
+    one = f"{address}/{made.json()['id']}"
+    changed = program.put(one, {"question": "class=3&q=eu", "shared": True}, json)
+    (listed,) = program.get(address).json()["items"]
+
+    assert (made.status_code, changed.status_code) == (201, 200)
+    assert (listed["question"], listed["shared"], listed["is_mine"]) == ("q=eu&class=3", True, True)
+    assert program.get(one).json() == listed
+    assert make_program(ann).delete(one).status_code == 403
+    bad = program.post(address, {"name": "Odd", "question": "state=asleep"}, json)
+    assert (bad.status_code, bad.json()["code"]) == (422, "view_invalid")
+    assert program.get(f"{address}/{of_runs.pk}").status_code == 404  # each list has its own
+    assert program.get(one.replace("provider", "run")).status_code == 404
+    first = program.put("/api/v1/run-views/default", {"view": listed["id"]}, json)
+    assert first.status_code == 404
+    assert program.delete(one).status_code == 204
+    assert program.get(address).json()["items"] == []
+
+
+def make_view_of_providers(
+    member: Membership, name: str = "Ill", question: str = "state=failing"
+) -> SavedView:
+    return saved_views.save(
+        of=ViewOf.PROVIDERS,
+        name=name,
+        question=question,
+        is_shared=False,
+        membership=member,
+        by=Actor.of_user(member.user),
+    )

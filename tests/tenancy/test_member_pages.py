@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db(databases=["default", "keys"])
 JSON = "application/json"
 SOON = (now() + timedelta(days=30)).date().isoformat()
 LONG_AGO = "2020-01-01"
+PAGE = "/settings/members/"
 
 
 @pytest.fixture
@@ -91,6 +92,15 @@ def test_those_who_only_see_members_get_no_forms(acme: Tenant, bob: Membership) 
 
     assert "/settings/members/invite/" not in text_of(listed)
     assert "/remove/" not in text_of(shown)
+
+
+def test_the_page_says_what_each_role_may_do(alice: Client) -> None:
+    roles = {role: (words, held) for role, words, held in alice.get(PAGE).context["roles"]}
+
+    assert list(roles) == [str(role.label) for role in Role]
+    assert "workflow.publish" in roles["Reviewer"][1]
+    assert not {"payload.view", "workflow.edit", "run.view"} & set(roles["Auditor"][1])
+    assert roles["Auditor"][0] in text_of(alice.get(PAGE))
 
 
 def test_api_invites_changes_and_removes(alice: Client) -> None:

@@ -71,6 +71,20 @@ def test_who_may_edit(workflow: Workflow, role: Role, status: int) -> None:
     assert browser(workflow.tenant, role).get(EDIT).status_code == status
 
 
+def test_the_page_draws_the_graph_that_the_document_writes(workflow: Workflow) -> None:
+    client = browser(workflow.tenant, Role.COMPLIANCE_OFFICER)
+
+    page = client.get(PAGE)
+    text = client.get("/workflows/small-one/versions/1/documentation.md").content.decode()
+
+    before, graph, after = page.context["document"]
+    assert graph.startswith("<pre><code>flowchart LR\n")
+    assert "flowchart" not in before + after
+    assert '<svg class="graph"' in page.content.decode()
+    assert 'href="/workflows/small-one/versions/1/?node=letter"' in page.content.decode()
+    assert "```mermaid\nflowchart LR\n" in text  # what is signed stays as it was
+
+
 def test_without_a_reason_nothing_is_saved_and_nothing_lost(workflow: Workflow) -> None:
     client = browser(workflow.tenant, Role.AUTHOR)
 

@@ -31,6 +31,7 @@ from workflows.providers.standing import (
     Standing,
     after_answer,
     after_failure,
+    after_rejection,
 )
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def read() -> Mapping[UUID, Standing]:
 def note_failure(target: Target, error: ProviderError) -> None:
     """Count a failure that another deployment might not have had. A rejected key counts for nothing, but is told."""
     if error.kind is FailureKind.AUTH and target.auth != "caller_key":
-        _tell(_tell_of_rejection, target, error)
+        _tell(_note_rejection, target, error)
     if error.kind not in RETRYABLE:
         return
     at = now()
@@ -144,6 +145,8 @@ def _write(target: Target, change: Callable[[Standing], Standing], at: datetime)
         _tell_of_illness(target, after)
     if before.failures >= OPENS_AFTER and not after.failures:
         _tell(_tell_of_recovery, target)
+    if before.failure_kind and not after.failure_kind:
+        _tell(_tell_of_acceptance, target)
     if before.has_drifted(asked=after.model_asked, answered=after.model_answered):
         _tell_of_drift(target, before, after)
 
@@ -165,7 +168,10 @@ def _tell_of_recovery(target: Target) -> None:
     alerts.end(key=f"deployment_ill:{target.deployment_id}")
 
 
-def _tell_of_rejection(target: Target, error: ProviderError) -> None:
+def _note_rejection(target: Target, error: ProviderError) -> None:
+    """Remember it and tell of it under one hold of the row: an answer at the same time comes before both or after."""
+    _held().pop(target.deployment_id, None)
+    _write(target, after_rejection, now())
     alerts.raise_alert(
         kind=AlertKind.DEPLOYMENT_ILL,
         subject_kind="deployment",
@@ -174,6 +180,11 @@ def _tell_of_rejection(target: Target, error: ProviderError) -> None:
         sentence=error.sentence,
         key=f"deployment_ill:{target.deployment_id}:auth",
     )
+
+
+def _tell_of_acceptance(target: Target) -> None:
+    """A rejected key is told as over by whatever answer comes next, also where it failed otherwise in between."""
+    alerts.end(key=f"deployment_ill:{target.deployment_id}:auth")
 
 
 def _tell_of_drift(target: Target, before: Standing, after: Standing) -> None:

@@ -87,6 +87,11 @@ def after_failure(
     )
 
 
+def after_rejection(standing: Standing) -> Standing:
+    """A key was rejected: remembered, so that the next answer is news. For the breaker it counts for nothing."""
+    return replace(standing, failure_kind=str(FailureKind.AUTH))
+
+
 def after_answer(standing: Standing, *, asked: str, answered: str) -> Standing:
     """A good answer closes it; equal to what it was where there is nothing to note."""
     known = {"model_asked": asked, "model_answered": answered} if answered else {}

@@ -26,9 +26,10 @@ from workflows.document_dates import read_day
 from workflows.documentation_forms import DocumentationForm, initial_of
 from workflows.errors import DocumentationOutdated
 from workflows.models import Documentation, Workflow
-from workflows.views.workflow import find_shown, page_of, version_of
+from workflows.views.workflow import definition_of, find_shown, page_of, pictures_of, version_of
 
 EMPTY_HEAD = re.compile(r"<thead>\s*<tr>(\s*<th></th>)+\s*</tr>\s*</thead>")
+GRAPH = re.compile(r"(<pre><code>flowchart LR\n.*?</code></pre>)", re.DOTALL)
 CHANGES_SHOWN = 20
 
 
@@ -40,8 +41,10 @@ def show_documentation(request: TenantRequest, slug: str, number: int) -> HttpRe
     version = version_of(found)
     day, as_of = read_day(request.GET.get("as_of", ""))
     copy = document.copy_for(version=version, as_of=as_of, may_read=_may_read(request))
+    definition = definition_of(version.revision)
     shown = page_of(found, "documentation") | {
-        "document": below_the_title(document.to_html(copy.text)),
+        "document": around_the_graph(below_the_title(document.to_html(copy.text))),
+        "pictures": pictures_of(definition, version.get_absolute_url()) if definition else (),
         "document_digest": copy.digest,
         "is_masked": copy.is_masked,
         "day": day,
@@ -149,6 +152,12 @@ def _show_conflict(
     form.data = sent
     shown["others"] = list(documentation_history.changes(rows))
     return render(request, "workflows/documentation_edit.html", shown, status=412)
+
+
+def around_the_graph(html: str) -> tuple[str, str, str]:
+    """The document before its graph, the graph as text, and what follows: a page draws it for those who read."""
+    before, graph, after = GRAPH.split(html, maxsplit=1) if GRAPH.search(html) else (html, "", "")
+    return mark_safe(before), mark_safe(graph), mark_safe(after)  # noqa: S308 - parts of what is safe
 
 
 def below_the_title(html: str) -> str:

@@ -18,7 +18,7 @@ from compliance.models import Alert, AlertKind
 from tenancy import access, spreadsheets
 from tenancy.access import TenantRequest, permission_required
 from tenancy.permissions import Permission
-from workflows import model_groups, provider_table
+from workflows import model_groups, provider_filters, provider_table
 from workflows.models import ModelGroup, ModelGroupMember, Provider, ProviderKind
 from workflows.place_forms import SwitchForm
 from workflows.providers import (
@@ -35,7 +35,6 @@ from workflows.providers.connection_settings import SECRETS_OF_AUTH
 from workflows.providers.overview import Row
 from workflows.providers.trials import Trial
 
-STATES = ("healthy", "failing", "resting", "trial", "idle", "disabled")
 ALERTS = (AlertKind.DEPLOYMENT_ILL, AlertKind.MODEL_DRIFT, AlertKind.PAPERS_EXPIRY)
 EVENTS_SHOWN = 6
 
@@ -44,14 +43,15 @@ EVENTS_SHOWN = 6
 @permission_required(Permission.PROVIDER_VIEW)
 def list_providers(request: TenantRequest) -> HttpResponse:
     rows = overview.of(Provider.objects.all())
-    asked, last = _asked(request), trial_rounds.find_last()
+    asked, last = provider_filters.of(request.GET), trial_rounds.find_last()
     groups = _groups(rows)
     shown = {
         "rows": [row for row in rows if _fits(row, asked)],
         "asked": asked,
+        "question": provider_filters.to_text(asked),
         "last_round": last,
         "file": f"{reverse('places:provider-table')}?{urlencode(asked)}",
-        "states": STATES,
+        "states": provider_filters.STATES,
         "regions": sorted({row.provider.region for row in rows if row.provider.region}),
         "classes": [level for level in DataClass if level],
         "totals": overview.total(rows),
@@ -71,7 +71,7 @@ def list_providers(request: TenantRequest) -> HttpResponse:
 @permission_required(Permission.PROVIDER_VIEW)
 def download_table(request: TenantRequest) -> HttpResponse:
     """The providers that the page shows, a line for each deployment."""
-    asked = _asked(request)
+    asked = provider_filters.of(request.GET)
     rows = [row for row in overview.of(Provider.objects.all()) if _fits(row, asked)]
     return HttpResponse(
         spreadsheets.to_csv(provider_table.HEADS, provider_table.lines(rows)),
@@ -132,19 +132,14 @@ def tell(request: TenantRequest, trial: Trial) -> None:
     say(request, trial.in_words)
 
 
-def _asked(request: TenantRequest) -> dict[str, str]:
-    return {name: request.GET.get(name, "").strip() for name in ("q", "state", "region", "class")}
-
-
 def _fits(row: Row, asked: dict[str, str]) -> bool:
-    provider, text = row.provider, asked["q"].lower()
-    named = f"{provider.name} {provider.title} {provider.get_kind_display()}".lower()
-    level = int(asked["class"]) if asked["class"].isdecimal() else 0
-    return (
-        text in named
-        and asked["state"] in ("", row.state)
-        and asked["region"] in ("", provider.region)
-        and (not level or (row.clearance or 0) >= level)
+    provider = row.provider
+    return provider_filters.fits(
+        asked,
+        named=f"{provider.name} {provider.title} {provider.get_kind_display()}",
+        state=row.state,
+        region=provider.region,
+        clearance=row.clearance,
     )
 
 

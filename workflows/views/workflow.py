@@ -39,7 +39,7 @@ class Shown:
 def show_graph(request: TenantRequest, slug: str, number: int | None = None) -> HttpResponse:
     """The graph, drawn down, with the selected node beside it and the bodies it leads into below."""
     found = find_shown(slug, number)
-    definition = _definition(found.revision)
+    definition = definition_of(found.revision)
     shown = page_of(found, "graph")
     if definition is not None:
         shown |= _graph(definition, request.GET.get("node", ""))
@@ -131,7 +131,7 @@ def _show_source(request: TenantRequest, found: Shown) -> HttpResponse:
     return render(request, "workflows/definition.html", shown)
 
 
-def _definition(revision: DefinitionRevision | None) -> Definition | None:
+def definition_of(revision: DefinitionRevision | None) -> Definition | None:
     """None for a draft that cannot be read yet, and after disposal."""
     if revision is None or not revision.digest or revision.workflow.is_disposed:
         return None
@@ -158,13 +158,22 @@ def _graph(definition: Definition, asked: str) -> dict[str, Any]:
     }
 
 
-def _draw(graph: NodeGraph, trail: Collection[str]) -> GraphPicture:
+def pictures_of(definition: Definition, at: str) -> list[tuple[str, GraphPicture]]:
+    """The graph and that of each body with the title of its container, whose nodes lead to the page at this address."""
+    bodies = [(node.title or node.id, node.body) for node in definition.walk() if node.body]
+    return [
+        ("", _draw(definition, (), at)),
+        *((name, _draw(body, (), at)) for name, body in bodies),
+    ]
+
+
+def _draw(graph: NodeGraph, trail: Collection[str], at: str = "") -> GraphPicture:
     looks = {
         node.id: NodeLook(
             title=node.title or node.id,
             kind=node.kind,
             note=node.kind,
-            href=f"?node={node.id}",
+            href=f"{at}?node={node.id}",
             selected=node.id in trail,
             inside=len(node.body.nodes) if node.body else 0,
         )

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 DOWN = ProviderError(FailureKind.SERVER, "down")
+REJECTED = ProviderError(FailureKind.AUTH, "“one” refuses our credentials.")
 
 
 @pytest.fixture
@@ -109,6 +111,57 @@ def test_alert_of_who_answers_again_is_over_until_it_falls_ill_again(
         fail(route()[0], times=3)
         assert Alert.objects.get().over_at is None
     assert "is back after" not in alice.get("/settings/providers/").content.decode()
+
+
+def test_a_key_that_was_rejected_is_told_as_back_by_the_next_answer(
+    group: None, in_acme: Tenant
+) -> None:
+    one, _two = route()
+    answer(one)  # it was well before, and every worker knows
+    (one, _two) = route()
+    fail(one, error=REJECTED, times=2)
+
+    (alert,) = Alert.objects.all()
+    assert (alert.key, alert.over_at) == (f"deployment_ill:{one.deployment_id}:auth", None)
+    assert names() == ["one", "two"]  # for the breaker it counts for nothing
+    answer(route()[0])
+    with CaptureQueriesContext(connection) as queries:
+        again = route()[0]
+        routed = len(queries)
+        answer(again)
+
+    assert len(queries) == routed  # what is known already is not written
+    alert.refresh_from_db()
+    assert alert.over_at is not None
+    assert LedgerEntry.objects.filter(event="alert.over").count() == 1
+    alice = make_client(make_member(tenant=in_acme, role=Role.ADMIN))
+    assert "<b>one</b> is back after " in alice.get("/settings/providers/").content.decode()
+    with tenant_context(in_acme):
+        fail(route()[0], error=REJECTED)
+        alert.refresh_from_db()
+        assert alert.over_at is None  # the same alert, begun anew
+
+
+def test_a_rejected_key_is_over_also_when_other_failures_came_between(group: None) -> None:
+    one, _two = route()
+    fail(one, error=REJECTED)
+    fail(one, times=3)
+    assert names() == ["two"]
+    pass_time(minutes=1)
+
+    answer(route()[0])
+
+    assert Alert.objects.count() == 2
+    assert not Alert.objects.filter(over_at=None).exists()
+
+
+def test_a_callers_own_key_that_is_rejected_is_no_news_of_the_deployment(group: None) -> None:
+    one, _two = route()
+
+    fail(replace(one, auth="caller_key"), error=REJECTED)
+
+    assert not Alert.objects.exists()
+    assert not DeploymentStanding.objects.exists()
 
 
 def test_good_answer_of_a_closed_breaker_writes_nothing(group: None) -> None:

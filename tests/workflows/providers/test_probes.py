@@ -135,6 +135,19 @@ def test_rejected_key_is_told_at_once_and_once(in_acme: Tenant) -> None:
     assert "refuses our credentials" in alert.sentence
 
 
+def test_key_that_works_again_is_told_by_the_probe_that_found_it(in_acme: Tenant) -> None:
+    answers: list[Answer] = [(401, "{}"), "ok", "ok"]
+    with ScriptedModel(lambda prompt: answers.pop(0)) as model:
+        make_member(model)
+        for _ in range(3):
+            probes.probe_all()
+            pass_time(minutes=6)
+
+    assert answers == []
+    assert Alert.objects.get().over_at is not None
+    assert LedgerEntry.objects.filter(event=EventType.ALERT_OVER).count() == 1
+
+
 def test_probe_that_is_answered_by_another_version_is_told(in_acme: Tenant) -> None:
     version = ["scripted-1"]
 
