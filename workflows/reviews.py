@@ -249,6 +249,8 @@ def waiting_for(actor: Actor) -> QuerySet[Review]:
     """Open reviews in which this person may and did not vote yet."""
     person = persons.of_actor(actor)
     rows = _without_vote_of(person)
+    if not rows.exists():
+        return rows.none()
     member = persons.find_membership(person)
     if member is None or Permission.WORKFLOW_PUBLISH not in member.permissions:
         return rows.none()
