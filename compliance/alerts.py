@@ -12,10 +12,15 @@ from compliance.models.alert import Severity
 from tenancy import ledger
 from tenancy.actors import SYSTEM, Actor
 from tenancy.events import EventType
+from tenancy.prepared import Prepared
 
 LONGEST_REASON = 500
 LONGEST_SENTENCE = 500
 COUNTED_UP_TO = 99
+# Those that wait for somebody, so far and no further: every page counts them.
+WAITING: Prepared[Alert] = Prepared(
+    lambda: Alert.objects.waiting().only("tenant").order_by()[:COUNTED_UP_TO]
+)
 
 
 def raise_alert(
@@ -109,11 +114,6 @@ def matching(*, state: str = "", kind: str = "") -> "QuerySet[Alert]":
     if state:
         found = found.filter(acknowledged_at__isnull=state == "waiting")
     return found.filter(kind=kind) if kind else found
-
-
-def count_waiting() -> int:
-    """How many wait for somebody, counted so far and no further."""
-    return int(Alert.objects.waiting().order_by()[:COUNTED_UP_TO].count())
 
 
 def get_alert(alert_id: UUID) -> Alert:

@@ -12,7 +12,6 @@ from grove_site import notifications
 from grove_site.marks import icon
 from tenancy.access import permissions_of
 from tenancy.permissions import Permission
-from workflows.views.reviews import count_waiting
 
 GROUPS = (
     (
@@ -73,7 +72,7 @@ GROUPS = (
 COUNTS: dict[str, Callable[[HttpRequest], int]] = {
     "runs:waiting": notifications.approvals_for,
     "alerts:list": notifications.alerts_for,
-    "workflows:reviews": count_waiting,
+    "workflows:reviews": notifications.reviews_for,
 }
 PLATFORM_ONLY = {"tenancy:tenants"}
 

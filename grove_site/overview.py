@@ -6,6 +6,7 @@ Each panel asks a fixed number of statements, on an index, and counts no further
 from collections import Counter
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
@@ -18,10 +19,11 @@ from compliance.models import Alert
 from grove_site import notifications
 from runs.models import Decision, Run, RunStatus, Wait
 from runs.views.runs import COUNTED_UP_TO
-from tenancy import counts, verifications
+from tenancy import prepared, verifications
 from tenancy.access import TenantRequest, can, permission_required
 from tenancy.models import RUNS, LedgerCheckpoint, QuotaUse, first_id
 from tenancy.permissions import Permission
+from tenancy.prepared import Prepared
 from workflows import budget_use
 from workflows.budget_use import UseState
 from workflows.models import Budget, Workflow
@@ -39,6 +41,27 @@ OF_RUNS = (
 )  # fmt: skip
 OF_WAITS = ("approver", "node_id", "asked_at", "expires_at", "run__workflow__title")
 Used = tuple[date, str, int]  # day, unit, how much
+# Each is counted on its own index, and to one more than is shown.
+IN_STATE: Prepared[Run] = Prepared(
+    lambda state: Run.objects.filter(status=state).only("tenant").order_by()[: COUNTED_UP_TO + 1],
+    state=str,
+)
+FAILED_SINCE: Prepared[Run] = Prepared(
+    lambda first: (
+        Run.objects.filter(status=RunStatus.FAILED, id__gte=first)
+        .only("tenant")
+        .order_by()[: COUNTED_UP_TO + 1]
+    ),
+    first=UUID,
+)
+DENIED_SINCE: Prepared[Decision] = Prepared(
+    lambda first: (
+        Decision.objects.filter(verdict="deny", id__gte=first)
+        .only("tenant")
+        .order_by()[: COUNTED_UP_TO + 1]
+    ),
+    first=UUID,
+)
 
 
 @require_safe
@@ -47,7 +70,7 @@ def overview(request: TenantRequest) -> HttpResponse:
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
     since, week = today - timedelta(days=29), today - timedelta(days=6)
     runs = Run.objects.select_related("workflow", "version").only(*OF_RUNS)
-    used = _used(since)
+    used, alert_count = _used(since), notifications.all_alerts(request)
     shown = {
         "numbers": _numbers(week),
         "counted_up_to": COUNTED_UP_TO,
@@ -60,8 +83,8 @@ def overview(request: TenantRequest) -> HttpResponse:
         "failing": _failing(week),
         "approvals": _approvals(request),
         "approval_count": notifications.approvals_for(request),
-        "alerts": Alert.objects.waiting().order_by("-id")[:SHOWN],
-        "alert_count": notifications.all_alerts(request),
+        "alerts": Alert.objects.waiting().order_by("-id")[:SHOWN] if alert_count else (),
+        "alert_count": alert_count,
         "budgets": _budgets_near_their_end(),
         "checkpoint": LedgerCheckpoint.objects.order_by("-size").first(),
         "verified": verifications.find_last() if can(request, Permission.LEDGER_VIEW) else None,
@@ -72,7 +95,7 @@ def overview(request: TenantRequest) -> HttpResponse:
 
 def _approvals(request: TenantRequest) -> list[Wait]:
     """What waits for the role of whoever asks; the soonest to expire is the oldest."""
-    if request.membership is None:
+    if request.membership is None or not notifications.approvals_for(request):
         return []
     rows = Wait.objects.for_role(request.membership.role).select_related("run__workflow")
     return list(rows.only(*OF_WAITS).order_by("id")[:SHOWN])
@@ -82,7 +105,7 @@ def _failing(week: Any) -> list[dict[str, Any]]:
     """Workflows by how many of their runs failed this week, among the newest thousand failures."""
     newest = Run.objects.filter(status=RunStatus.FAILED, id__gte=first_id(week)).order_by("-id")
     ids = Counter(newest.values_list("workflow_id", flat=True)[:COUNTED_UP_TO]).most_common(SHOWN)
-    workflows = Workflow.objects.in_bulk([pk for pk, _ in ids])
+    workflows = Workflow.objects.only("tenant", "slug", "title").in_bulk([pk for pk, _ in ids])
     return [{"workflow": workflows[pk], "failures": count} for pk, count in ids]
 
 
@@ -94,16 +117,14 @@ def _budgets_near_their_end() -> list[budget_use.Use]:
 
 
 def _numbers(week: Any) -> dict[str, int]:
-    """What asks for people, and what was denied: each counted on its own index, and to one more than is shown."""
-    failed = Run.objects.filter(status=RunStatus.FAILED)
-    asked = {
-        "waiting": Run.objects.filter(status=RunStatus.WAITING),
-        "under_way": Run.objects.filter(status__in=(RunStatus.QUEUED, RunStatus.RUNNING)),
-        "failed": failed,
-        "failed_this_week": failed.filter(id__gte=first_id(week)),
-        "denied": Decision.objects.filter(verdict="deny", id__gte=first_id(week)),
-    }
-    return counts.count_each(asked, up_to=COUNTED_UP_TO + 1)
+    """What asks for people, and what was denied."""
+    since = {"first": first_id(week)}
+    states = (RunStatus.WAITING, RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.FAILED)
+    found = prepared.count_all(
+        {state.value: (IN_STATE, {"state": state.value}) for state in states}
+        | {"failed_this_week": (FAILED_SINCE, since), "denied": (DENIED_SINCE, since)}
+    )
+    return found | {"under_way": found[RunStatus.QUEUED] + found[RunStatus.RUNNING]}
 
 
 def _used(since: Any) -> list[Used]:

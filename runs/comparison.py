@@ -1,13 +1,18 @@
 """Two runs side by side, node by node: how each ended, how long it took, what it cost, and whether they made the same.
 
-Outputs are compared by content for who may read it. For everybody else there are the commitments, which are salted:
-they say that two outputs are the same only where both are of one row, and otherwise nothing.
+PostgreSQL says of all nodes which ended otherwise. Outputs are compared by content for who may read it, of some nodes
+at a time: they have to be opened. For everybody else there are the commitments, which are salted: they say that two
+outputs are the same only where both are of one row, and otherwise nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from uuid import UUID
+
+from django.db import connection
 
 from runs import payloads
 from runs.errors import PayloadGone
@@ -16,10 +21,28 @@ from runs.fork_plan import FORK
 from runs.models import NodeExecution, Run
 from runs.replay_report import in_order
 from tenancy import keys
+from tenancy.context import current_tenant
 from tenancy.errors import KeyDestroyed
 from tenancy.keys import DataKeyRef
 
-AT_ONCE = 100
+AT_ONCE = 100  # nodes whose outputs are in memory together
+LOOKED_AT = 1000  # nodes whose outputs are compared for one answer
+OF_SIDES = (
+    "tenant", "run", "node_id", "kind", "attempt", "status", "output_commitment", "branch", "error_code", "started_at",
+    "finished_at", "worker", "cost_micros",
+)  # fmt: skip
+# Of each node its last attempt in both runs. What only the outputs can tell is open.
+OUTLINE = """
+SELECT node_id, CASE
+    WHEN count(*) < %(runs)s OR count(DISTINCT (status, error_code, branch)) > 1 THEN 'differs'
+    WHEN min(output_commitment) = '' OR min(output_commitment) = max(output_commitment) THEN 'same'
+    ELSE 'open' END
+FROM (
+    SELECT DISTINCT ON (node_id, run_id) node_id, status, error_code, branch, output_commitment
+    FROM runs_nodeexecution WHERE tenant_id = %(tenant)s AND run_id = ANY(%(ids)s)
+    ORDER BY node_id, run_id, attempt DESC
+) AS last GROUP BY node_id
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +78,6 @@ class Pair:
         return shown[0] != shown[1] or self.output_same is False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """`nodes` are in the order of the left run's graph; `first` is the first of them that differs."""
-
-    left: Run
-    right: Run
-    nodes: tuple[Pair, ...]
-    input_same: bool | None
-    output_same: bool | None
-
-    @property
-    def first(self) -> Pair | None:
-        return next((pair for pair in self.nodes if pair.differs), None)
-
-
 @dataclass(slots=True, kw_only=True)
 class _Reader:
     """Opens content of runs for who may read it, and remembers the keys that are gone."""
@@ -101,40 +109,87 @@ class _Reader:
         return canonical(payloads.open_for_export(record, column, key))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """`nodes` are the paths of all, in the order of the left run's graph; `doubtful` those of them that differ or whose
+    outputs have to be compared before anybody knows. What is said of a node is read with `read`, of some at a time."""
+
+    left: Run
+    right: Run
+    nodes: tuple[str, ...]
+    doubtful: tuple[str, ...]
+    differing: int  # surely: in state, error or branch, or because one run does not have them
+    reader: _Reader
+
+    @cached_property
+    def input_same(self) -> bool | None:
+        return self.reader.same(self.left, self.right, "input_sealed")
+
+    @cached_property
+    def output_same(self) -> bool | None:
+        return self.reader.same(self.left, self.right, "output_sealed")
+
+    def read(self, nodes: Sequence[str]) -> Iterator[Pair]:
+        """Two statements for a hundred nodes."""
+        for first in range(0, len(nodes), AT_ONCE):
+            yield from self._read(nodes[first : first + AT_ONCE])
+
+    def look(self, start: int = 0, *, most: int) -> tuple[list[Pair], int]:
+        """Of the doubtful ones from this place on those that differ, and how far this look came."""
+        found: list[Pair] = []
+        start = min(start, len(self.doubtful))
+        end = min(start + LOOKED_AT, len(self.doubtful))
+        for place, pair in enumerate(self.read(self.doubtful[start:end]), start + 1):
+            found += [pair] if pair.differs else []
+            if len(found) == most:
+                return found, place
+        return found, end
+
+    def _read(self, nodes: Sequence[str]) -> list[Pair]:
+        rows = self._attempts_of(nodes)
+        both = [
+            (path, rows.get((self.left.pk, path)), rows.get((self.right.pk, path)))
+            for path in nodes
+        ]
+        to_open = [row[-1] for _, *sides in both if all(sides) for row in sides if row]
+        with _content_of(to_open, may_read=self.reader.may_read):
+            return [_pair(path, one, other, self.reader) for path, one, other in both]
+
+    def _attempts_of(self, nodes: Sequence[str]) -> Mapping[tuple[UUID, str], list[NodeExecution]]:
+        """By run and path, in order. Content is read where it is compared, and no sooner."""
+        runs = {run.pk: run for run in (self.left, self.right)}
+        grouped: dict[tuple[UUID, str], list[NodeExecution]] = defaultdict(list)
+        rows = NodeExecution.objects.filter(run__in=runs, node_id__in=nodes).only(*OF_SIDES)
+        for row in rows.order_by("attempt"):
+            row.run = runs[row.run_id]
+            grouped[row.run_id, row.node_id].append(row)
+        return grouped
+
+
 def compare(left: Run, right: Run, *, may_read: bool) -> Comparison:
     """Compare two runs of the tenant, whatever their workflows and versions: nodes are matched by their paths."""
-    reader = _Reader(may_read=may_read)
-    rows = {run.pk: _attempts_of(run) for run in (left, right)}
-    known = {*rows[left.pk], *rows[right.pk]}
-    definition = left.version.revision.definition
-    paths = [path for path in in_order(definition, known) if path in known]
-    pairs: list[Pair] = []
-    for first in range(0, len(paths), AT_ONCE):
-        both = [
-            (path, rows[left.pk].get(path), rows[right.pk].get(path))
-            for path in paths[first : first + AT_ONCE]
-        ]
-        with _content_of(
-            [row[-1] for _, *sides in both for row in sides if row], may_read=may_read
-        ):
-            pairs += [_pair(path, one, other, reader) for path, one, other in both]
+    states = _outline(left, right)
+    paths = [
+        path for path in in_order(left.version.revision.definition, set(states)) if path in states
+    ]
+    doubts = ("differs", "open") if may_read else ("differs",)
     return Comparison(
         left=left,
         right=right,
-        nodes=tuple(pairs),
-        input_same=reader.same(left, right, "input_sealed"),
-        output_same=reader.same(left, right, "output_sealed"),
+        nodes=tuple(paths),
+        doubtful=tuple(path for path in paths if states[path] in doubts),
+        differing=sum(state == "differs" for state in states.values()),
+        reader=_Reader(may_read=may_read),
     )
 
 
-def _attempts_of(run: Run) -> Mapping[str, list[NodeExecution]]:
-    """By path, in order. Content is read where it is compared, and no sooner."""
-    grouped: dict[str, list[NodeExecution]] = {}
-    rows = NodeExecution.objects.filter(run=run).defer("output_sealed").order_by("attempt")
-    for row in rows:
-        row.run = run
-        grouped.setdefault(row.node_id, []).append(row)
-    return grouped
+def _outline(left: Run, right: Run) -> dict[str, str]:
+    """Of each node by its path: differs, same, or open."""
+    ids = {left.pk, right.pk}
+    asked = {"tenant": current_tenant().pk, "ids": list(ids), "runs": len(ids)}
+    with connection.cursor() as cursor:
+        cursor.execute(OUTLINE, asked)
+        return dict(cursor.fetchall())
 
 
 @contextmanager

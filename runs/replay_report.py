@@ -14,6 +14,7 @@ from workflows.definition import NodeGraph
 SAME, DIFFERS, NOT_REACHED, REUSED = "same", "differs", "not_reached", "reused"
 LAST = 1 << 30
 Key = tuple[tuple[int, int], ...]
+Places = dict[int, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +210,7 @@ def _compare_rows(evidence: Evidence, row: NodeExecution, written: Written) -> t
 def _why_not_reached(rehearsal: Rehearsal, path: str, row: NodeExecution | None) -> str:
     if row is None:
         return "It was not reached then either."
-    if _position(rehearsal.nodes, path) is None:
+    if _position(rehearsal.nodes, path, {}) is None:
         return "This version has no such node."
     return "What comes before it has no answer on record, so nobody can say."
 
@@ -219,12 +220,16 @@ def _why_not_reached(rehearsal: Rehearsal, path: str, row: NodeExecution | None)
 
 def in_order(nodes: NodeGraph, found: set[str]) -> list[str]:
     """What is inside of a container comes before the container: that is where a difference begins."""
-    known = {path: _position(nodes, path) for path in {*found, *nodes.graph.order}}
+    places: Places = {}
+    known = {path: _position(nodes, path, places) for path in {*found, *nodes.graph.order}}
     return sorted(known, key=lambda path: (known[path] or ((LAST, 0),), path))
 
 
-def _position(nodes: NodeGraph, path: str) -> Key | None:
-    """For each scope on the way: the place of the node in its graph, and of the body. None: it is not in there."""
+def _position(nodes: NodeGraph, path: str, places: Places) -> Key | None:
+    """For each scope on the way: the place of the node in its graph, and of the body. None: it is not in there.
+
+    `places` keeps those of each graph from one path to the next.
+    """
     key: list[tuple[int, int]] = []
     graph: NodeGraph | None = nodes
     for step in path.split("."):
@@ -232,7 +237,9 @@ def _position(nodes: NodeGraph, path: str) -> Key | None:
         if graph is None or node not in graph.by_id:
             return (*key, (LAST, 0)) if key and node == "run" else None
         place = int(rest.rstrip("]")) if rest else LAST
-        key.append((graph.graph.order.index(node), place))
+        if id(graph) not in places:
+            places[id(graph)] = {each: number for number, each in enumerate(graph.graph.order)}
+        key.append((places[id(graph)][node], place))
         graph = graph.node(node).body
     return tuple(key)
 

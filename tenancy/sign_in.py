@@ -4,7 +4,9 @@ Nobody signs up by themselves. Right password but no living membership here look
 """
 
 import base64
+from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -16,6 +18,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.safestring import mark_safe
+from django.utils.timezone import now
 
 from tenancy import ledger
 from tenancy.access import TenantRequest
@@ -23,6 +26,7 @@ from tenancy.actors import SYSTEM, Actor
 from tenancy.context import current_tenant
 from tenancy.events import EventType
 from tenancy.models import Membership, User
+from tenancy.prepared import Prepared
 
 MEMBERSHIP, HOST = "grove_membership", "grove_host"
 
@@ -127,11 +131,20 @@ def is_bound_here(request: HttpRequest) -> bool:
 
 def find_membership(request: TenantRequest) -> Membership | None:
     """The living membership of this session; None once it has ended or expired."""
-    living = Membership.objects.living()
-    found = living.filter(pk=request.session[MEMBERSHIP], user=request.user.pk).first()
+    found = _LIVING.find(
+        at=now(), membership=UUID(request.session[MEMBERSHIP]), user=request.user.pk
+    )
     if found is not None:
         found.user = cast(User, request.user)  # who was read a moment ago
     return found
+
+
+_LIVING: Prepared[Membership] = Prepared(
+    lambda at, membership, user: Membership.objects.living(at).filter(pk=membership, user=user),
+    at=datetime,
+    membership=UUID,
+    user=UUID,
+)
 
 
 def _name_of(host: str) -> str:

@@ -4,7 +4,7 @@ A text is stale when its node behaves otherwise in this revision than in the one
 or last found true.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -73,10 +73,12 @@ def look(revision: DefinitionRevision) -> Completeness:
     """How complete the newest texts are for this revision. Raises DefinitionInvalid, ContentDisposed."""
     definition = revision.definition
     rows = list(
-        Documentation.objects.filter(workflow_id=revision.workflow_id).order_by("-number")[:1]
+        Documentation.objects.filter(workflow_id=revision.workflow_id)
+        .only("tenant", "created_at", "confirmed", *documentation.TEXTS)
+        .order_by("-number")
     )
     texts = documentation.to_texts(rows[0]) if rows else documentation.Texts()
-    stale = _stale(revision, texts.node_texts)
+    stale = _stale(revision, texts.node_texts, rows)
     return Completeness(
         missing=tuple(name for field, name in REQUIRED.items() if not getattr(texts, field)),
         useful=tuple(name for field, name in USEFUL.items() if not getattr(texts, field)),
@@ -125,10 +127,12 @@ def find_draft(workflow: Workflow) -> DefinitionRevision | None:
     return found
 
 
-def _stale(revision: DefinitionRevision, texts: Mapping[str, str]) -> dict[str, datetime]:
+def _stale(
+    revision: DefinitionRevision, texts: Mapping[str, str], rows: Iterable[Documentation]
+) -> dict[str, datetime]:
     """The nodes whose text is older than their change, with when it was written."""
     behaviours = node_behaviour.of_definition(revision.definition)
-    written = _written_at(revision, {node for node in texts if node in behaviours})
+    written = _written_at(revision, {node for node in texts if node in behaviours}, rows)
     before: dict[datetime, Mapping[str, Any]] = {}
     stale = {}
     for node, at in written.items():
@@ -139,20 +143,18 @@ def _stale(revision: DefinitionRevision, texts: Mapping[str, str]) -> dict[str, 
     return stale
 
 
-def _written_at(revision: DefinitionRevision, nodes: set[str]) -> dict[str, datetime]:
+def _written_at(
+    revision: DefinitionRevision, nodes: set[str], rows: Iterable[Documentation]
+) -> dict[str, datetime]:
     """When the text of each node came to be as it is, or was last found true; only where that was before the revision.
 
-    Goes back row by row, until every one is found.
+    Goes back row by row, the newest first, until every one is found.
     """
-    rows = (
-        Documentation.objects.filter(workflow_id=revision.workflow_id)
-        .order_by("-number")
-        .values_list("created_at", "node_texts", "confirmed")
-    )
     found: dict[str, datetime] = {}
     pending: dict[str, tuple[str, datetime]] = {}
     open_nodes = set(nodes)
-    for at, texts, confirmed in rows.iterator(chunk_size=20):
+    for row in rows:
+        at, texts, confirmed = row.created_at, row.node_texts, row.confirmed
         for node in list(open_nodes):
             text, since = pending.get(node, (texts.get(node, ""), at))
             if texts.get(node) != text:

@@ -101,7 +101,7 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
     groups = {
         name: document_places.deployments(name, known) for name in sorted(definition.model_groups)
     }
-    told = tuple(_version(each, as_of) for each in _versions_until(version, as_of))
+    until = _versions_until(version, as_of)
     tools = document_tools.gather(definition, known)
     return DocumentFacts(
         name=workflow.slug,
@@ -120,14 +120,14 @@ def gather(version: WorkflowVersion, as_of: datetime) -> DocumentFacts:
         nodes=_nodes(definition, dict(written.node_texts) if written else None),
         groups=groups,
         policy=policy,
-        versions=told,
+        versions=tuple(_version(each, as_of) for each in until),
         documented_at=written.created_at if written else None,
         tools=tools,
         pinned=_pinned(version),
         budget=(budget.amount_micros, budget.currency) if (budget := definition.budget) else None,
         flow=_flow(definition),
         placements=_placements(known),
-        since=document_changes.gather(version, as_of, tools, known),
+        since=document_changes.gather(version, until, as_of, tools, known),
         reviews=document_reviews.gather(version, as_of),
     )
 
@@ -253,8 +253,8 @@ def _in_words(rule: rules.Rule) -> str:
     return said[:1].upper() + said[1:]
 
 
-def _versions_until(version: WorkflowVersion, as_of: datetime) -> Iterable[WorkflowVersion]:
-    return (
+def _versions_until(version: WorkflowVersion, as_of: datetime) -> list[WorkflowVersion]:
+    return list(
         WorkflowVersion.objects.filter(
             workflow=version.workflow, number__lte=version.number, created_at__lte=as_of
         )

@@ -25,22 +25,17 @@ LONGEST_VALUE = 80
 
 
 def gather(
-    version: WorkflowVersion, as_of: datetime, tools: Iterable[ToolFacts], known: register.Known
+    version: WorkflowVersion,
+    until: Iterable[WorkflowVersion],
+    as_of: datetime,
+    tools: Iterable[ToolFacts],
+    known: register.Known,
 ) -> SinceFacts | None:
-    """None where no version up to this one was ever published."""
-    approval = (
-        VersionStatus.objects.filter(
-            version__workflow=version.workflow_id,
-            version__number__lte=version.number,
-            state=VersionState.PUBLISHED,
-            created_at__lte=as_of,
-        )
-        .select_related("version__revision__workflow")
-        .order_by("-created_at", "-version__number")
-        .first()
-    )
+    """None where no version up to this one (`until`, with their statuses) was ever published."""
+    approval = _last_approval(until, as_of)
     if approval is None:
         return None
+    approval.version.revision.workflow = version.workflow
     found = [
         *_of_definition(version, approval.version),
         *_of_texts(version, approval.created_at, as_of),
@@ -54,6 +49,16 @@ def gather(
         reason=approval.reason,
         changes=tuple(sorted(found, key=lambda change: (change.at, change.what))),
     )
+
+
+def _last_approval(until: Iterable[WorkflowVersion], as_of: datetime) -> VersionStatus | None:
+    published = [
+        status
+        for version in until
+        for status in version.statuses.all()
+        if status.state == VersionState.PUBLISHED and status.created_at <= as_of
+    ]
+    return max(published, key=lambda each: (each.created_at, each.version.number), default=None)
 
 
 def _of_definition(version: WorkflowVersion, approved: WorkflowVersion) -> Iterator[Changed]:

@@ -4,11 +4,11 @@ Each entry says whose it is, how much care it needs and why, and whether it is l
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, overload
 
 from django.db.models import Q
 
@@ -68,19 +68,42 @@ class _Use:
     places: Mapping[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
-def find(at: datetime, *, is_now: bool, secrets: Iterable[str] = ()) -> list[Entry]:
-    """Everything, kind by kind. `secrets` are names of those that no place names."""
+class Entries(Sequence[Entry]):
+    """Everything, kind by kind. What is said of a workflow is found when it is asked for: a page shows some of them."""
+
+    def __init__(self, seen: Landscape, sign_offs: Mapping[str, str], others: Sequence[Entry]):
+        self.seen, self.sign_offs, self.others = seen, sign_offs, others
+
+    def __len__(self) -> int:
+        return len(self.seen.workflows) + len(self.others)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Entry]: ...
+
+    def __getitem__(self, place: int | slice) -> Entry | list[Entry]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        behind = range(len(self))[place] - len(self.seen.workflows)
+        if behind >= 0:
+            return self.others[behind]
+        return _workflow(self.seen.workflows[behind], self.seen.at, self.sign_offs)
+
+
+def find(at: datetime, *, is_now: bool, secrets: Iterable[str] = ()) -> Entries:
+    """Everything. `secrets` are names of those that no place names."""
     seen = landscape.take(at)
     use = _use_of(seen)
-    sign_offs = _sign_offs(seen, None if is_now else at)
-    return [
-        *(_workflow(each, at, sign_offs) for each in seen.workflows),
+    others = [
         *_models(seen, use),
         *_tools(use),
         *_providers(seen, use),
         *_secrets(seen, use, secrets),
         *_classes(seen),
     ]
+    return Entries(seen, _sign_offs(seen, None if is_now else at), others)
 
 
 def secret_names(at: datetime) -> list[str]:
@@ -90,10 +113,12 @@ def secret_names(at: datetime) -> list[str]:
     return list(kept.order_by("name").values_list("name", flat=True))
 
 
-def narrow(entries: Iterable[Entry], asked: Mapping[str, str]) -> list[Entry]:
+def narrow(entries: Sequence[Entry], asked: Mapping[str, str]) -> Sequence[Entry]:
     """Those that fit all filters; a filter that is empty lets everything through."""
     text = asked.get("q", "").strip().lower()
     wanted = {name: asked[name] for name in FILTERS[:-1] if asked.get(name)}
+    if not wanted and not text:
+        return entries
     return [
         each
         for each in entries

@@ -50,7 +50,7 @@ class Standing:
     texts: Texts  # of the workflow; nothing of its nodes
     known: Known
     deployments: Mapping[str, tuple[DeploymentFacts, ...]]  # of all model groups
-    last_run_at: datetime | None
+    last_run_at: datetime | None  # where it was asked for
 
     @cached_property
     def models(self) -> Mapping[str, tuple[DeploymentFacts, ...]]:
@@ -74,7 +74,7 @@ class Landscape:
         return {name: facts for (each, name), facts in sorted(self.known.items()) if each == kind}
 
 
-def take(at: datetime, *, slug: str = "") -> Landscape:
+def take(at: datetime, *, slug: str = "", with_runs: bool = True) -> Landscape:
     """How everything stood at this moment; with `slug`, of the workflows only this one."""
     known = register.find_all(at)
     rows = Workflow.objects.filter(created_at__lte=at).order_by("title", "id")
@@ -91,7 +91,7 @@ def take(at: datetime, *, slug: str = "") -> Landscape:
     texts = _texts(at, slug)
     groups = (name for kind, name in known if kind == RegisterKind.MODEL_GROUP)
     deployments = {name: document_places.deployments(name, known) for name in groups}
-    last_runs = _readers[0](list(workflows), at) if _readers else {}
+    last_runs = _readers[0](list(workflows), at) if _readers and with_runs else {}
     return Landscape(
         at=at,
         known=known,

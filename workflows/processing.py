@@ -6,6 +6,7 @@ Generated from texts, definition and register; nothing is kept of it. A technica
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import overload
 
 from compliance.labels import DataClass
 from tenancy.context import current_tenant
@@ -81,21 +82,39 @@ class Record:
         return tuple(each for each in self.recipients if each.is_away)
 
 
-def find_all(at: datetime) -> list[Record]:
-    """Of every workflow that had a version in use at that moment and can be read still."""
-    return list(_records(landscape.take(at)))
+class Records(Sequence[Record]):
+    """Of workflows that had a version in use at a moment and can be read still. Each is written when it is asked for:
+    a page shows some of them."""
+
+    def __init__(self, seen: Landscape) -> None:
+        self.at, self.controller = seen.at, current_tenant().name
+        self.standings = [each for each in seen.workflows if each.definition is not None]
+
+    def __len__(self) -> int:
+        return len(self.standings)
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Record]: ...
+
+    def __getitem__(self, place: int | slice) -> Record | list[Record]:
+        if isinstance(place, slice):
+            return [self._record(each) for each in self.standings[place]]
+        return self._record(self.standings[place])
+
+    def _record(self, standing: Standing) -> Record:
+        return _record(standing, self.at, self.controller)
+
+
+def find_all(at: datetime, *, slug: str = "") -> Records:
+    """Of every workflow, or of this one."""
+    return Records(landscape.take(at, slug=slug, with_runs=False))
 
 
 def find(slug: str, at: datetime) -> Record | None:
-    return next(_records(landscape.take(at, slug=slug)), None)
-
-
-def _records(seen: Landscape) -> Iterator[Record]:
-    controller = current_tenant().name
-    for each in seen.workflows:
-        record = _record(each, seen.at, controller)
-        if record is not None:
-            yield record
+    return next(iter(find_all(at, slug=slug)), None)
 
 
 def to_markdown(record: Record) -> str:
@@ -156,16 +175,16 @@ def to_row(record: Record) -> tuple[object, ...]:
     )
 
 
-def _record(standing: Standing, at: datetime, controller: str) -> Record | None:
-    definition = standing.definition
-    if definition is None or standing.version is None:
-        return None
+def _record(standing: Standing, at: datetime, controller: str) -> Record:
+    definition, version = standing.definition, standing.version
+    assert definition is not None  # noqa: S101 - only these have a record
+    assert version is not None  # noqa: S101 - whose definition it is
     coming, texts = definition.input_labels, standing.texts
     return Record(
         at=at,
         workflow=standing.workflow.slug,
         title=definition.title,
-        version=standing.version.number,
+        version=version.number,
         controller=controller,
         owner=texts.owner,
         purpose=texts.purpose,

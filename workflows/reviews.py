@@ -13,6 +13,7 @@ from tenancy import ledger, persons
 from tenancy.actors import Actor
 from tenancy.events import EventType
 from tenancy.permissions import Permission
+from tenancy.prepared import Prepared
 from workflows import (
     authors,
     checklist,
@@ -48,6 +49,17 @@ from workflows.models import (
 from workflows.problems import Problem
 
 LONGEST_REASON, LONGEST_COMMENT = 2000, 4000
+COUNTED_UP_TO = 99
+
+
+def _without_vote_of(person: str) -> QuerySet[Review]:
+    return Review.objects.open().exclude(votes__person=person)
+
+
+# Open ones in which a person did not vote, so far and no further, whether they may or not: every page counts them.
+OPEN: Prepared[Review] = Prepared(
+    lambda person: _without_vote_of(person).only("tenant").order_by()[:COUNTED_UP_TO], person=str
+)
 
 
 @transaction.atomic
@@ -236,8 +248,8 @@ def progress(review: Review) -> str:
 def waiting_for(actor: Actor) -> QuerySet[Review]:
     """Open reviews in which this person may and did not vote yet."""
     person = persons.of_actor(actor)
-    rows = Review.objects.open().exclude(votes__person=person)
-    if not rows.exists():  # as on most pages, whose navigation asks
+    rows = _without_vote_of(person)
+    if not rows.exists():
         return rows.none()
     member = persons.find_membership(person)
     if member is None or Permission.WORKFLOW_PUBLISH not in member.permissions:

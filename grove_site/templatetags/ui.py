@@ -6,12 +6,12 @@ Small on purpose: what may be seen is the view's business.
 import json
 import re
 from datetime import datetime
+from html import escape
 from typing import Any
 
 from django import template
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 

@@ -107,19 +107,26 @@ class CompareRuns(APIView):
 
     @extend_schema(
         operation_id="runs_compare",
-        parameters=[OpenApiParameter("with", UUID, required=True, description="The other run.")],
+        parameters=[
+            OpenApiParameter("with", UUID, required=True, description="The other run."),
+            OpenApiParameter("cursor", int, description="From where the nodes are told."),
+            OpenApiParameter("limit", int, description="How many nodes, at most 200."),
+        ],
         responses=ComparisonShown,
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         """Two runs side by side. Outputs are compared by content where you may read payloads."""
-        asked = ComparedWith(data={"other": request.query_params.get("with")})
+        given = request.query_params
+        paging = {name: given[name] for name in ("cursor", "limit") if name in given}
+        asked = ComparedWith(data={"other": given.get("with"), **paging})
         asked.is_valid(raise_exception=True)
+        wanted = asked.validated_data
         found = comparison.compare(
             _get_run(run_id),
-            _get_run(asked.validated_data["other"]),
+            _get_run(wanted["other"]),
             may_read=can(request._request, Permission.PAYLOAD_VIEW),
         )
-        return Response(comparison_to_json(found))
+        return Response(comparison_to_json(found, cursor=wanted["cursor"], limit=wanted["limit"]))
 
 
 def _get_run(run_id: UUID) -> Run:

@@ -122,6 +122,8 @@ class ReplayShown(serializers.Serializer[Any]):
 
 class ComparedWith(serializers.Serializer[Any]):
     other = serializers.UUIDField()
+    cursor = serializers.IntegerField(required=False, min_value=0, default=0)
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=200, default=200)
 
 
 class SideShown(serializers.Serializer[Any]):
@@ -147,24 +149,36 @@ class PairShown(serializers.Serializer[Any]):
 
 
 class ComparisonShown(serializers.Serializer[Any]):
-    """The left run is the one in the address."""
+    """The left run is the one in the address. Nodes come in the order of its graph, page by page."""
 
     left = serializers.UUIDField()
     right = serializers.UUIDField()
-    first = serializers.CharField(allow_null=True, help_text="The first node that differs.")
+    first = serializers.CharField(
+        allow_null=True,
+        help_text="The first node that differs; null where none of the first 1,000 does that may.",
+    )
+    total = serializers.IntegerField(help_text="How many nodes both runs have together.")
     input_same = serializers.BooleanField(allow_null=True)
     output_same = serializers.BooleanField(allow_null=True)
     nodes = PairShown(many=True)
+    next_cursor = serializers.IntegerField(
+        allow_null=True, help_text="For the page that follows; null on the last one."
+    )
 
 
-def comparison_to_json(found: Comparison) -> dict[str, Any]:
+def comparison_to_json(found: Comparison, *, cursor: int, limit: int) -> dict[str, Any]:
+    """The nodes from this place on."""
+    differing, _ = found.look(most=1)
+    end = cursor + limit
     return {
         "left": str(found.left.pk),
         "right": str(found.right.pk),
-        "first": found.first.node if found.first else None,
+        "first": differing[0].node if differing else None,
+        "total": len(found.nodes),
         "input_same": found.input_same,
         "output_same": found.output_same,
-        "nodes": [_pair_to_json(pair, found) for pair in found.nodes],
+        "nodes": [_pair_to_json(pair, found) for pair in found.read(found.nodes[cursor:end])],
+        "next_cursor": end if end < len(found.nodes) else None,
     }
 
 

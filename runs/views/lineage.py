@@ -1,6 +1,6 @@
 """What becomes of a run that has ended: a fork, a replay, a comparison with another run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from compliance.models import PolicySnapshot
 from runs import comparison, fork, manifest, replay
-from runs.comparison import Pair, Side
+from runs.comparison import Comparison, Pair, Side
 from runs.fork_plan import ForkPlan
 from runs.lineage_forms import ForkChoice, ForkForm, ReplayForm
 from runs.models import Run, RunPurpose
@@ -22,7 +22,9 @@ from runs.views import names
 from runs.views.run import get_run, head_of
 from tenancy import parts
 from tenancy.access import TenantRequest, actor_of, can, permission_required
+from tenancy.errors import PartInvalid
 from tenancy.models import new_id
+from tenancy.parts import Part
 from tenancy.permissions import Permission
 from workflows.definition import Definition
 from workflows.models import Deployment, WorkflowVersion
@@ -200,29 +202,57 @@ def compare_runs(request: TenantRequest, run_id: UUID) -> HttpResponse:
         return render(request, "runs/compare_with.html", shown)
     other = get_run(_to_id(request.GET["with"]))
     found = comparison.compare(run, other, may_read=can(request, Permission.PAYLOAD_VIEW))
-    differing = [pair for pair in found.nodes if pair.differs]
     show_all = request.GET.get("show", "all" if len(found.nodes) <= ALL_UP_TO else "") == "all"
-    pairs = found.nodes if show_all else differing
-    definition = run.version.revision.definition
-    part = parts.part_of(pairs, request, size=PAIRS_A_PART)
-    shown = head_of(run, "compare") | {
-        "other": other,
+    shown = head_of(run, "compare") | _told(found, request, show_all=show_all)
+    return render(request, "runs/compare.html", shown)
+
+
+def _told(found: Comparison, request: TenantRequest, *, show_all: bool) -> dict[str, Any]:
+    """Some nodes, and how many differ: of a long comparison as far as that is known without opening every output."""
+    is_exact = len(found.doubtful) <= comparison.LOOKED_AT
+    start = 0 if is_exact or show_all else _start_of(request)
+    most = comparison.LOOKED_AT if is_exact else 1 if show_all else PAIRS_A_PART
+    differing, reached = found.look(start, most=most)
+    part: Part[Any] | None = None
+    pairs: Iterable[Pair] = differing
+    if show_all:
+        part = parts.part_of(found.nodes, request, size=PAIRS_A_PART)
+        pairs = found.read(part.items)
+    elif is_exact:
+        part = parts.part_of(differing, request, size=PAIRS_A_PART)
+        pairs = part.items
+    definition = found.left.version.revision.definition
+    return {
+        "other": found.right,
         "found": found,
-        "differing": len(differing),
-        "first": names.full_name(definition, found.first.node) if found.first else "",
+        "is_exact": is_exact,
+        "differing": len(differing) if is_exact else found.differing,
+        "open": len(found.doubtful) - found.differing,
+        "first": differing[0].node if differing and not start else "",
+        "first_name": names.full_name(definition, differing[0].node) if differing else "",
         "show_all": show_all,
         "rows": [
             Compared(
                 pair=pair,
                 name=names.full_name(definition, pair.node),
-                sides=((pair.left, run), (pair.right, other)),
+                sides=((pair.left, found.left), (pair.right, found.right)),
             )
-            for pair in part.items
+            for pair in pairs
         ],
         "part": part,
-        "may_read": can(request, Permission.PAYLOAD_VIEW),
+        "start": start,
+        "reached": reached,
+        "goes_on": reached < len(found.doubtful),
+        "may_read": found.reader.may_read,
     }
-    return render(request, "runs/compare.html", shown)
+
+
+def _start_of(request: TenantRequest) -> int:
+    """How many of those that may differ were looked at before. Raises PartInvalid for what is no number."""
+    asked = request.GET.get("from", "0")
+    if not (asked.isascii() and asked.isdigit() and len(asked) <= 9):
+        raise PartInvalid
+    return int(asked)
 
 
 # -- what they share --------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
 from django.utils.timezone import now
 
 from runs.models import NodeExecution, NodeStatus, Run, Wait
@@ -13,6 +12,7 @@ from runs.views import names
 from runs.views.address import Address
 from tenancy.access import TenantRequest
 from tenancy.permissions import Role
+from tenancy.prepared import Prepared
 from workflows.definition import NodeGraph
 
 TOLD = 5
@@ -111,12 +111,10 @@ class _Teller:
         )
 
 
-def approvals_for(request: HttpRequest) -> int:
-    """How many approvals wait for the role of whoever asks, counted so far and no further."""
-    membership = getattr(request, "membership", None)
-    if membership is None:
-        return 0
-    return int(Wait.objects.for_role(membership.role).order_by()[:COUNTED_UP_TO].count())
+# The approvals that wait for a role, so far and no further: every page counts them.
+APPROVALS: Prepared[Wait] = Prepared(
+    lambda role: Wait.objects.for_role(role).only("tenant").order_by()[:COUNTED_UP_TO], role=str
+)
 
 
 def is_for(request: TenantRequest, wait: Wait) -> bool:

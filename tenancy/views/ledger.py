@@ -4,6 +4,7 @@ import logging
 
 from django.contrib import messages
 from django.db import transaction
+from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -12,7 +13,7 @@ from tenancy import paging, verifications
 from tenancy.access import TenantRequest, actor_of, permission_required
 from tenancy.actors import Actor
 from tenancy.events import EventType
-from tenancy.models import LedgerCheckpoint, LedgerEntry, LedgerVerification
+from tenancy.models import LedgerCheckpoint, LedgerEntry, LedgerLeaf, LedgerVerification
 from tenancy.permissions import Permission
 from tenancy.tasks import verify_ledger
 
@@ -25,7 +26,8 @@ FILTERS = {"event": "event", "subject": "subject_id", "actor": "actor_id"}
 @permission_required(Permission.LEDGER_VIEW)
 def list_entries(request: TenantRequest) -> HttpResponse:
     asked = {name: request.GET.get(name, "").strip() for name in FILTERS}
-    rows = LedgerEntry.objects.prefetch_related("leaf").filter(
+    leaves = LedgerLeaf.objects.only("tenant", "entry", "index")
+    rows = LedgerEntry.objects.prefetch_related(Prefetch("leaf", leaves, "leaves")).filter(
         **{FILTERS[name]: value for name, value in asked.items() if value}
     )
     shown = {

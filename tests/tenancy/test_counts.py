@@ -3,27 +3,9 @@
 from typing import Any
 
 from tenancy.context import tenant_context
-from tenancy.counts import count_by, count_each
+from tenancy.counts import count_by
 from tenancy.models import Membership, Tenant
 from tests.factories import make_member, make_user
-
-
-def test_each_is_counted_as_it_would_be_alone(
-    acme: Tenant, beta: Tenant, django_assert_num_queries: Any
-) -> None:
-    make_member(tenant=beta)
-    for _ in range(4):
-        make_member(tenant=acme, user=make_user())
-    with tenant_context(acme):
-        rows = Membership.objects.all()
-        asked = {"all": rows, "name": rows.filter(role="none"), "empty": rows.none()}
-
-        with django_assert_num_queries(1):
-            counted = count_each(asked, up_to=100)
-
-        assert counted == {"all": rows.count(), "name": 0, "empty": 0}
-        assert count_each({"all": rows}, up_to=3) == {"all": 3}
-        assert count_each({}, up_to=3) == {}
 
 
 def test_each_value_is_counted_as_it_would_be_alone(

@@ -1,5 +1,6 @@
 """The register of all that is in use, and the records of processing: as pages, CSV and markdown, as of any day."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from django.http import Http404, HttpResponse
@@ -99,7 +100,7 @@ def download_record(request: TenantRequest, slug: str) -> HttpResponse:
     )
 
 
-def _entries(request: TenantRequest) -> tuple[date | None, list[Entry]]:
+def _entries(request: TenantRequest) -> tuple[date | None, Sequence[Entry]]:
     day, at = _day(request)
     names = inventory.secret_names(at) if can(request, Permission.SECRET_VIEW) else ()
     found = inventory.find(at, is_now=day is None, secrets=names)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -111,13 +111,6 @@ def withdraw_review(request: TenantRequest, slug: str, number: int) -> HttpRespo
     reviews.withdraw(review=review, by=actor_of(request))
     messages.success(request, f"Version {review.version.number} is no longer in review.")
     return redirect(review)
-
-
-def count_waiting(request: HttpRequest) -> int:
-    """How many reviews wait for whoever looks, for the navigation."""
-    if not can(request, Permission.WORKFLOW_PUBLISH):
-        return 0
-    return reviews.waiting_for(actor_of(request)).count()
 
 
 def _problems(revision: DefinitionRevision) -> list[Problem]:

@@ -1,0 +1,84 @@
+"""A prepared selection: what the same query finds, for other values and in another tenant; nothing of its first use."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.utils.timezone import now
+
+from tenancy.context import tenant_context
+from tenancy.errors import NoTenant
+from tenancy.models import Membership, Tenant
+from tenancy.permissions import Role
+from tenancy.prepared import Prepared, count_all
+from tests.factories import make_member, make_user
+
+
+def living() -> Prepared[Membership]:
+    return Prepared(
+        lambda at, membership: Membership.objects.living(at).filter(pk=membership),
+        at=datetime,
+        membership=UUID,
+    )
+
+
+def test_it_finds_what_the_query_finds_for_every_value(
+    acme: Tenant, django_assert_num_queries: Any
+) -> None:
+    until = now() + timedelta(days=1)
+    first, second = (make_member(tenant=acme, user=make_user()) for _ in range(2))
+    with tenant_context(acme):
+        Membership.objects.filter(pk=second.pk).update(expires_at=until)
+        found = living()
+
+        for member in (first, second):
+            with django_assert_num_queries(1):
+                assert found.find(at=now(), membership=member.pk) == member
+        again = found.find(at=now(), membership=second.pk)
+        assert again is not None
+        assert (again.role, again.expires_at) == (second.role, until)
+        assert found.find(at=until, membership=second.pk) is None
+
+
+def test_it_is_always_of_the_current_tenant(acme: Tenant, beta: Tenant) -> None:
+    member = make_member(tenant=acme)
+    found = living()
+    with tenant_context(acme):
+        assert found.find(at=now(), membership=member.pk) == member
+    with tenant_context(beta):
+        assert found.find(at=now(), membership=member.pk) is None
+        assert str(beta.pk) in map(str, found.fill({"at": now(), "membership": member.pk})[1])
+    with pytest.raises(NoTenant):
+        found.find(at=now(), membership=member.pk)
+
+
+def test_several_are_counted_at_once_and_so_far(
+    acme: Tenant, beta: Tenant, django_assert_num_queries: Any
+) -> None:
+    make_member(tenant=beta)
+    for role in (Role.AUTHOR, Role.AUTHOR, Role.AUTHOR, Role.OPERATOR):
+        make_member(tenant=acme, user=make_user(), role=role)
+    of_role: Prepared[Membership] = Prepared(
+        lambda role: Membership.objects.filter(role=role).only("tenant")[:2], role=str
+    )
+    everybody: Prepared[Membership] = Prepared(lambda: Membership.objects.only("tenant"))
+    with tenant_context(acme):
+        asked = {
+            "authors": (of_role, {"role": "author"}),
+            "reviewers": (of_role, {"role": "reviewer"}),
+            "all": (everybody, {}),
+        }
+        with django_assert_num_queries(1):
+            counted = count_all(asked)
+
+        assert counted == {"authors": 2, "reviewers": 0, "all": Membership.objects.count()}
+
+
+def test_a_moment_of_its_own_is_refused_and_so_are_other_values(acme: Tenant) -> None:
+    with tenant_context(acme):
+        hidden: Prepared[Membership] = Prepared(Membership.objects.living)
+        with pytest.raises(TypeError, match="must be given it"):
+            hidden.find()
+        with pytest.raises(TypeError, match="Prepared for"):
+            living().find(at=now())
