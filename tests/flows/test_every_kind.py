@@ -421,7 +421,9 @@ def test_every_event_arrives_in_order(worker: "LiveStack", in_acme: Tenant, acme
 def _read(client: Any, run: Run, frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Follow a run's events to the end."""
     frame: dict[str, Any] = {}
-    with client.stream("GET", f"/api/v1/runs/{run.pk}/events/stream", timeout=30) as response:
+    with client.stream(
+        "GET", f"/api/v1/runs/{run.pk}/events/stream", timeout=PATIENCE_SECONDS
+    ) as response:
         for line in response.iter_lines():
             name, _, value = line.partition(": ")
             if name == "id":
