@@ -1,6 +1,7 @@
 """What all tests share: a real PostgreSQL, the serving role that row-level security binds, and two tenants."""
 
 import base64
+import gc
 import os
 import shutil
 import tempfile
@@ -31,6 +32,7 @@ os.environ["GROVE_SECRET_KEY"] = "only for tests, and long enough not to be comp
 os.environ["GROVE_LOG_LEVEL"] = "WARNING"
 os.environ["DJANGO_SETTINGS_MODULE"] = "grove_site.settings"
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright runs a loop in the thread of the test
+gc.disable()  # until all is loaded: see pytest_collection_finish
 django.setup()  # before any test module imports a model
 ScryptPasswordHasher.work_factor = (
     2**4
@@ -70,6 +72,16 @@ LONG_FILES = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     begin = {f"tests/{name}": place for place, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: begin.get(item.nodeid.partition("::")[0], len(begin)))
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the garbage collector looks at what the tests make, as in a serving process."""
+    from grove_site import garbage
+    from tests import once
+
+    garbage.settle()
+    gc.enable()
+    once.find_static_files_once()
 
 
 @pytest.hookimpl(optionalhook=True)

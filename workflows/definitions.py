@@ -1,6 +1,7 @@
 """Saving definitions: every save is a revision that stays, and becomes the workflow's draft."""
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,17 +139,22 @@ def _definition_and_problems(found: Source) -> tuple[Definition | None, tuple[Pr
         definition = build(found)
         if has_errors(problems):
             return definition, problems
-        known_models = register()
-        return definition, (
-            *problems,
-            *reach.problems(definition, known_models),
-            *starts.class_problems(definition, startable, known_models.answer_classes),
-        )
+        return definition, (*problems, *_flow_problems(definition, startable))
     except DefinitionInvalid as error:
         if has_errors(problems):
             return None, problems
         # Fail closed: what cannot be read has at least one error.
         return None, (*problems, Problem(code=error.code, sentence=error.sentence))
+
+
+def _flow_problems(
+    definition: Definition, startable: Mapping[str, starts.Startable]
+) -> Iterator[Problem]:
+    """What may not go where it would. The register is read only where a node asks a model or starts a version."""
+    if definition.model_groups or definition.sub_workflows:
+        known = register()
+        yield from reach.problems(definition, known)
+        yield from starts.class_problems(definition, startable, known.answer_classes)
 
 
 def register() -> reach.Register:

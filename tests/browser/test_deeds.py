@@ -7,6 +7,7 @@ import pytest
 from tenancy.context import tenant_context
 from tenancy.permissions import Role
 from tests.browser.bank import LETTER, PASSWORD
+from tests.runs.making import PATIENCE_SECONDS
 from workflows.models import TrialCall
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def test_a_run_is_started_and_watched_to_its_end_without_a_reload(visit: "Visit"
     page.wait_for_url("**/runs/*-*/")
     page.evaluate("window.sameDocument = true")
 
-    page.locator(".head .badge", has_text="Completed").wait_for(timeout=20_000)
+    page.locator(".head .badge", has_text="Completed").wait_for(timeout=1_000 * PATIENCE_SECONDS)
     assert page.evaluate("window.sameDocument")
     assert page.locator(".live").count() == 0
     assert streams[0] == 200

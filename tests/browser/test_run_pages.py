@@ -9,6 +9,7 @@ from runs.models import Wait
 from tenancy.context import tenant_context
 from tenancy.permissions import Role
 from tests.browser import soundness
+from tests.runs.making import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from tests.browser.bank import Bank
@@ -131,4 +132,6 @@ def test_an_approval_is_found_decided_and_the_run_goes_on(
     page.get_by_text("Approved by Rob").wait_for()
     soundness.check(page)
     run = visit(f"/runs/{bank.asking.pk}/?node=release", Role.REVIEWER)
-    run.locator("#node .badge", has_text="Completed").first.wait_for(timeout=20_000)
+    run.locator("#node .badge", has_text="Completed").first.wait_for(
+        timeout=1_000 * PATIENCE_SECONDS
+    )

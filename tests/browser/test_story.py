@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from tenancy.permissions import Role
 from tests.browser import soundness
 from tests.browser.test_editor import add_after, begin
+from tests.runs.making import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -78,7 +79,9 @@ def test_a_draft_is_reviewed_published_run_found_and_exported(
     operator.wait_for_url("**/runs/*-*/")
     address = operator.url
     if has_script:
-        operator.locator(".head .badge", has_text="Completed").wait_for(timeout=20_000)
+        operator.locator(".head .badge", has_text="Completed").wait_for(
+            timeout=1_000 * PATIENCE_SECONDS
+        )
 
     analyst = visit("/", Role.OPERATOR, **way)
     analyst.get_by_role("searchbox").or_(analyst.locator("#q")).first.focus()

@@ -23,6 +23,7 @@ from tenancy.permissions import Role
 from tests import factories
 from tests.runs import definitions
 from tests.runs.making import (
+    PATIENCE_SECONDS,
     execute,
     finish,
     make_deployment,
@@ -90,7 +91,7 @@ def test_of_a_hundred_calls_at_once_those_leave_that_there_is_money_for(
     answered = threading.Event()
 
     def script(prompt: str) -> Answer:
-        answered.wait(120)
+        answered.wait(PATIENCE_SECONDS)
         return f"fine: {prompt}"
 
     with ScriptedModel(script) as model:
@@ -143,7 +144,7 @@ def test_sums_agree_whatever_became_of_the_calls(in_acme: Tenant, live_stack: "L
             broken.append(prompt)
             return 500, "{}"
         if "late" in prompt or ("lost" in prompt and model.prompts.count(prompt) == 1):
-            held.wait(60)
+            held.wait(PATIENCE_SECONDS)
         return "fine"
 
     with ScriptedModel(script) as model:

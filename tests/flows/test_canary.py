@@ -35,7 +35,7 @@ from tests import factories
 from tests.architecture.routes import guarded_routes
 from tests.flows.test_dump import forms_of
 from tests.runs import definitions
-from tests.runs.making import finish, make_deployment, make_version
+from tests.runs.making import PATIENCE_SECONDS, finish, make_deployment, make_version
 from tests.workflows.providers.wire_server import Reply, Seen, WireServer, as_json
 from workflows import destinations, model_groups
 
@@ -232,11 +232,11 @@ class Story:
 
     def _browser(self, member: Any) -> httpx.Client:
         cookies = {n: each.value for n, each in factories.make_client(member).cookies.items()}
-        return self.stack.client(self.tenant, cookies=cookies, timeout=30)
+        return self.stack.client(self.tenant, cookies=cookies, timeout=PATIENCE_SECONDS)
 
     def _program(self, token: str) -> httpx.Client:
         return self.stack.client(
-            self.tenant, headers={"Authorization": f"Bearer {token}"}, timeout=30
+            self.tenant, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_SECONDS
         )
 
 

@@ -17,7 +17,14 @@ from tenancy.actors import Actor
 from tenancy.models import Tenant
 from tenancy.permissions import Role
 from tests import factories
-from tests.runs.making import finish, make_deployment, make_model_group, make_run, wait_until
+from tests.runs.making import (
+    PATIENCE_SECONDS,
+    finish,
+    make_deployment,
+    make_model_group,
+    make_run,
+    wait_until,
+)
 from tests.runs.scripted_host import Reply, ScriptedHost
 from tests.runs.scripted_model import ScriptedModel
 from tests.runs.specs import (
@@ -388,7 +395,7 @@ def test_every_event_arrives_in_order(worker: "LiveStack", in_acme: Tenant, acme
         reader.start()
         answer(run)
         finish(run)
-        reader.join(20)
+        reader.join(PATIENCE_SECONDS)
         cancelled = make_run(publish(delay("rest", 60, "start"), result("x", "rest")))
         wait_until(lambda: Run.objects.get(pk=cancelled.pk).status == "waiting")
         cancel.cancel(run=Run.objects.get(pk=cancelled.pk), by=actors.SYSTEM)
@@ -414,7 +421,9 @@ def test_every_event_arrives_in_order(worker: "LiveStack", in_acme: Tenant, acme
 def _read(client: Any, run: Run, frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Follow a run's events to the end."""
     frame: dict[str, Any] = {}
-    with client.stream("GET", f"/api/v1/runs/{run.pk}/events/stream", timeout=30) as response:
+    with client.stream(
+        "GET", f"/api/v1/runs/{run.pk}/events/stream", timeout=PATIENCE_SECONDS
+    ) as response:
         for line in response.iter_lines():
             name, _, value = line.partition(": ")
             if name == "id":

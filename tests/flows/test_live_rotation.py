@@ -22,7 +22,7 @@ from tenancy.permissions import Role
 from tenancy.root_key import parse
 from tests import factories
 from tests.flows.test_rotation_under_load import answer, fill, finish_in, on_other_keys_than
-from tests.runs.making import wait_until
+from tests.runs.making import PATIENCE_SECONDS, wait_until
 from tests.workflows.providers.wire_server import WireServer
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Programs:
 
     def turn_to_new_address(self) -> None:
         """As a load balancer does once a new process is up. Whatever was sent before is answered at the old one."""
-        self._client = self._stack.client(self._tenant, timeout=30)
+        self._client = self._stack.client(self._tenant, timeout=PATIENCE_SECONDS)
 
     @contextmanager
     def going_on(self) -> Iterator[None]:

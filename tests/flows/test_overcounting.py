@@ -13,7 +13,15 @@ from runs.models import Run
 from tenancy.actors import SYSTEM
 from tenancy.models import Tenant
 from tests.flows.test_budgets import A_CALL, EXACT, connect, denials, use_of
-from tests.runs.making import execute, finish, make_run, make_version, running_executor, wait_until
+from tests.runs.making import (
+    PATIENCE_SECONDS,
+    execute,
+    finish,
+    make_run,
+    make_version,
+    running_executor,
+    wait_until,
+)
 from tests.runs.scripted_model import Answer, ScriptedModel
 from workflows import budgets
 from workflows.models import Budget
@@ -29,7 +37,7 @@ class Overcounting:
         self.may_answer.set()
 
     def __call__(self, prompt: str) -> Answer:
-        self.may_answer.wait(30)
+        self.may_answer.wait(PATIENCE_SECONDS)
         choice = {"index": 0, "message": {"content": "ok"}, "finish_reason": "stop"}
         usage = {"prompt_tokens": 10, "completion_tokens": 15, "total_tokens": 25}
         return 200, json.dumps({"model": "scripted-1", "choices": [choice], "usage": usage})

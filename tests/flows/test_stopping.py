@@ -9,6 +9,7 @@ from runs.models import NodeExecution, RunClaim, RunEvent, Worker
 from tenancy.models import Tenant
 from tests.runs import definitions
 from tests.runs.making import (
+    PATIENCE_SECONDS,
     finish,
     make_model_group,
     make_run,
@@ -38,7 +39,7 @@ def test_a_stop_spends_no_attempt(
             assert sides.count() == 2  # on record, both; there is one thread
 
             worker.process.send_signal(signal.SIGTERM)
-            worker.process.wait(20)
+            worker.process.wait(PATIENCE_SECONDS)
 
             begun = model.prompts[0]
             waiting = {"left": "right", "right": "left"}[begun]

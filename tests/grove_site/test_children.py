@@ -6,6 +6,7 @@ import pytest
 
 from grove_site.embedded.children import FIRST_PAUSE, Child
 from grove_site.embedded.programs import Program
+from tests.runs.making import PATIENCE_SECONDS
 
 
 def child(tmp_path: Path, code: str, **fields: object) -> Child:
@@ -14,7 +15,7 @@ def child(tmp_path: Path, code: str, **fields: object) -> Child:
 
 
 def wait_for_end(one: Child) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not one.has_ended():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -63,7 +64,7 @@ def test_a_child_that_says_so_is_up_and_not_before(tmp_path: Path) -> None:
     )
     one.start()
     before = one.is_up()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not one.is_up() and time.monotonic() < deadline:
         time.sleep(0.02)
 

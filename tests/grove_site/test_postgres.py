@@ -16,6 +16,7 @@ from django.core.management import CommandError, call_command
 from grove_site.embedded import postgres, provision
 from grove_site.embedded.errors import NoPostgres
 from grove_site.embedded.postgres import EmbeddedPostgres
+from tests.runs.making import PATIENCE_SECONDS
 
 NAMES = provision.NAMES
 
@@ -47,7 +48,7 @@ def provisioned() -> Iterator[EmbeddedPostgres]:
 def kill(server: EmbeddedPostgres) -> None:
     assert server.process is not None
     server.process.send_signal(signal.SIGKILL)
-    server.process.wait(10)
+    server.process.wait(PATIENCE_SECONDS)
 
 
 def test_a_killed_server_starts_again_on_its_port_with_its_data(state: Path) -> None:
@@ -78,7 +79,7 @@ def test_a_server_left_behind_is_stopped_first(state: Path) -> None:
         psycopg.connect(server.url()).close()
 
     assert left.process is not None
-    assert left.process.wait(10) == 0
+    assert left.process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_passwords_are_readable_by_nobody_else(state: Path) -> None:

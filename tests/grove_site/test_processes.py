@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from grove_site.embedded import processes
+from tests.runs.making import PATIENCE_SECONDS
 
-SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 PARENT = """
 import sys, time
 from grove_site.embedded import processes
-child = processes.spawn([sys.executable, "-c", "import time; time.sleep(60)"])
+child = processes.spawn([sys.executable, "-c", "import time; time.sleep(600)"])
 print(child.pid, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -39,14 +40,14 @@ def test_child_dies_with_a_killed_parent() -> None:
     parent.wait()
     parent.stdout.close()
 
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while is_alive(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(child)
 
 
 def test_child_that_does_not_listen_is_killed() -> None:
-    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
     child = processes.spawn([sys.executable, "-c", deaf], output=subprocess.PIPE)
     assert child.stdout is not None
     child.stdout.readline()

@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -60,6 +61,11 @@ class ScriptedHost:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def handle(self) -> None:
+                """A client may leave before its answer comes: that is no mistake of this host."""
+                with suppress(ConnectionError):
+                    super().handle()
 
             def _reply(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)

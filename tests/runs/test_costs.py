@@ -19,6 +19,7 @@ from tests import factories
 from tests.runs import definitions
 from tests.runs.calling import get, problem
 from tests.runs.making import (
+    PATIENCE_SECONDS,
     finish,
     make_deployment,
     make_run,
@@ -105,7 +106,7 @@ def test_calls_nodes_runs_and_the_tenant_come_to_the_same(in_acme: Tenant) -> No
             failed_once.append(prompt)
             return 500, "{}"
         if "held" in prompt and not held.is_set():
-            held.wait(20)
+            held.wait(PATIENCE_SECONDS)
         return "fine"
 
     with ScriptedModel(script) as model:

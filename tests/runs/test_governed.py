@@ -17,6 +17,7 @@ from tenancy.context import tenant_context
 from tenancy.models import SecretVersion, Tenant
 from tests.runs import definitions
 from tests.runs.making import (
+    PATIENCE_SECONDS,
     execute,
     finish,
     make_deployment,
@@ -317,7 +318,7 @@ def test_an_interrupted_call_counts_its_reservation_as_spent(in_acme: Tenant) ->
 
     def script(prompt: str) -> str:
         if len(model.prompts) == 1:
-            may_answer.wait(20)
+            may_answer.wait(PATIENCE_SECONDS)
         return "fine"
 
     with ScriptedModel(script) as model:

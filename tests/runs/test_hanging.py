@@ -12,7 +12,14 @@ from runs import here, node_pool
 from runs.executor import Executor
 from runs.models import NodeExecution, Run, ToolCall
 from tenancy.models import Tenant
-from tests.runs.making import finish, make_run, running_executor, statuses, wait_until
+from tests.runs.making import (
+    PATIENCE_SECONDS,
+    finish,
+    make_run,
+    running_executor,
+    statuses,
+    wait_until,
+)
 from tests.runs.scripted_host import Asked, Reply, ScriptedHost
 from tests.runs.specs import Node, publish, result
 from tests.runs.test_tool_calls import make_destination
@@ -33,7 +40,7 @@ def host(in_acme: Tenant) -> Iterator[ScriptedHost]:
 
     def script(asked: Asked) -> Reply:
         if asked.path == "/held":
-            go.wait(20)
+            go.wait(PATIENCE_SECONDS)
         return Reply()
 
     with ScriptedHost(script) as host:

@@ -12,7 +12,7 @@ from runs.intents import Draft
 from runs.models import RunFacts
 from tenancy.context import tenant_context
 from tenancy.models import new_id
-from tests.runs.making import in_threads, make_run, wait_until
+from tests.runs.making import PATIENCE_SECONDS, in_threads, make_run, wait_until
 from workflows.models import WorkflowVersion
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -37,7 +37,7 @@ def test_whoever_waits_for_the_turn_holds_no_connection(chain: WorkflowVersion) 
             if number == 0:
                 asked.record(slow)
                 return
-            assert has_turn.wait(20)
+            assert has_turn.wait(PATIENCE_SECONDS)
             connections["default"].ensure_connection()
             waiting.append(connections["default"])
             asked.record(nothing)

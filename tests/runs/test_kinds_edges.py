@@ -9,6 +9,7 @@ from runs import payloads
 from runs.models import NodeExecution, Run, RunEvent
 from tenancy.models import Tenant
 from tests.runs.making import (
+    PATIENCE_SECONDS,
     execute,
     make_model_group,
     make_run,
@@ -98,7 +99,7 @@ def test_the_response_is_ready_before_a_slow_branch_ends(in_acme: Tenant) -> Non
 
     def script(prompt: str) -> str:
         if prompt == "slow":
-            held.wait(10)
+            held.wait(PATIENCE_SECONDS)
         return f"{prompt} answer"
 
     with ScriptedModel(script) as model:

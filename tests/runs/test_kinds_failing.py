@@ -11,6 +11,7 @@ from runs import payloads
 from runs.models import ModelCall, NodeExecution, Run, RunEvent, ToolCall
 from tenancy.models import Tenant
 from tests.runs.making import (
+    PATIENCE_SECONDS,
     execute,
     make_model_group,
     make_run,
@@ -171,7 +172,7 @@ def test_a_node_that_was_given_up_is_tried_again_and_the_late_result_is_not_used
         tries.append(1)
         number = len(tries)
         if number == 1:
-            held.wait(10)
+            held.wait(PATIENCE_SECONDS)
         return Result(output={"try": number})
 
     _replace_kind(monkeypatch, "transform", run=run_slowly, pure=False)

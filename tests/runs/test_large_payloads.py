@@ -57,7 +57,7 @@ def stored(run: Run, node: str) -> bool:
 @pytest.mark.parametrize("size", [1_500_000, 10_000_000])
 def test_large_outputs_go_to_the_store_sealed(in_acme: Tenant, size: int) -> None:
     text = noise(size)
-    run = execute(make_run(make_version(PASSED_ON), text=text), seconds=60)
+    run = execute(make_run(make_version(PASSED_ON), text=text))
 
     assert run.status == "completed"
     assert payloads.open_payload(run, "output_sealed") == {"about": ["start"]}

@@ -10,7 +10,7 @@ import pytest
 from runs import node_pool
 from runs.live_run import LiveRun, Start
 from runs.node_pool import Attempt, NodePool
-from tests.runs.making import wait_until
+from tests.runs.making import PATIENCE_SECONDS, wait_until
 
 
 class Held:
@@ -23,7 +23,7 @@ class Held:
 
     def __call__(self, attempt: Attempt) -> None:
         self.begun.append(attempt)
-        self.go.wait(20)
+        self.go.wait(PATIENCE_SECONDS)
         self.done.append(attempt)
 
 
@@ -132,13 +132,13 @@ def test_what_has_not_begun_when_it_stops_is_kept(held: Held) -> None:
     pool = NodePool(size=1, work=held)
     begun, waiting = submit(pool, 2)
     wait_until(lambda: held.begun == [begun])
-    stopping = threading.Thread(target=pool.stop, kwargs={"within_seconds": 20})
+    stopping = threading.Thread(target=pool.stop, kwargs={"within_seconds": PATIENCE_SECONDS})
     stopping.start()
     wait_until(lambda: cast("Any", pool)._stopped)
     (late,) = submit(pool, 1)
 
     held.go.set()
-    stopping.join(20)
+    stopping.join(PATIENCE_SECONDS)
 
     assert held.done == [begun]
     assert pool.take_not_begun() == [waiting, late]
@@ -151,9 +151,9 @@ def test_a_stop_does_not_wait_for_what_was_given_up(held: Held) -> None:
     wait_until(lambda: held.begun == [hanging])
     pool.look(nothing)
 
-    stopping = threading.Thread(target=pool.stop, kwargs={"within_seconds": 20})
+    stopping = threading.Thread(target=pool.stop, kwargs={"within_seconds": PATIENCE_SECONDS})
     stopping.start()
-    stopping.join(10)
+    stopping.join(PATIENCE_SECONDS)
 
     assert not stopping.is_alive()
     assert held.done == []

@@ -15,6 +15,7 @@ from tenancy import actors
 from tenancy.models import Tenant
 from tests.runs import definitions
 from tests.runs.making import (
+    PATIENCE_SECONDS,
     execute,
     finish,
     make_deployment,
@@ -91,7 +92,7 @@ def record_of(run: Run, node_id: str) -> NodeExecution:
     assert row.worker
     assert row.started_at
     assert row.finished_at
-    assert timedelta() <= row.finished_at - row.started_at < timedelta(seconds=30)
+    assert timedelta() <= row.finished_at - row.started_at < timedelta(seconds=PATIENCE_SECONDS)
     return row
 
 

@@ -26,6 +26,7 @@ from tenancy.permissions import Permission, Role
 from tests import event_loop, factories
 from tests.runs import definitions
 from tests.runs.making import (
+    PATIENCE_SECONDS,
     execute,
     in_threads,
     make_model_group,
@@ -342,7 +343,7 @@ def test_nobody_and_another_tenant_get_no_stream(acme: Tenant, beta: Tenant, don
 def reader(in_acme: Tenant, live_stack: "LiveStack") -> Iterator[httpx.Client]:
     text = factories.make_token(factories.make_member(tenant=in_acme, role=Role.OPERATOR)).text
     with live_stack.client(
-        in_acme, headers={"Authorization": f"Bearer {text}"}, timeout=60
+        in_acme, headers={"Authorization": f"Bearer {text}"}, timeout=PATIENCE_SECONDS
     ) as client:
         yield client
     live_stack.stop_all()

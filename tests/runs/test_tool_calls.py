@@ -21,6 +21,7 @@ from tenancy.permissions import Role
 from tests.factories import make_client, make_member, make_program
 from tests.runs import definitions
 from tests.runs.making import (
+    PATIENCE_SECONDS,
     execute,
     finish,
     make_model_group,
@@ -314,7 +315,7 @@ def waiting_host() -> Iterator[tuple[ScriptedHost, threading.Event]]:
 
     def script(asked: Asked) -> Reply:
         if len(host.asked) == 1:
-            may_answer.wait(30)
+            may_answer.wait(PATIENCE_SECONDS)
         return Reply()
 
     with ScriptedHost(script) as host:

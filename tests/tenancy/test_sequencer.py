@@ -16,6 +16,7 @@ from tenancy.ledger import Subject
 from tenancy.models import LedgerCheckpoint, LedgerEntry, LedgerLeaf, SigningKey
 from tenancy.verification import verify
 from tests import factories
+from tests.runs.making import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(databases=["default", "keys"], transaction=True)
 
@@ -97,12 +98,12 @@ def test_an_entry_that_commits_late_gets_the_next_index(tenant):
                 ledger.append(EventType.RUN_FAILED, subject=Subject("run", "slow"), by=SYSTEM).pk
             )
             begun.set()
-            go_on.wait(10)
+            go_on.wait(PATIENCE_SECONDS)
         close_connections()
 
     thread = threading.Thread(target=write_slowly)
     thread.start()
-    begun.wait(10)
+    begun.wait(PATIENCE_SECONDS)
     append(2)  # younger, and committed first
     assert sequencer.sequence(tenant) == 2
     append(1)

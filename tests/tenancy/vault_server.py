@@ -12,7 +12,7 @@ from typing import Any, Self
 import hvac
 
 ROOT_TOKEN = "root-of-the-tests"
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 class VaultServer:

