@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [("runs", "0025_tell_states_by_id")]
+    dependencies = [("runs", "0026_ride_in_waves")]
 
     operations = [
         migrations.AddField(
