@@ -16,4 +16,5 @@ def _read(name: str) -> migrations.RunSQL:
 class Migration(migrations.Migration):
     dependencies = [("runs", "0025_tell_states_by_id")]
 
-    operations = [_read("intend.sql"), _read("checkpoint.sql")]
+    # The last one has the digest of a run with its tool calls, which checkpoint.sql has without.
+    operations = [_read("intend.sql"), _read("checkpoint.sql"), _read("tool_calls.sql")]

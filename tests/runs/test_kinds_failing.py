@@ -207,11 +207,11 @@ def test_an_attempt_that_was_given_up_makes_no_further_call(in_acme: Tenant) -> 
 def _replace_kind(monkeypatch: pytest.MonkeyPatch, name: str, **changes: Any) -> None:
     from dataclasses import replace
 
-    from runs import executor, turn
+    from runs import door, turn
 
     changed = {**turn.KINDS, name: replace(turn.KINDS[name], **changes)}
     monkeypatch.setattr(turn, "KINDS", changed)
-    monkeypatch.setattr(executor, "KINDS", changed)
+    monkeypatch.setattr(door, "KINDS", changed)
 
 
 def test_a_run_goes_on_after_a_failure_with_what_the_node_falls_back_to(in_acme: Tenant) -> None:
