@@ -32,7 +32,9 @@ os.environ["GROVE_SECRET_KEY"] = "only for tests, and long enough not to be comp
 os.environ["GROVE_LOG_LEVEL"] = "WARNING"
 os.environ["DJANGO_SETTINGS_MODULE"] = "grove_site.settings"
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright runs a loop in the thread of the test
-gc.disable()  # until all is loaded: see pytest_collection_finish
+from grove_site import garbage  # not before the environment is as the tests want it
+
+gc.set_threshold(garbage.YOUNG, garbage.MIDDLE, garbage.OLD)  # it took a fourteenth of all work
 django.setup()  # before any test module imports a model
 ScryptPasswordHasher.work_factor = (
     2**4
@@ -48,16 +50,17 @@ LEFT_AT_MOST = 30  # tenants; to make the databases again takes half a second
 LONG_FILES = (
     "browser/test_pages.py",
     "flows/test_crash.py",
+    "tenancy/test_roles_and_routes.py",
+    "flows/test_canary.py",
     "flows/test_cross_tenant.py",
     "flows/test_budgets.py",
-    "flows/test_canary.py",
-    "tenancy/test_roles_and_routes.py",
+    "grove_site/test_supervisor.py",
+    "grove_site/test_openapi.py",
     "browser/test_story.py",
     "browser/test_run_pages.py",
     "browser/test_editor.py",
     "browser/test_inspection.py",
     "browser/test_deeds.py",
-    "grove_site/test_supervisor.py",
     "flows/test_live_rotation.py",
     "flows/test_recovery.py",
     "flows/test_statements.py",
@@ -65,7 +68,6 @@ LONG_FILES = (
     "flows/test_every_kind.py",
     "flows/test_routing.py",
     "architecture/test_governed_door.py",
-    "grove_site/test_openapi.py",
 )
 
 
@@ -76,11 +78,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What is loaded by now stays: the garbage collector looks at what the tests make, as in a serving process."""
-    from grove_site import garbage
     from tests import once
 
     garbage.settle()
-    gc.enable()
     once.find_static_files_once()
 
 

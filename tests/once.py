@@ -1,4 +1,4 @@
-"""What a process of the tests does once, however often a test asks for it: each saves a tenth of all their work."""
+"""What a process of the tests does once, however often a test asks for it: as a serving process does it once."""
 
 from typing import Any
 
