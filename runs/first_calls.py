@@ -17,7 +17,7 @@ from runs.failover import Note, Road
 from runs.governed_calls import Caller, ModelAct
 from runs.intents import Draft, Intents, Ride
 from runs.kinds import KINDS
-from runs.live_run import LiveRun, Start
+from runs.live_run import SMALL_BYTES, LiveRun, Start
 from runs.outcomes import Outcome, Settlement
 from runs.wishes import Wish
 from runs.writing import Step
@@ -151,9 +151,10 @@ def _first_call(live: LiveRun, start: Start) -> FirstCall | None:
     if first_call is None or start.pause is not None or not live.is_small(start):
         return None
     try:
-        return first_call(start.spec.config, start.scope.inputs_of(start.node))
+        call = first_call(start.spec.config, start.scope.inputs_of(start.node))
     except Exception:  # noqa: BLE001 - the node meets it, too
         return None
+    return call if sum(len(each["content"]) for each in call.messages) <= SMALL_BYTES else None
 
 
 def _decide(live: LiveRun, start: Start, call: FirstCall, ride: Ride) -> Decided | None:
