@@ -128,6 +128,11 @@ class Intents:
         assert asked.draft is not None  # noqa: S101 - done without an error
         return asked.draft
 
+    def learn(self, facts: RunFacts) -> None:
+        """These are on record. Who knows them already knows as much: a stamp tells who is behind."""
+        with self._change:
+            self._known = self._known or facts
+
     def stamp_of(self, call_id: UUID) -> int | None:
         """What the settlement of this call adds to the stamp; None for a call that this process does not know."""
         known = self._open.get(call_id)

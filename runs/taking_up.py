@@ -15,7 +15,7 @@ from runs import children, interrupted, manifest, payloads
 from runs.cancel import fail_unreadable
 from runs.claims import Claim, give_back, let_rest
 from runs.live_run import LiveRun
-from runs.models import NodeExecution, NodeStatus, Run, RunStatus
+from runs.models import NodeExecution, NodeStatus, Run, RunFacts, RunStatus
 from runs.recorded import Recorded
 from runs.scopes import TO_BEGIN, Shelved
 from tenancy import keys
@@ -42,7 +42,9 @@ def take_up(won: Sequence[Claim], *, worker: str) -> list[LiveRun]:
         tenant = Tenant.objects.get(pk=tenant_id)
         try:
             with tenant_context(tenant):
-                taken.extend(_take_up_for(tenant, group, worker))
+                lives = list(_take_up_for(tenant, group, worker))
+                _tell_facts(lives)
+            taken.extend(lives)
         except Exception:
             logger.exception("Runs could not be taken up; trying again")
             for claim in group:
@@ -76,6 +78,14 @@ def _take_up_for(tenant: Tenant, group: Sequence[Claim], worker: str) -> Iterabl
                 "A run could not be taken up; trying again", extra={"run": str(run.pk)}
             )
             give_back(claim)
+
+
+def _tell_facts(lives: Iterable[LiveRun]) -> None:
+    """What the runs that may call models have touched so far: who knows that can decide on their first calls."""
+    trees = {live.root_run_id: live.intents for live in lives if live.model_groups}
+    if trees:
+        for facts in RunFacts.objects.filter(root_run_id__in=trees):
+            trees[facts.root_run_id].learn(facts)
 
 
 def _live(
