@@ -66,29 +66,50 @@ def run(
 
     Functions are called with keyword arguments only. Raises CodeFailed, or the CallFailed that the code let pass.
     """
+    offered = _Offered(functions)
+    try:
+        return _run(code, inputs, offered, limits, at)
+    except monty.MontyCrashedError as error:
+        if offered.calls or getattr(error, "timed_out", False):
+            raise _crash(error) from error
+    try:  # it may have died while nobody used it, and nothing was called: another one cannot do it twice
+        return _run(code, inputs, offered, limits, at)
+    except monty.MontyCrashedError as error:
+        raise _crash(error) from error
+
+
+@dataclass(slots=True)
+class _Offered:
+    """What the code may call, and what came of that."""
+
+    functions: Mapping[str, Function]
+    calls: int = 0
     failed: CallFailed | None = None
+
+
+def _run(
+    code: str, inputs: Mapping[str, Any], offered: _Offered, limits: Limits, at: datetime
+) -> Any:
+    """In one sandbox. Raises MontyCrashedError where that dies."""
     try:
         with _pool().checkout(limits=_limits(limits), os_policy=_policy(at)) as session:
             step: Any = session.feed_start(code, inputs=dict(inputs), print_callback=_unheard)
-            calls = 0
             while not isinstance(step, monty.MontyComplete):
-                calls += isinstance(step, monty.FunctionSnapshot)
-                if calls > MOST_CALLS:
+                offered.calls += isinstance(step, monty.FunctionSnapshot)
+                if offered.calls > MOST_CALLS:
                     raise CodeFailed("code_error", f"The code makes more than {MOST_CALLS} calls.")
                 try:
-                    step = _answer(step, functions)
+                    step = _answer(step, offered.functions)
                 except CallFailed as error:
-                    failed = error
+                    offered.failed = error
                     step = step.resume({"exc_type": "RuntimeError", "message": str(error)})
             return to_json(step.output)
     except monty.MontyRuntimeError as error:
-        if failed is not None and error.display("msg") == str(failed):
-            raise failed from error
+        if offered.failed is not None and error.display("msg") == str(offered.failed):
+            raise offered.failed from error
         raise _failure(error) from error
     except monty.MontySyntaxError as error:
         raise _failure(error) from error
-    except monty.MontyCrashedError as error:
-        raise _crash(error) from error
     except TimeoutError as error:
         raise CodeFailed("code_busy", "No sandbox was free in time; too much code runs.") from error
 

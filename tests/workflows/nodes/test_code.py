@@ -217,6 +217,14 @@ def test_a_sandbox_that_dies_is_replaced():
     assert run("1 + 1").output == 2
 
 
+def test_sandboxes_that_died_while_nobody_used_them_fail_no_code():
+    run("1")
+    for sandbox_id in sandboxes():
+        os.kill(sandbox_id, signal.SIGKILL)
+
+    assert [run("1 + 1").output for _ in range(3)] == [2, 2, 2]
+
+
 def sandboxes():
     """The processes in which this one has code run."""
     listed = Path(f"/proc/{os.getpid()}/task").glob("*/children")
