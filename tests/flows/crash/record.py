@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, pairwise
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,7 @@ class RunRecord:
     events: list[RunEvent]
     waits: Mapping[str, list[Wait]]
     children: Mapping[str, list[Run]]
-    arrivals: Mapping[str, list[Arrival]]
+    arrivals: dict[str, list[Arrival]]
 
     @property
     def name(self) -> str:
@@ -83,7 +84,28 @@ def read(world: World, names: Mapping[UUID, str]) -> list[RunRecord]:
                 },
             )
         )
+    _give_back_late(records)
     return records
+
+
+def _give_back_late(records: Iterable[RunRecord]) -> None:
+    """A call that was on its way when its run was cancelled may arrive after another run was started in its place.
+
+    What came to that one beyond its own intents was the earlier one's, as far as that has intents that nothing came of.
+    """
+    by_caller: dict[Caller, list[RunRecord]] = defaultdict(list)
+    for record in records:
+        by_caller[record.caller].append(record)
+    for earlier, later in chain.from_iterable(map(pairwise, by_caller.values())):
+        for path, came in list(later.arrivals.items()):
+            beyond = len(came) - len(later.calls.get(path, ()))
+            open_ended = len(earlier.calls.get(path, ())) - len(earlier.arrivals.get(path, ()))
+            late = max(0, min(beyond, open_ended))
+            if late:
+                earlier.arrivals[path] = [*earlier.arrivals.get(path, ()), *came[:late]]
+                later.arrivals[path] = came[late:]
+            if not later.arrivals[path]:
+                del later.arrivals[path]
 
 
 def _caller(run: Run, by_id: Mapping[UUID, Run], names: Mapping[UUID, str]) -> Caller:
