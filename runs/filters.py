@@ -6,13 +6,13 @@ from functools import reduce
 from operator import or_
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.timezone import is_naive, make_aware
 
 from compliance.labels import DataClass
 from runs import query
 from runs.errors import FilterInvalid
-from runs.models import Decision, Run, RunPurpose, RunStatus
+from runs.models import Run, RunPurpose, RunStatus
 from runs.query import TEXT, Condition, Field, Query
 from tenancy.models import ApiToken, Membership, first_id
 from tenancy.moments import find_moment
@@ -225,7 +225,7 @@ def _text(text: str) -> Q:
 
 
 def _denied(values: Values) -> Q:
-    wanted = Q(Exists(Decision.objects.filter(verdict="deny", run=OuterRef("pk"))))
+    wanted = Q(was_denied=True)
     if {"yes", "no"} <= set(values):
         return Q()
     return wanted if "yes" in values else ~wanted
@@ -235,7 +235,7 @@ def are_few(question: Query) -> bool:
     """Whether it asks for so few runs that counting them all is quicker than counting each state up to a limit."""
     if not any(each.values == ("yes",) for each in question.of("denied")):
         return False
-    denied = Decision.objects.filter(verdict="deny").order_by().values("pk")
+    denied = Run.objects.filter(was_denied=True).order_by().values("pk")
     return denied[: FEW + 1].count() <= FEW
 
 

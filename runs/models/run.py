@@ -64,6 +64,11 @@ class Run(TenantOwned):
     currency = models.CharField(max_length=3, default="EUR")
     event_seq = models.PositiveIntegerField(default=0)
     takeovers = models.PositiveSmallIntegerField(default=0)
+    was_denied = (
+        models.BooleanField(  # a policy denied it something; PostgreSQL notes it with the decision
+            default=False, db_default=False, editable=False
+        )
+    )
 
     class Meta(TenantOwned.Meta):
         ordering = ("-id",)
@@ -148,6 +153,12 @@ class Run(TenantOwned):
                 name="run_without_parent",
                 condition=models.Q(parent_run__isnull=True),
                 include=["status"],
+            ),
+            models.Index(
+                fields=["tenant", "-id"],
+                name="run_by_denial",
+                condition=models.Q(was_denied=True),
+                include=["status", "parent_run"],
             ),
             models.Index(
                 fields=["tenant", "subject_key"],
