@@ -105,9 +105,8 @@ class FirstCalls:
                 ride = self._ride_of(step.live) if call else None
                 if call is None or ride is None:
                     continue
-                with suppress(
-                    Exception
-                ):  # whatever it is, the node meets it, too, and it is the node's
+                # Whatever goes wrong, the node meets it, too, and it is the node's.
+                with suppress(Exception):
                     if decided := _decide(step.live, start, call, ride):
                         self._decided[start.execution_id] = decided
             if ride := self._rides.get(step.live.intents):

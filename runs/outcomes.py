@@ -3,44 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
-
-from django.utils.timezone import now
 
 from compliance.labels import Labels
 from runs.checkpoint import Row
-from runs.models import CallStatus
 from runs.payloads import Sealed
+from runs.settled import Settled
 from runs.tool_settlements import ToolSettlement
 from workflows.nodes import Pause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+class Settlement(Settled):
     """What became of a model call, for the wave's commit."""
 
-    call_id: UUID
-    status: str
-    finished_at: datetime
     model: str = ""
-    response: bytes | None = None
     tokens_in: int = 0
     tokens_out: int = 0
     cost_micros: int = 0
-    error_kind: str = ""
-    error_sentence: str = ""
-
-    @classmethod
-    def failed(cls, call_id: UUID, kind: str, sentence: str) -> Self:
-        """It came to nothing, just now."""
-        return cls(
-            call_id=call_id,
-            status=CallStatus.FAILED.value,
-            finished_at=now(),
-            error_kind=str(kind),
-            error_sentence=sentence,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,16 +69,7 @@ class Views(APIView):
     @extend_schema(operation_id="run_views_save", request=SaveView, responses={201: ViewShown})
     def post(self, request: Request) -> Response:
         """Keep a question. Under a name that one has already, it takes that one's place."""
-        asked = SaveView(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wanted = asked.validated_data
-        view = saved_views.save(
-            name=wanted["name"],
-            question=wanted["question"],
-            is_shared=wanted["shared"],
-            membership=_member(request),
-            by=actor_of(request._request),
-        )
+        view = _save(request, ViewOf.RUNS)
         default = saved_views.find_default(_member(request))
         return Response(_shown(view, request, default), status=201)
 
@@ -99,15 +90,7 @@ class OneView(APIView):
     def put(self, request: Request, view_id: UUID) -> Response:
         """Ask something else, share it or no longer. 403 for a shared view of somebody else."""
         view = _get(request, view_id)
-        asked = ChangeView(data=request.data)
-        asked.is_valid(raise_exception=True)
-        saved_views.change(
-            view=view,
-            question=asked.validated_data["question"],
-            is_shared=asked.validated_data["shared"],
-            membership=_member(request),
-            by=actor_of(request._request),
-        )
+        _change(request, view)
         return Response(_shown(view, request, saved_views.find_default(_member(request))))
 
     @extend_schema(operation_id="run_views_remove", responses={204: None})
@@ -150,17 +133,7 @@ class ProviderViews(APIView):
     )
     def post(self, request: Request) -> Response:
         """Keep filters of the providers. Under a name that one has already, they take that one's place."""
-        asked = SaveView(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wanted = asked.validated_data
-        view = saved_views.save(
-            of=ViewOf.PROVIDERS,
-            name=wanted["name"],
-            question=wanted["question"],
-            is_shared=wanted["shared"],
-            membership=_member(request),
-            by=actor_of(request._request),
-        )
+        view = _save(request, ViewOf.PROVIDERS)
         return Response(_of_providers(view, request), status=201)
 
 
@@ -181,15 +154,7 @@ class OneProviderView(APIView):
     def put(self, request: Request, view_id: UUID) -> Response:
         """Filter otherwise, share it or no longer. 403 for a shared view of somebody else."""
         view = _get(request, view_id, ViewOf.PROVIDERS)
-        asked = ChangeView(data=request.data)
-        asked.is_valid(raise_exception=True)
-        saved_views.change(
-            view=view,
-            question=asked.validated_data["question"],
-            is_shared=asked.validated_data["shared"],
-            membership=_member(request),
-            by=actor_of(request._request),
-        )
+        _change(request, view)
         return Response(_of_providers(view, request))
 
     @extend_schema(operation_id="provider_views_remove", responses={204: None})
@@ -225,3 +190,29 @@ def _of_providers(view: SavedView, request: Request) -> dict[str, Any]:
         "is_mine": view.membership_id == _member(request).pk,
         "changed_at": to_time(view.changed_at),
     }
+
+
+def _save(request: Request, of: ViewOf) -> SavedView:
+    asked = SaveView(data=request.data)
+    asked.is_valid(raise_exception=True)
+    wanted = asked.validated_data
+    return saved_views.save(
+        of=of,
+        name=wanted["name"],
+        question=wanted["question"],
+        is_shared=wanted["shared"],
+        membership=_member(request),
+        by=actor_of(request._request),
+    )
+
+
+def _change(request: Request, view: SavedView) -> None:
+    asked = ChangeView(data=request.data)
+    asked.is_valid(raise_exception=True)
+    saved_views.change(
+        view=view,
+        question=asked.validated_data["question"],
+        is_shared=asked.validated_data["shared"],
+        membership=_member(request),
+        by=actor_of(request._request),
+    )
