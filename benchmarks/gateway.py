@@ -2,8 +2,8 @@
 
 Each governed call is made by a node of a real run, through the door that all nodes go through: plan, decision,
 reservation of money in two budgets and the intent in one durable commit before the call leaves; the adapter's
-translation both ways; detectors over the answer, sealing. The call that a node begins with is decided before the node
-starts, and its intent rides in the wave that starts it: of such a call the decision, what the wave takes longer than
+translation both ways; detectors over the answer, sealing. The call that a node begins with is decided while the wave
+is written that starts it, and its intent is in the same commit: of such a call what the wave takes longer than
 waves without intents (their median, in the same turn) and the door's own method are added up. A further call of a node
 is the door's method alone, from the node's asking to its answer. What the run writes afterwards with its wave is in
 benchmarks/run_overhead.py. The bare call is httpx to the same server with the same words, in the same process, between
@@ -150,10 +150,9 @@ def _asked(prompt: str) -> dict[str, Any]:
 
 @dataclass
 class Watch:
-    """What governed calls take: in the door, and for the waves before them the decisions and the writing."""
+    """What governed calls take: in the door, and the waves before them."""
 
     door: Taken = field(default_factory=Taken)
-    ahead: Taken = field(default_factory=Taken)
     waves: Taken = field(default_factory=Taken)
 
     def whole(self, plain: Taken) -> Taken:
@@ -161,12 +160,12 @@ class Watch:
         clock, cpu = statistics.median(plain.clock), statistics.median(plain.cpu)
         each = len(self.door.clock)
         return Taken(
-            clock=[sum(three) - clock for three in self._by_call("clock", each)],
-            cpu=[sum(three) - cpu for three in self._by_call("cpu", each)],
+            clock=[sum(two) - clock for two in self._by_call("clock", each)],
+            cpu=[sum(two) - cpu for two in self._by_call("cpu", each)],
         )
 
-    def _by_call(self, name: str, each: int) -> Iterator[tuple[float, float, float]]:
-        parts = [getattr(part, name) for part in (self.door, self.ahead, self.waves)]
+    def _by_call(self, name: str, each: int) -> Iterator[tuple[float, float]]:
+        parts = [getattr(part, name) for part in (self.door, self.waves)]
         if any(len(part) != each for part in parts):
             raise SystemExit(
                 f"Of {each} calls not each had a wave of its own: {list(map(len, parts))}."
@@ -178,31 +177,28 @@ class Watch:
 def clocked(*, riding: bool) -> Iterator[Watch]:
     """Every governed model call meanwhile, and the waves that start their nodes. Not riding: none is decided ahead."""
     from runs import writing
-    from runs.first_calls import FirstCalls
     from runs.governed import GovernedDoor
+    from runs.node_pool import NodePool
 
     watch = Watch()
-    door, board, write = GovernedDoor.model, FirstCalls.board, writing.write
+    door, room, write = GovernedDoor.model, NodePool.room, writing.write
 
     def model(self: Any, **asked: Any) -> Any:
         with watch.door.one():
             return door(self, **asked)
 
-    def decide(self: Any, free: int) -> None:
-        starts = any(start.spec.kind == "llm" for step in self.steps for start in step.starting)
-        with watch.ahead.one() if starts else nullcontext():
-            board(self, free if riding else 0)
-
-    def written(steps: Any, stopping: Any) -> Any:
+    def written(steps: Any, stopping: Any, *meanwhile: Any) -> Any:
         starts = any(start.spec.kind == "llm" for step in steps for start in step.starting)
         with watch.waves.one() if starts else nullcontext():
-            return write(steps, stopping)
+            return write(steps, stopping, *meanwhile)
 
-    GovernedDoor.model, FirstCalls.board, writing.write = model, decide, written  # type: ignore[method-assign, assignment]
+    GovernedDoor.model, writing.write = model, written  # type: ignore[method-assign]
+    if not riding:
+        NodePool.room = property(lambda pool: 0)  # type: ignore[method-assign, assignment]
     try:
         yield watch
     finally:
-        GovernedDoor.model, FirstCalls.board, writing.write = door, board, write  # type: ignore[method-assign]
+        GovernedDoor.model, NodePool.room, writing.write = door, room, write  # type: ignore[method-assign]
 
 
 def one_run(version: Any, executor: Any, text: str) -> str:

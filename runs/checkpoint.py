@@ -3,26 +3,26 @@
 With hot_path.py the only module of this floor that goes around the ORM; its SQL is runs/migrations/checkpoint.sql.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 import orjson
+import psycopg
 from django.db import connection
 
 from runs.models import ModelCall, RunEvent
 from tenancy.models import new_id
 from tenancy.pgbackend.base import DatabaseWrapper
 
-CHECKPOINT = "SELECT grove_checkpoint(%s::text::jsonb, %s::bytea[])"
-EMIT = "SELECT grove_emit(%s, %s::text::jsonb)"
+CHECKPOINT: Final = "SELECT grove_checkpoint(%s::text::jsonb, %s::bytea[])"
+RIDE: Final = "SELECT grove_ride(%s::text::jsonb, %s::bytea[])"  # runs/migrations/intend.sql
+EMIT: Final = "SELECT grove_emit(%s, %s::text::jsonb)"
+LISTS: Final = ("started", "finished", "moved", "calls", "tools")
 
 Row = dict[str, Any]
-
-
-LISTS = ("started", "finished", "moved", "calls", "tools")
 
 
 @dataclass(slots=True)
@@ -40,7 +40,10 @@ class RunWave:
     tools: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
-    riding: Row | None = None  # intents of the nodes that start: see runs/intents.py
+    facts_of: UUID | None = (
+        None  # the root of its tree, where intents may follow in the same commit
+    )
+    riding: "Riding | None" = None  # those that do: see runs/intents.py
     given_up: list[tuple[str, int]] = field(
         default_factory=list
     )  # paths and attempts: what they asked is withdrawn
@@ -53,16 +56,39 @@ class RunWave:
         return len(self.payloads)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Riding:
+    """Intents of the nodes that a wave starts, as grove_ride reads them, and their sealed requests in order."""
+
+    row: Row
+    requests: list[bytes]
+
+
 def event(name: str, at: datetime, node_id: str = "", **body: Any) -> Row:
     """A row for the run's events. The body holds names and numbers, never content."""
     return {"id": new_id(), "name": name, "node_id": node_id, "at": at, "body": body}
 
 
-def write(waves: Sequence[RunWave]) -> set[UUID]:
-    """Write these waves (all of the current tenant) in one statement.
+def write(waves: Sequence[RunWave], meanwhile: Callable[[], None] = lambda: None) -> set[UUID]:
+    """Write these waves (all of the current tenant) in one statement, and what rides with them by another one in the
+    same commit. `meanwhile` is called while the server is at the first, and may put into the waves what rides.
 
     Returns the runs whose claim still holds, and the calls among what rides that are on record now.
     """
+    if not any(wave.facts_of for wave in waves):
+        return set(_call(CHECKPOINT, *_merged(waves)))
+    with _database().pipelined():
+        written, rode = _database().server_cursor(), None
+        written.execute(CHECKPOINT, _merged(waves))
+        meanwhile()
+        if riding := [wave.riding for wave in waves if wave.riding]:
+            rode = _database().server_cursor()
+            rode.execute(RIDE, _merged_riding(riding))
+    return {*_answer(written), *(_answer(rode) if rode else ())}
+
+
+def _merged(waves: Sequence[RunWave]) -> tuple[str, list[bytes]]:
+    """What grove_checkpoint takes."""
     merged: dict[str, list[Row]] = {"runs": []}
     payloads: list[bytes] = []
     for wave in waves:
@@ -72,11 +98,20 @@ def write(waves: Sequence[RunWave]) -> set[UUID]:
         for name in LISTS:
             if rows := getattr(wave, name):
                 merged.setdefault(name, []).extend(_moved(row, offset) for row in rows)
-        if wave.riding:
-            requests = [number + offset for number in wave.riding["requests"]]
-            merged.setdefault("riding", []).append(wave.riding | {"requests": requests})
-    alive = _call(CHECKPOINT, orjson.dumps(merged).decode(), payloads)
-    return set(alive)
+        if wave.facts_of:
+            merged.setdefault("facts_of", []).append(wave.facts_of)  # type: ignore[arg-type]
+    return orjson.dumps(merged).decode(), payloads
+
+
+def _merged_riding(riding: Iterable[Riding]) -> tuple[str, list[bytes]]:
+    """What grove_ride takes."""
+    rows: list[Row] = []
+    requests: list[bytes] = []
+    for each in riding:
+        first = len(requests) + 1
+        requests.extend(each.requests)
+        rows.append(each.row | {"requests": list(range(first, len(requests) + 1))})
+    return orjson.dumps(rows).decode(), requests
 
 
 def find_written(waves: Sequence[RunWave]) -> set[UUID]:
@@ -87,7 +122,7 @@ def find_written(waves: Sequence[RunWave]) -> set[UUID]:
     """
     first_events = [wave.events[0]["id"] for wave in waves if wave.events]
     written = set(RunEvent.objects.filter(pk__in=first_events).values_list("run_id", flat=True))
-    rode = [row["call"]["id"] for wave in waves if wave.riding for row in wave.riding["asked"]]
+    rode = [row["call"]["id"] for wave in waves if wave.riding for row in wave.riding.row["asked"]]
     calls = ModelCall.objects.filter(pk__in=rode).values_list("pk", flat=True) if rode else ()
     return {*written, *calls, *(wave.run["id"] for wave in waves if written and not wave.events)}
 
@@ -105,7 +140,15 @@ def _moved(row: Row, offset: int) -> Row:
 
 
 def _call(statement: str, *params: Any) -> Any:
-    with cast("DatabaseWrapper", connection).server_cursor() as cursor:
+    with _database().server_cursor() as cursor:
         cursor.execute(statement, params)
-        row = cursor.fetchone()
+        return _answer(cursor)
+
+
+def _answer(cursor: psycopg.Cursor[Any]) -> Any:
+    row = cursor.fetchone()
     return row[0] if row else None
+
+
+def _database() -> DatabaseWrapper:
+    return cast("DatabaseWrapper", connection)

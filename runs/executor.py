@@ -4,7 +4,7 @@
     claim      PostgreSQL gives each waiting run to one worker, with a fencing token
     drive      one thread per worker: takes what nodes brought back, plans, and writes ONE wave for all its runs;
                what is pure and small it runs on the spot, within the wave; what a node asks a model first is decided
-               by then, and its intent rides along (runs/first_calls.py)
+               while PostgreSQL writes, and its intent is in the same commit (runs/first_calls.py)
     start      the other nodes that are ready, on the node pool (runs/node_pool.py), only after that commit
     park       a run of which everything left waits is given back, until something comes or is due
     tend       another thread: entry and heartbeat, a sweep for runs of lost workers, an eye on nodes that hang
@@ -181,7 +181,7 @@ class Executor:
             if not steps:
                 return
             with first_calls.riding(steps, room=self._pool.room) as first:
-                written = writing.write(steps, self._stopping)
+                written = writing.write(steps, self._stopping, first.board)
                 first.note(written)
             for step in steps:
                 if step.live.run_id in written:

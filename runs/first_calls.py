@@ -1,6 +1,7 @@
 """First calls: what a node asks a model first is decided before it starts, and on record with the wave that starts it.
 
-One commit for the end of one node, the start of the next and the intent of its call. Only a call that may be made just
+One commit for the end of one node, the start of the next and the intent of its call, which is decided while the server
+writes the wave. Only a call that may be made just
 like that rides, and only where a thread waits for its node, so that it leaves at once. Whatever stands in the way, or
 changes before the commit, the node finds out by itself at the governed door, as with each of its further calls.
 """
@@ -73,8 +74,15 @@ class FirstCalls:
     """Those of one wave, by the execution that each begins."""
 
     steps: Sequence[Step]
+    room: int  # as many nodes find a thread
+    _is_aboard: bool = False
     _rides: dict[Intents, Ride | None] = field(default_factory=dict)
     _decided: dict[UUID, Decided] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for step in self.steps if self.room > 0 else ():
+            if any(_may_call(step.live, start) for start in step.starting):
+                step.wave.facts_of = step.live.root_run_id
 
     def of(self, start: Start) -> Decided | None:
         """What this attempt may do as soon as it starts."""
@@ -97,20 +105,21 @@ class FirstCalls:
             if decided.call_id in written
         }
 
-    def board(self, room: int) -> None:
-        """Decide, and put it into the waves."""
+    def board(self) -> None:
+        """Decide, and put it into the waves; once, however often they are written."""
+        if self._is_aboard:
+            return
+        self._is_aboard = True
         for step in self.steps:
+            if step.wave.facts_of is None or (ride := self._ride_of(step.live)) is None:
+                continue
             for start in step.starting:
-                call = _first_call(step.live, start) if len(self._decided) < room else None
-                ride = self._ride_of(step.live) if call else None
-                if call is None or ride is None:
-                    continue
-                # Whatever goes wrong, the node meets it, too, and it is the node's.
-                with suppress(Exception):
-                    if decided := _decide(step.live, start, call, ride):
-                        self._decided[start.execution_id] = decided
-            if ride := self._rides.get(step.live.intents):
-                ride.board(step.wave)
+                if len(self._decided) < self.room and _may_call(step.live, start):
+                    # Whatever goes wrong, the node meets it, too, and it is the node's.
+                    with suppress(Exception):
+                        if decided := _decide(step.live, start, ride):
+                            self._decided[start.execution_id] = decided
+            ride.board(step.wave)
 
     def _ride_of(self, live: LiveRun) -> Ride | None:
         intents = live.intents
@@ -135,29 +144,35 @@ class FirstCalls:
 
 @contextmanager
 def riding(steps: Sequence[Step], *, room: int) -> Iterator[FirstCalls]:
-    """Put the first calls of up to `room` nodes that start into the waves of these steps. The block writes them."""
-    first = FirstCalls(steps)
+    """The first calls of up to `room` nodes that start. The block writes the waves of these steps, and has them decided
+    meanwhile."""
+    first = FirstCalls(steps, room)
     try:
-        first.board(room)
         yield first
     finally:
         first.leave()
 
 
-def _first_call(live: LiveRun, start: Start) -> FirstCall | None:
-    """What the node begins with, where that is a call, and small: here nobody may be kept waiting."""
+def _may_call(live: LiveRun, start: Start) -> bool:
+    """Whether the node begins with a call, and with little to read: here nobody may be kept waiting."""
+    names_it = KINDS[start.spec.kind].first_call is not None
+    return names_it and start.pause is None and live.is_small(start)
+
+
+def _first_call(start: Start) -> FirstCall | None:
+    """What the node begins with, where that is small."""
     first_call = KINDS[start.spec.kind].first_call
-    if first_call is None or start.pause is not None or not live.is_small(start):
-        return None
-    try:
-        call = first_call(start.spec.config, start.scope.inputs_of(start.node))
-    except Exception:  # noqa: BLE001 - the node meets it, too
-        return None
-    return call if sum(len(each["content"]) for each in call.messages) <= SMALL_BYTES else None
+    call = first_call and first_call(start.spec.config, start.scope.inputs_of(start.node))
+    if call and sum(len(each["content"]) for each in call.messages) <= SMALL_BYTES:
+        return call
+    return None
 
 
-def _decide(live: LiveRun, start: Start, call: FirstCall, ride: Ride) -> Decided | None:
+def _decide(live: LiveRun, start: Start, ride: Ride) -> Decided | None:
     """Plan and decide as the governed door does; None where something stands in the way."""
+    call = _first_call(start)
+    if call is None:
+        return None
     labels = live.labels_into(start)
     request = ModelRequest.of(
         messages=call.messages,

@@ -26,7 +26,7 @@ from weakref import WeakValueDictionary
 import orjson
 from django.db import connection, models
 
-from runs.checkpoint import RunWave
+from runs.checkpoint import Riding, RunWave
 from runs.errors import ClaimLost
 from runs.hot_path import ask
 from runs.models import Decision, ModelCall, RunFacts, ToolCall
@@ -269,17 +269,16 @@ class Ride:
             stamp ^= one
         new, self._boarded = self._drafted[self._boarded :], len(self._drafted)
         if new:
-            wave.riding = {
-                "root": self.intents.root_run_id,
-                "run": wave.run["id"],
-                "expected": stamp,
-                "asked": [_to_row(draft, one) for draft, one in new],
-                "requests": [
-                    wave.keep(bytes(draft.call.request_sealed or b""))
-                    for draft, _ in new
-                    if draft.call
+            wave.riding = Riding(
+                row={
+                    "root": self.intents.root_run_id,
+                    "expected": stamp,
+                    "asked": [_to_row(draft, one) for draft, one in new],
+                },
+                requests=[
+                    bytes(draft.call.request_sealed or b"") for draft, _ in new if draft.call
                 ],
-            }
+            )
 
     def note(self, written: Container[UUID]) -> None:
         """The wave is on record, and these of its calls; what it settled has been noted."""

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -27,13 +27,20 @@ class Step:
     starting: list[Start]
 
 
-def write(steps: Sequence[Step], stopping: threading.Event) -> set[UUID]:
+def nothing() -> None:
+    """What there is to do while the server writes, mostly."""
+
+
+def write(
+    steps: Sequence[Step], stopping: threading.Event, meanwhile: Callable[[], None] = nothing
+) -> set[UUID]:
     """Returns the runs whose claim still holds; of the others nothing is written. And the calls that rode with them.
 
-    All in one commit; where the database refuses that, one by one, so that it is known which it refuses.
+    All in one commit; where the database refuses that, one by one, so that it is known which it refuses. `meanwhile` is
+    called while the server writes, and may be called again: see checkpoint.write.
     """
     try:
-        return _write_until_answered(steps, stopping)
+        return _write_until_answered(steps, stopping, meanwhile)
     except DatabaseError:
         if len(steps) == 1:
             raise
@@ -41,13 +48,15 @@ def write(steps: Sequence[Step], stopping: threading.Event) -> set[UUID]:
     alive: set[UUID] = set()
     for step in steps:
         try:
-            alive |= _write_until_answered([step], stopping)
+            alive |= _write_until_answered([step], stopping, meanwhile)
         except DatabaseError:
             logger.exception("A run was refused", extra={"run": str(step.live.run_id)})
     return alive
 
 
-def _write_until_answered(steps: Sequence[Step], stopping: threading.Event) -> set[UUID]:
+def _write_until_answered(
+    steps: Sequence[Step], stopping: threading.Event, meanwhile: Callable[[], None]
+) -> set[UUID]:
     """One commit. While the database is away nothing is lost: the wave waits here for it."""
     waves = [step.wave for step in steps]
     ending = [step.live for step in steps if step.live.is_over]
@@ -56,7 +65,7 @@ def _write_until_answered(steps: Sequence[Step], stopping: threading.Event) -> s
         try:
             if again and (written := checkpoint.find_written(waves)):
                 return written
-            return _write_once(waves, ending)
+            return _write_once(waves, ending, meanwhile)
         except DatabaseError as error:
             if not is_away(error) or stopping.wait(0.2):
                 raise
@@ -64,13 +73,15 @@ def _write_until_answered(steps: Sequence[Step], stopping: threading.Event) -> s
             connections.close_all()
 
 
-def _write_once(waves: list[checkpoint.RunWave], ending: list[LiveRun]) -> set[UUID]:
+def _write_once(
+    waves: list[checkpoint.RunWave], ending: list[LiveRun], meanwhile: Callable[[], None]
+) -> set[UUID]:
     given_up = {wave.run["id"]: wave.given_up for wave in waves if wave.given_up}
     if not ending and not given_up:
-        return checkpoint.write(waves)
+        return checkpoint.write(waves, meanwhile)
     with transaction.atomic():
         claims.lock([live.parent_run_id for live in ending if live.parent_run_id])
-        alive = checkpoint.write(waves)
+        alive = checkpoint.write(waves, meanwhile)
         for run_id, attempts in given_up.items():
             if run_id in alive:
                 cancel.give_up(run_id, attempts, by=actors.SYSTEM)

@@ -24,17 +24,16 @@ BEGIN
 END $$;
 
 -- Write a wave. `wave` holds arrays: runs (each with its events), finished, moved, started, calls; payloads are named
--- by index. Returns the runs whose claim still holds; nothing is written for the others. And the calls that rode along.
+-- by index. Returns the runs whose claim still holds; nothing is written for the others.
 --   started   new node executions, in whatever state they reached within this wave
 --   finished  executions of earlier waves that came to an end
 --   moved     executions that begin to wait, or go on after waiting
---   riding    intents of the nodes that start, which hold once what the wave settles is settled: see intend.sql
+--   facts_of  roots of trees for which intents follow in the same transaction, by grove_ride: see intend.sql
 CREATE OR REPLACE FUNCTION grove_checkpoint(wave jsonb, payloads bytea[]) RETURNS uuid[] LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     alive uuid[];
     written_runs integer;
-    rode uuid[] := '{}';
 BEGIN
     PERFORM FROM runs_runclaim c  -- in the order in which all lock them
         WHERE c.run_id IN (SELECT (v->>'id')::uuid FROM jsonb_array_elements(wave->'runs') AS t(v))
@@ -109,8 +108,10 @@ BEGIN
     IF wave ? 'tools' THEN
         PERFORM grove_settle_tools(wave->'tools', payloads, alive);  -- see tool_calls.sql
     END IF;
-    IF wave ? 'riding' THEN  -- here: whoever settles late locks the facts before the run, too
-        rode := grove_ride(wave->'riding', payloads, alive);
+    IF wave ? 'facts_of' THEN  -- here: whoever settles late locks the facts before the run, too
+        PERFORM FROM runs_runfacts WHERE root_run_id IN (
+            SELECT v::uuid FROM jsonb_array_elements_text(wave->'facts_of') AS t(v)
+        ) ORDER BY root_run_id FOR UPDATE;
     END IF;
 
     WITH brought AS (
@@ -144,7 +145,7 @@ BEGIN
             FROM moved m, jsonb_array_elements(m.events) WITH ORDINALITY AS e(v, nth)
     )
     SELECT count(pg_notify('grove_runs', id::text || ':' || last)) FROM moved INTO STRICT written_runs;
-    RETURN alive || rode;
+    RETURN alive;
 END $$;
 
 -- Settle model calls: what the provider answered, and what was reserved for it. `stamp` is how whoever settles it here

@@ -84,30 +84,27 @@ BEGIN
     RETURN jsonb_build_object('written', written, 'stop', stop, 'budget', budget);
 END $$;
 
--- Intents that ride in a wave. Each of `riding` is {run, root, expected, asked, requests}: what grove_intend takes, its
--- sealed requests named by their places in `payloads`. Returns the calls that are on record; of the others their nodes
--- find out by themselves, so a budget that was in the way has refused nobody yet.
-CREATE OR REPLACE FUNCTION grove_ride(riding jsonb, payloads bytea[], alive uuid[]) RETURNS uuid[]
-    LANGUAGE plpgsql VOLATILE AS $$
+-- Intents that ride with a wave: after grove_checkpoint in its transaction, when the facts are those after what the wave
+-- settles, and locked. Each of `riding` is {root, expected, asked, requests}: what grove_intend takes, its sealed requests
+-- named by their places in `sealed`. Returns the calls that are on record; of the others their nodes find out by
+-- themselves, so a budget that was in the way has refused nobody yet.
+CREATE OR REPLACE FUNCTION grove_ride(riding jsonb, sealed bytea[]) RETURNS uuid[] LANGUAGE plpgsql VOLATILE
+    SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     item jsonb;
     answer jsonb;
     rode uuid[] := '{}';
 BEGIN
     IF jsonb_array_length(riding) > 1 THEN  -- locked in their order, whatever the order of the runs
-        PERFORM FROM runs_runfacts WHERE root_run_id IN (
-            SELECT (v->>'root')::uuid FROM jsonb_array_elements(riding) AS t(v)
-        ) ORDER BY root_run_id FOR UPDATE;
         PERFORM FROM workflows_budgetcounter WHERE budget_id IN (
             SELECT b::uuid FROM jsonb_array_elements(riding) AS t(v), jsonb_array_elements(v->'asked') AS a(w),
                 jsonb_array_elements_text(w->'call'->'budgets') AS b
         ) ORDER BY budget_id FOR UPDATE;
     END IF;
     FOR item IN SELECT v FROM jsonb_array_elements(riding) AS t(v) LOOP
-        CONTINUE WHEN (item->>'run')::uuid <> ALL (alive);
         answer := grove_intend(
             (item->>'root')::uuid, (item->>'expected')::bigint, item->'asked',
-            ARRAY(SELECT payloads[place::integer]
+            ARRAY(SELECT sealed[place::integer]
                   FROM jsonb_array_elements_text(item->'requests') WITH ORDINALITY AS t(place, nth) ORDER BY nth));
         rode := rode || ARRAY(
             SELECT (v->'call'->>'id')::uuid FROM jsonb_array_elements(item->'asked') WITH ORDINALITY AS t(v, nth)

@@ -8,7 +8,8 @@ Session mode: the setting lives on the physical connection (direct connections a
 Local mode: the setting lives in each transaction (PgBouncer in transaction pooling).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
@@ -58,6 +59,23 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         cursor = _tenant_cursor(psycopg.Cursor)(self.connection)
         cursor.tenant_wrapper = self
         return cast("psycopg.Cursor[Any]", cursor)
+
+    @contextmanager
+    def pipelined(self) -> Iterator[None]:
+        """Statements in this block are sent without a wait for the answers of those before: cursors have them after it.
+
+        Outside a transaction the server makes one of them, committed where the block ends (PostgreSQL manual, 55.2.4).
+        """
+        self.ensure_connection()
+        connection = self.connection
+        try:
+            with self.wrap_database_errors, connection.pipeline():
+                if _must_tell(connection, self.wanted_tenant):
+                    _tell(connection, self.wanted_tenant)
+                yield
+        except BaseException:
+            self._forget()
+            raise
 
     def create_cursor(self, name: str | None = None) -> Any:
         cursor = super().create_cursor(name)
@@ -134,25 +152,13 @@ class _TenantCursor:
         if wrapper is None:
             return call(*args, **options)
         wanted = wrapper.wanted_tenant
-        if not self._must_tell(wanted):
+        if not _must_tell(connection, wanted):
             return call(*args, **options)
         with connection.pipeline():  # one round trip: [BEGIN,] set_config, statement
             connection.execute(LOCAL if settings.RLS_LOCAL else SESSION, (wanted,))
             result = call(*args, **options)
         connection.believed_tenant = wanted
         return result
-
-    def _must_tell(self, wanted: str) -> bool:
-        connection = self.connection
-        if not settings.RLS_LOCAL:
-            return bool(getattr(connection, "believed_tenant", "") != wanted)
-        if connection.info.transaction_status != TransactionStatus.IDLE:
-            return bool(getattr(connection, "believed_tenant", None) != wanted)
-        if (
-            not wanted
-        ):  # nothing is set where a transaction starts, and CREATE DATABASE cannot share one
-            connection.believed_tenant = ""
-        return bool(wanted)
 
     def _tenant_first(self) -> None:
         """COPY and stream cannot be pipelined: one more round trip. A cursor without a tenant sees no row."""
@@ -163,5 +169,22 @@ class _TenantCursor:
             raise RuntimeError(message)
         wanted = self.tenant_wrapper.wanted_tenant if self.tenant_wrapper else ""
         if settings.RLS_LOCAL or getattr(connection, "believed_tenant", "") != wanted:
-            connection.execute(LOCAL if settings.RLS_LOCAL else SESSION, (wanted,))
-            connection.believed_tenant = wanted
+            _tell(connection, wanted)
+
+
+def _must_tell(connection: Any, wanted: str) -> bool:
+    """Whether the server does not know yet whose rows the next statement is about."""
+    if not settings.RLS_LOCAL:
+        return bool(getattr(connection, "believed_tenant", "") != wanted)
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        return bool(getattr(connection, "believed_tenant", None) != wanted)
+    if (
+        not wanted
+    ):  # nothing is set where a transaction starts, and CREATE DATABASE cannot share one
+        connection.believed_tenant = ""
+    return bool(wanted)
+
+
+def _tell(connection: Any, wanted: str) -> None:
+    connection.execute(LOCAL if settings.RLS_LOCAL else SESSION, (wanted,))
+    connection.believed_tenant = wanted

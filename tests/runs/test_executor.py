@@ -286,10 +286,10 @@ def test_a_run_that_the_database_refuses_does_not_take_others_along(
     refused, fine = make_run(version), make_run(version)
     write = checkpoint.write
 
-    def refusing(waves: Any) -> Any:
+    def refusing(waves: Any, meanwhile: Any) -> Any:
         if any(wave.run["id"] == refused.pk for wave in waves):
             raise DataError("refused")
-        return write(waves)
+        return write(waves, meanwhile)
 
     monkeypatch.setattr(checkpoint, "write", refusing)
     with running_executor():

@@ -1,17 +1,20 @@
 """First calls ride in the wave that starts their node, and whatever goes wrong with that, each call leaves once."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
 from compliance.labels import Labels
-from runs import cancel, checkpoint, egress, intents, kinds, writing
+from runs import cancel, checkpoint, egress, intents, kinds
+from runs.first_calls import FirstCalls
 from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent, RunFacts
 from runs.node_pool import Attempt, NodePool
 from tenancy import actors
+from tenancy.context import current_tenant, tenant_context
 from tenancy.models import Tenant
 from tests.runs import definitions
 from tests.runs.making import (
@@ -81,6 +84,20 @@ def settled(run: Run) -> None:
     assert made == ModelCall.objects.filter(run=run).count() == facts.model_calls
 
 
+def by_somebody_else(change: Callable[[], Any]) -> None:
+    """On a connection of their own, in the current tenant."""
+
+    def changing() -> None:
+        with tenant_context(tenant):
+            change()
+        connections.close_all()
+
+    tenant = current_tenant()
+    thread = threading.Thread(target=changing)
+    thread.start()
+    thread.join()
+
+
 def outcomes(run: Run) -> list[tuple[str, str, str]]:
     calls = ModelCall.objects.filter(run=run)
     return list(calls.values_list("node_id", "status", "error_kind"))
@@ -140,22 +157,26 @@ def test_no_more_ride_than_threads_wait_for_them(
 def test_what_changed_before_the_commit_is_decided_again(
     model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The register moves between the decision and the wave, each time."""
-    write = writing.write
+    """The register moves between the decision and the intent, each time."""
+    board, moved = FirstCalls.board, []
 
-    def late(steps: Any, stopping: Any) -> Any:
-        if any(step.wave.riding for step in steps):
-            register.set_price(
-                deployment=Deployment.objects.get(),
-                input_micros_per_million=0,
-                output_micros_per_million=0,
-                by=actors.SYSTEM,
+    def late(first: FirstCalls) -> None:
+        board(first)
+        if any(step.wave.riding for step in first.steps):
+            moved.append(first)
+            by_somebody_else(
+                lambda: register.set_price(
+                    deployment=Deployment.objects.get(),
+                    input_micros_per_million=0,
+                    output_micros_per_million=0,
+                    by=actors.SYSTEM,
+                )
             )
-        return write(steps, stopping)
 
-    monkeypatch.setattr(writing, "write", late)
+    monkeypatch.setattr(FirstCalls, "board", late)
     run = execute(make_run(make_version(IN_A_ROW)))
 
+    assert len(moved) == 4
     assert run.status == "completed"
     assert model.prompts == ALL_FOUR
     settled(run)
@@ -167,8 +188,8 @@ def test_an_answer_of_the_database_that_got_lost_loses_no_call(
     """The wave was committed, and the connection broke before anybody knew."""
     write, broken = checkpoint.write, []
 
-    def breaks(waves: Any) -> Any:
-        written = write(waves)
+    def breaks(waves: Any, meanwhile: Any) -> Any:
+        written = write(waves, meanwhile)
         if any(wave.riding for wave in waves) and len(broken) < 2:
             broken.append(waves)
             raise OperationalError("the connection is lost")
