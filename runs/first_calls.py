@@ -46,7 +46,8 @@ class Decided:
     @property
     def call_id(self) -> UUID:
         assert self.draft.call is not None  # noqa: S101 - nothing else rides
-        return self.draft.call.pk
+        call_id: UUID = self.draft.call["id"]
+        return call_id
 
     def is_of(self, group: str, request: ModelRequest, labels: Labels) -> bool:
         """Whether this is what the node asks."""

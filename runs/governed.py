@@ -356,7 +356,7 @@ class GovernedDoor:
     def _allowed(self, act: A, draft: Draft) -> Permitted[A]:
         self._tell(draft)
         assert draft.call is not None  # noqa: S101 - an allowing draft has an intent
-        permit = Permit(decision_id=draft.decision.pk, call_id=draft.call.pk)
+        permit = Permit(decision_id=draft.decision["id"], call_id=draft.call["id"])
         return Permitted(act=act, permit=permit)
 
     def _tell(self, draft: Draft) -> None:
@@ -364,10 +364,10 @@ class GovernedDoor:
         for decision in (*draft.earlier, draft.decision):
             self._note(
                 "decision.made",
-                decision=str(decision.pk),
-                verdict=decision.verdict,
-                policies=decision.policies,
-                resource=decision.resource_name,
+                decision=str(decision["id"]),
+                verdict=decision["verdict"],
+                policies=decision["policies"],
+                resource=decision["resource_name"],
             )
 
     def _note(self, name: str, **body: Any) -> None:

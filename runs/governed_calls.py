@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from uuid import UUID
 
 import orjson
@@ -14,8 +14,10 @@ from compliance.detectors import tags_in
 from compliance.labels import Integrity, Labels, join
 from compliance.policy.actions import ActionKind, Resource
 from runs import payloads
+from runs.checkpoint import Row
+from runs.hot_path import blank
 from runs.live_run import LiveRun
-from runs.models import Decision, ModelCall, Run, ToolCall
+from runs.models import ModelCall, Run, ToolCall
 from tenancy.errors import GroveError
 from workflows.budgets import BudgetRef
 from workflows.models import Price
@@ -86,6 +88,7 @@ class ModelAct:
 
     kind: ClassVar[ActionKind] = ActionKind.MODEL_CALL
     table: ClassVar[str] = "runs_modelcall"
+    what: ClassVar[Literal["call"]] = "call"
     refusal: ClassVar[Refusal | None] = (
         None  # the graph is fixed: a node calls what its definition names
     )
@@ -136,33 +139,33 @@ class ModelAct:
         )
         return replace(self, request=replace(self.request, messages=messages))
 
-    def intent(self, caller: Caller, call_id: UUID, wish: "Wish", decision: Decision) -> ModelCall:
+    def intent(self, caller: Caller, call_id: UUID, wish: "Wish", decision_id: UUID) -> Row:
         """The call as it will be written before it leaves."""
         assert self.price is not None  # noqa: S101 - without one it is not allowed
         target = self.target
-        return ModelCall(
-            id=call_id,
-            tenant_id=caller.live.tenant.pk,
-            run_id=caller.live.run_id,
-            decision_id=decision.pk,
-            deployment_id=target.deployment_id,
-            node_id=caller.node_id,
-            attempt=caller.attempt,
-            model_group=self.group,
-            provider=target.provider,
-            secret_name=target.secret_name,
-            region=target.region,
-            egress=str(target.egress),
-            data_class=int(wish.labels.data_class),
-            tags=sorted(wish.labels.tags),
-            redactions=sorted(wish.carried_out),
-            model_requested=target.model,
-            reserved_micros=wish.micros,
-            reserved_tokens=self.tokens,
-            budgets=[each.id for each in self.budgets if each.can_count(self.currency)],
-            currency=self.currency,
-            started_at=now(),
-        )
+        return blank(ModelCall) | {
+            "id": call_id,
+            "tenant_id": caller.live.tenant.pk,
+            "run_id": caller.live.run_id,
+            "decision_id": decision_id,
+            "deployment_id": target.deployment_id,
+            "node_id": caller.node_id,
+            "attempt": caller.attempt,
+            "model_group": self.group,
+            "provider": target.provider,
+            "secret_name": target.secret_name,
+            "region": target.region,
+            "egress": str(target.egress),
+            "data_class": int(wish.labels.data_class),
+            "tags": sorted(wish.labels.tags),
+            "redactions": sorted(wish.carried_out),
+            "model_requested": target.model,
+            "reserved_micros": wish.micros,
+            "reserved_tokens": self.tokens,
+            "budgets": [each.id for each in self.budgets if each.can_count(self.currency)],
+            "currency": self.currency,
+            "started_at": now(),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +174,7 @@ class ToolAct:
 
     kind: ClassVar[ActionKind] = ActionKind.TOOL_CALL
     table: ClassVar[str] = "runs_toolcall"
+    what: ClassVar[Literal["tool"]] = "tool"
     register: ClassVar[int | None] = None  # where it leads is looked up each time
     budgets: ClassVar[tuple[BudgetRef, ...]] = ()  # tools cost nothing that Grove knows of
     tokens: ClassVar[int] = 0
@@ -206,29 +210,29 @@ class ToolAct:
         target = registry.find_target(self.tool, arguments)
         return replace(self, target=target, request=replace(self.request, arguments=arguments))
 
-    def intent(self, caller: Caller, call_id: UUID, wish: "Wish", decision: Decision) -> ToolCall:
+    def intent(self, caller: Caller, call_id: UUID, wish: "Wish", decision_id: UUID) -> Row:
         """The call as it will be written before it leaves."""
         target = self.target
-        return ToolCall(
-            id=call_id,
-            tenant_id=caller.live.tenant.pk,
-            run_id=caller.live.run_id,
-            decision_id=decision.pk,
-            node_id=caller.node_id,
-            attempt=caller.attempt,
-            tool=self.tool,
-            destination=target.name,
-            region=target.region,
-            egress=str(target.egress),
-            data_class=int(wish.labels.data_class),
-            tags=sorted(wish.labels.tags),
-            redactions=sorted(wish.carried_out),
-            effect=str(target.effect),
-            idempotent=self.request.idempotent,
-            idempotency_key=self.request.idempotency_key,
-            request_digest=self.asked_digest,
-            started_at=now(),
-        )
+        return blank(ToolCall) | {
+            "id": call_id,
+            "tenant_id": caller.live.tenant.pk,
+            "run_id": caller.live.run_id,
+            "decision_id": decision_id,
+            "node_id": caller.node_id,
+            "attempt": caller.attempt,
+            "tool": self.tool,
+            "destination": target.name,
+            "region": target.region,
+            "egress": str(target.egress),
+            "data_class": int(wish.labels.data_class),
+            "tags": sorted(wish.labels.tags),
+            "redactions": sorted(wish.carried_out),
+            "effect": str(target.effect),
+            "idempotent": self.request.idempotent,
+            "idempotency_key": self.request.idempotency_key,
+            "request_digest": self.asked_digest,
+            "started_at": now(),
+        }
 
 
 Act: TypeAlias = ModelAct | ToolAct

@@ -44,6 +44,16 @@ def mark_saved(*rows: models.Model) -> None:
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
 
+@lru_cache(maxsize=8)
+def blank(model: type[models.Model]) -> dict[str, Any]:
+    """A new row by column, to be copied and filled in: as its model would make it, without what is sealed."""
+    row = model()
+    fields = [
+        field for field in model._meta.concrete_fields if not isinstance(field, models.BinaryField)
+    ]
+    return {str(field.column): getattr(row, field.attname) for field in fields}
+
+
 def ask(statement: str, values: Sequence[Any]) -> Any:
     """The first row of what the statement gives."""
     wrapper = cast(DatabaseWrapper, connection)

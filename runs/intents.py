@@ -18,18 +18,17 @@ import threading
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 import orjson
-from django.db import connection, models
+from django.db import connection
 
-from runs.checkpoint import Riding, RunWave
+from runs.checkpoint import Riding, Row, RunWave
 from runs.errors import ClaimLost
 from runs.hot_path import ask
-from runs.models import Decision, ModelCall, RunFacts, ToolCall
+from runs.models import RunFacts
 from runs.outcomes import Settlement
 from runs.tool_settlements import ToolSettlement
 
@@ -46,8 +45,6 @@ TOUCHED = (
 
 COUNTED = ("calls", "model_calls", "in_flight", "reserved_micros")
 
-Call = ModelCall | ToolCall
-
 
 class RegisterMoved(Exception):
     """Providers, groups or prices are no longer what the caller read: it has to look again."""
@@ -57,15 +54,17 @@ class RegisterMoved(Exception):
 class Draft:
     """What is to be written: a decision and, where it allows, the call with the facts that follow from it.
 
-    `register` is the number of the register that it rests on; None where it rests on none.
+    Rows are by column. `register` is the number of the register that it rests on; None where it rests on none.
     """
 
     run_id: UUID
     token: int
     register: int | None
-    decision: Decision
-    earlier: tuple[Decision, ...] = ()  # that the call was to be changed
-    call: Call | None = None
+    decision: Row
+    earlier: tuple[Row, ...] = ()  # that the call was to be changed
+    what: Literal["call", "tool"] = "call"  # of a model, or of a tool
+    call: Row | None = None
+    request_sealed: bytes = b""
     facts: RunFacts | None = None
 
 
@@ -194,7 +193,7 @@ class Intents:
         if facts is not None and not drafted:
             return
         rows = [_to_row(draft, stamp) for draft, stamp in drafted]
-        requests = [draft.call.request_sealed for draft, _ in drafted if draft.call is not None]
+        requests = [draft.request_sealed for draft, _ in drafted if draft.call is not None]
         (told,) = ask(INTEND, [self.root_run_id, stamp, orjson.dumps(rows).decode(), requests])
         answer: Mapping[str, Any] = orjson.loads(told)
         written = drafted[: answer["written"]]
@@ -227,8 +226,8 @@ class Intents:
         drafted = list(drafted)
         for draft, _ in drafted:
             if draft.call is not None:
-                reserved = getattr(draft.call, "reserved_micros", 0)
-                self._open[draft.call.pk] = _Open(reserved, secrets.randbits(STAMP_BITS))
+                reserved = draft.call.get("reserved_micros", 0)
+                self._open[draft.call["id"]] = _Open(reserved, secrets.randbits(STAMP_BITS))
         calls = [(draft.facts, stamp) for draft, stamp in drafted if draft.facts is not None]
         if not calls:
             return
@@ -275,14 +274,12 @@ class Ride:
                     "expected": stamp,
                     "asked": [_to_row(draft, one) for draft, one in new],
                 },
-                requests=[
-                    bytes(draft.call.request_sealed or b"") for draft, _ in new if draft.call
-                ],
+                requests=[draft.request_sealed for draft, _ in new if draft.call],
             )
 
     def note(self, written: Container[UUID]) -> None:
         """The wave is on record, and these of its calls; what it settled has been noted."""
-        kept = [each for each in self._drafted if each[0].call and each[0].call.pk in written]
+        kept = [each for each in self._drafted if each[0].call and each[0].call["id"] in written]
         self.intents.note_written(kept, self.facts)
 
     def end(self) -> None:
@@ -315,12 +312,12 @@ def _to_row(draft: Draft, stamp: int) -> dict[str, Any]:
         "run": draft.run_id,
         "token": draft.token,
         "register": draft.register,
-        "decision": _columns(draft.decision),
+        "decision": draft.decision,
     }
     if draft.earlier:
-        row["earlier"] = [_columns(decision) for decision in draft.earlier]
+        row["earlier"] = draft.earlier
     if draft.call is not None and draft.facts is not None:
-        row["call" if isinstance(draft.call, ModelCall) else "tool"] = _columns(draft.call)
+        row[draft.what] = draft.call
         row["facts"] = {name: getattr(draft.facts, name) for name in TOUCHED}
         row["stamp"] = stamp
     return row
@@ -331,21 +328,6 @@ def _copied(facts: RunFacts) -> RunFacts:
     other = RunFacts.__new__(RunFacts)
     other.__dict__ = facts.__dict__.copy()
     return other
-
-
-def _columns(row: models.Model) -> dict[str, Any]:
-    """All but what is sealed: that travels beside it."""
-    return {column: getattr(row, name) for column, name in _names(type(row))}
-
-
-@lru_cache(maxsize=4)
-def _names(model: type[models.Model]) -> list[tuple[str, str]]:
-    fields = model._meta.concrete_fields
-    return [
-        (str(field.column), field.attname)
-        for field in fields
-        if not isinstance(field, models.BinaryField)
-    ]
 
 
 _kept: WeakValueDictionary[UUID, Intents] = WeakValueDictionary()

@@ -14,7 +14,9 @@ from compliance.policy.actions import Action
 from compliance.policy.facts import Facts
 from compliance.policy.verdicts import ObligationKind, Verdict, VerdictKind
 from runs import facts_of_runs, limits
+from runs.checkpoint import Row
 from runs.governed_calls import Act, Caller
+from runs.hot_path import blank
 from runs.intents import Draft
 from runs.models import Decision, RunFacts
 from tenancy.models import new_id
@@ -72,8 +74,7 @@ class Wish:
         )
         if verdict.kind is not VerdictKind.ALLOW:
             return draft
-        call = act.intent(caller, self._call_id, self, decision)
-        call.request_sealed = self._sealed
+        call = act.intent(caller, self._call_id, self, decision["id"])
         facts_of_runs.touch(
             sofar,
             labels=self.labels,
@@ -81,7 +82,7 @@ class Wish:
             reserved_micros=self.micros,
             tool=act.tool,
         )
-        return replace(draft, call=call, facts=sofar)
+        return replace(draft, what=act.what, call=call, request_sealed=self._sealed, facts=sofar)
 
     def _change(self, verdict: Verdict) -> "Wish | None":
         """The same with what is owed carried out, once; None where it was before."""
@@ -122,29 +123,31 @@ def estimate(act: Act) -> tuple[int, Verdict | None]:
         return facts_of_runs.MORE_THAN_ANYTHING_MICROS, denial
 
 
-def to_decision(
-    caller: Caller, act: Act, action: Action, facts: Facts, verdict: Verdict
-) -> Decision:
+def to_decision(caller: Caller, act: Act, action: Action, facts: Facts, verdict: Verdict) -> Row:
     shown = action.to_json()
-    return Decision(
-        id=new_id(),
-        tenant_id=caller.live.tenant.pk,
-        run_id=caller.live.run_id,
-        node_id=caller.node_id,
-        attempt=caller.attempt,
-        action_kind=str(action.kind),
-        resource_kind=str(action.resource.kind),
-        resource_id=action.resource.id,
-        resource_name=act.target.name,
-        verdict=str(verdict.kind),
-        code=verdict.code,
-        reason=verdict.reason,
-        policies=list(verdict.policies),
-        obligations=[obligation.to_json() for obligation in verdict.obligations],
-        action=shown,
-        action_digest=hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).hexdigest(),
-        facts=facts.to_json(),
-        snapshot_id=caller.live.snapshot_id,
-        engine_us=verdict.engine_us,
-        at=now(),
-    )
+    return blank(Decision) | {
+        "id": new_id(),
+        "tenant_id": caller.live.tenant.pk,
+        "run_id": caller.live.run_id,
+        "node_id": caller.node_id,
+        "attempt": caller.attempt,
+        "action_kind": str(action.kind),
+        "resource_kind": str(action.resource.kind),
+        "resource_id": action.resource.id,
+        "resource_name": act.target.name,
+        "verdict": str(verdict.kind),
+        "code": verdict.code,
+        "reason": verdict.reason,
+        "policies": list(verdict.policies),
+        "obligations": [obligation.to_json() for obligation in verdict.obligations],
+        "action": shown,
+        "action_digest": _digest_of(shown),
+        "facts": facts.to_json(),
+        "snapshot_id": caller.live.snapshot_id,
+        "engine_us": verdict.engine_us,
+        "at": now(),
+    }
+
+
+def _digest_of(action: Row) -> str:
+    return hashlib.sha256(orjson.dumps(action, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -19,14 +19,16 @@ ALIASES = ("default", "keys")
 @contextmanager
 def tenant_context(tenant: "Tenant | None") -> Iterator[None]:
     """Work for this tenant on both databases until the block ends; None means for nobody."""
-    before = {alias: _wrapper(alias).tenant for alias in ALIASES}
+    wrappers = [_wrapper(alias) for alias in ALIASES]
+    before = [wrapper.tenant for wrapper in wrappers]
+    wanted = tenant or FakeTenant(schema_name="public")
     try:
-        for alias in ALIASES:
-            _set(alias, tenant)
+        for wrapper in wrappers:
+            wrapper.set_tenant(wanted)
         yield
     finally:
-        for alias, previous in before.items():
-            _wrapper(alias).set_tenant(previous)
+        for wrapper, previous in zip(wrappers, before, strict=True):
+            wrapper.set_tenant(previous)
 
 
 def enter(tenant: "Tenant | None") -> None:

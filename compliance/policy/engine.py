@@ -5,17 +5,18 @@ It fails closed: whatever goes wrong in here is a denial with a code.
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import cedarpy
 import orjson
 
-from compliance.policy import rules
+from compliance.policy import reading, rules
 from compliance.policy.actions import Action, ActionKind, Resource, ResourceKind
 from compliance.policy.facts import Facts
+from compliance.policy.reading import Reading
 from compliance.policy.reasons import Sentence
 from compliance.policy.rules import Rule, Texts
 from compliance.policy.verdicts import Obligation, ObligationKind, Verdict, VerdictKind
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 CACHED_SLICES = 512
 CACHED_ENTITIES = 2048
+KNOWN_ANSWERS = 4096
 CEDAR_ACTION = {
     ActionKind.MODEL_CALL: "ModelCall",
     ActionKind.TOOL_CALL: "ToolCall",
@@ -43,6 +45,14 @@ class PolicyError(Exception):
     """The engine could not evaluate the policies for this action."""
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The policies that can apply to one principal's action on one resource, and what they look at."""
+
+    policies: cedarpy.PolicySet
+    reading: Reading
+
+
 class Engine:
     """The policies of one snapshot, parsed once. Safe to use from many threads: everything that
     is shared is immutable or a locked cache."""
@@ -55,6 +65,7 @@ class Engine:
         rules.check_apart(self._hard, self._obligations)
         self._slice = lru_cache(maxsize=CACHED_SLICES)(self._make_slice)
         self._entities = lru_cache(maxsize=CACHED_ENTITIES)(self._read_entities)
+        self._known: dict[Hashable, tuple[str, ...]] = {}
 
     def decide(self, action: Action, facts: Facts) -> Verdict:
         """1. the HARD set must permit and not forbid; 2. the OBLIGATIONS set says what is owed;
@@ -74,22 +85,33 @@ class Engine:
         if action.kind not in CEDAR_ACTION or action.resource.kind not in CEDAR_TYPE:
             pair = f"{action.kind} on {action.resource.kind}"
             return _deny("unknown_action", f"{pair} is not an action that is known.")
-        request = _request(action, facts)
-        entities = self._entities(_entities_json(action))
-        policies = self._slice(
-            request["action"], _quoted(request["principal"]), _quoted(request["resource"])
-        )
         sentence = Sentence(action, facts)
-        applying = self._ask(request, policies, entities)
+        applying = self._applying(action, facts)
         hard = [self._hard[rule_id] for rule_id in applying if rule_id in self._hard]
         if not hard or any(rule.effect == "forbid" for rule in hard):
             return self._denial(hard, sentence)
         owed = [self._obligations[rule_id] for rule_id in applying if rule_id not in self._hard]
         return _verdict(hard, sorted(owed, key=_position), facts, sentence)
 
+    def _applying(self, action: Action, facts: Facts) -> tuple[str, ...]:
+        """The policies that decide, from memory where all that they look at was the same before."""
+        entities = _entities_json(action)
+        name, principal, resource = _uids(action)
+        found = self._slice(name, _quoted(principal), _quoted(resource))
+        looked_at = found.reading.of(facts, action.on_behalf_of)
+        question = (name, entities, looked_at)
+        answer = self._known.get(question) if looked_at is not None else None
+        if answer is None:
+            answer = self._ask(_request(action, facts), found.policies, self._entities(entities))
+            if looked_at is not None:
+                if len(self._known) >= KNOWN_ANSWERS:
+                    self._known.clear()
+                self._known[question] = answer
+        return answer
+
     def _ask(
         self, request: dict[str, Any], policies: cedarpy.PolicySet, entities: cedarpy.Entities
-    ) -> list[str]:
+    ) -> tuple[str, ...]:
         """The ids of the policies that decide: the forbids that apply or, without any, the permits.
 
         Both sets go in one question, since putting it is what takes the time: a permit of the
@@ -99,7 +121,7 @@ class Engine:
         answer = cedarpy.is_authorized(request, policies, entities, self._schema)
         if answer.diagnostics.errors or answer.decision is cedarpy.Decision.NoDecision:
             raise PolicyError("; ".join(answer.diagnostics.errors) or "no decision was reached")
-        return list(answer.diagnostics.reasons)
+        return tuple(answer.diagnostics.reasons)
 
     def _denial(self, forbidding: list[Rule], sentence: Sentence) -> Verdict:
         if not forbidding:
@@ -113,11 +135,10 @@ class Engine:
             policies=tuple(rule.id for rule in forbidding),
         )
 
-    def _make_slice(self, action: str, principal: str, resource: str) -> cedarpy.PolicySet:
+    def _make_slice(self, action: str, principal: str, resource: str) -> Slice:
         every = (*self._hard.values(), *self._obligations.values())
-        return rules.policy_set(
-            rules.applicable(every, action=action, principal=principal, resource=resource)
-        )
+        some = rules.applicable(every, action=action, principal=principal, resource=resource)
+        return Slice(rules.policy_set(some), reading.of_rules(some))
 
     def _read_entities(self, entities: bytes) -> cedarpy.Entities:
         try:
@@ -170,12 +191,19 @@ def _deny(code: str, reason: str, policies: tuple[str, ...] = ()) -> Verdict:
 
 def _request(action: Action, facts: Facts) -> dict[str, Any]:
     context = {"facts": _without_none(facts.to_json()), "on_behalf_of": action.on_behalf_of}
+    name, principal, resource = _uids(action)
     return {
-        "principal": _uid("Node", action.principal),
-        "action": f'Grove::Action::"{CEDAR_ACTION[ActionKind(action.kind)]}"',
-        "resource": _resource_uid(action.resource),
+        "principal": principal,
+        "action": name,
+        "resource": resource,
         "context": orjson.dumps(context).decode(),
     }
+
+
+def _uids(action: Action) -> tuple[str, dict[str, str], dict[str, str]]:
+    """What is done, by whom, and with what."""
+    name = f'Grove::Action::"{CEDAR_ACTION[ActionKind(action.kind)]}"'
+    return name, _uid("Node", action.principal), _resource_uid(action.resource)
 
 
 def _entities_json(action: Action) -> bytes:
