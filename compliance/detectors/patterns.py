@@ -5,7 +5,7 @@ RE2 has no look-around, so a detector says itself what may stand beside a match.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,12 @@ def _last_separator(content: bytes, start: int, end: int) -> int:
     while end > start and content[end - 1] not in _WORD:
         end -= 1
     return end
+
+
+def _written(detectors: Iterable[Detector]) -> Iterator[bytes]:
+    for detector in detectors:
+        pattern = detector.pattern.pattern
+        yield pattern if isinstance(pattern, bytes) else pattern.encode()
 
 
 def _compiled(*patterns: str) -> Any:
@@ -220,3 +226,7 @@ DETECTORS: tuple[Detector, ...] = (
         shortens=True,
     ),
 )
+
+# Matches wherever one of them does, judged by its pattern alone. For short texts: what RE2 keeps of a search grows with
+# the pattern, and of all of them together it would start anew again and again.
+ANY = re2.compile(b"|".join(b"(?:%s)" % pattern for pattern in _written(DETECTORS)))

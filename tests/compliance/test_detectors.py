@@ -193,3 +193,31 @@ def test_no_text_makes_the_detectors_slow(piece):
     find(text)
 
     assert time.process_time() - started < 10
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from([value for values in PLANTED.values() for value in values]),
+            st.text(alphabet="aZ0 9-./@+()\n*é", max_size=12),
+            st.sampled_from(
+                ["password: hunter22", "geb. am 3.4.1980", "MRN 12345678", "-----BEGIN"]
+            ),
+        ),
+        max_size=6,
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_a_short_text_is_judged_as_a_long_one_is(pieces):
+    text = " ".join(pieces)
+    at_once = find(text)
+    before, search.SHORT_BYTES = search.SHORT_BYTES, 0
+    try:
+        assert at_once == find(text)
+    finally:
+        search.SHORT_BYTES = before
+
+
+def test_a_look_at_everything_at_once_misses_none_of_the_labelled_texts():
+    for text, expected in labelled():
+        assert not expected or patterns.ANY.search(search.fold(text).content)

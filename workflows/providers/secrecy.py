@@ -43,6 +43,8 @@ class Secrecy:
 
     def mask_answer(self, answer: ModelResponse) -> ModelResponse:
         """The same answer; a copy only where something had to be masked."""
+        if not self._values:
+            return answer
         masked = replace(
             answer,
             text=self.mask(answer.text),
