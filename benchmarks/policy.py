@@ -1,8 +1,8 @@
 """How long a decision takes: `python -m benchmarks.policy [--json] [--repeat N]`. No database needed.
 
 Each decision is a new action with new counters among its facts; the engine is warm, as in a worker, and remembers
-answers to questions that its policies cannot tell apart. “Asked anew” are questions with a tag that none before had. The
-limit is on the 95th percentile.
+answers to questions that its policies cannot tell apart. “Asked anew” are questions with a tag that none before had.
+The limit is on the 95th percentile.
 """
 
 import argparse

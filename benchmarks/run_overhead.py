@@ -148,11 +148,21 @@ class Counter:
         self.statements = self.commits = 0
 
     def __enter__(self) -> "Counter":
-        from tenancy.pgbackend import base
+        from tenancy.pgbackend import base, straight
 
         self._cursor, self._wrapper = base._TenantCursor, base.DatabaseWrapper
         self._execute, self._commit = self._cursor.execute, self._wrapper.commit
+        self._pipeline = straight.Pipeline
+        self._send, self._finish = self._pipeline.send, self._pipeline.finish
         counter = self
+
+        def send(pipeline: Any, *asked: Any) -> None:
+            counter.statements += counter._is_ours()
+            counter._send(pipeline, *asked)
+
+        def finish(pipeline: Any) -> None:
+            counter.commits += counter._is_ours() and pipeline._connection.autocommit
+            counter._finish(pipeline)
 
         def execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
             if counter._is_ours():
@@ -166,19 +176,19 @@ class Counter:
             counter._commit(wrapper)
 
         self._cursor.execute, self._wrapper.commit = execute, commit
+        self._pipeline.send, self._pipeline.finish = send, finish  # type: ignore[method-assign]
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._cursor.execute, self._wrapper.commit = self._execute, self._commit
+        self._pipeline.send, self._pipeline.finish = self._send, self._finish
 
     def _is_ours(self) -> bool:
         return threading.current_thread().name.startswith(self.THREADS)
 
 
 def _writes(query: str) -> bool:
-    return query.startswith(
-        ("INSERT", "UPDATE", "DELETE", "SELECT grove_checkpoint", "SELECT grove_intend")
-    )
+    return query.startswith(("INSERT", "UPDATE", "DELETE"))
 
 
 @dataclass(frozen=True, kw_only=True)

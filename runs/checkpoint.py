@@ -10,15 +10,19 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 import orjson
-import psycopg
 from django.db import connection
 
 from runs.models import ModelCall, RunEvent
 from tenancy.models import new_id
 from tenancy.pgbackend.base import DatabaseWrapper
+from tenancy.pgbackend.straight import BINARY, TEXT, Statement, bytea_array
 
-CHECKPOINT: Final = "SELECT grove_checkpoint(%s::text::jsonb, %s::bytea[])"
-RIDE: Final = "SELECT grove_ride(%s::text::jsonb, %s::bytea[])"  # runs/migrations/intend.sql
+CHECKPOINT: Final = Statement(
+    b"SELECT grove_checkpoint($1::text::jsonb, $2::bytea[])", (TEXT, BINARY)
+)
+RIDE: Final = Statement(  # runs/migrations/intend.sql
+    b"SELECT grove_ride($1::text::jsonb, $2::bytea[])", (TEXT, BINARY)
+)
 EMIT: Final = "SELECT grove_emit(%s, %s::text::jsonb)"
 LISTS: Final = ("started", "finished", "moved", "calls", "tools")
 
@@ -75,19 +79,22 @@ def write(waves: Sequence[RunWave], meanwhile: Callable[[], None] = lambda: None
 
     Returns the runs whose claim still holds, and the calls among what rides that are on record now.
     """
-    if not any(wave.facts_of for wave in waves):
-        return set(_call(CHECKPOINT, *_merged(waves)))
-    with _database().pipelined():
-        written, rode = _database().server_cursor(), None
-        written.execute(CHECKPOINT, _merged(waves))
-        meanwhile()
-        if riding := [wave.riding for wave in waves if wave.riding]:
-            rode = _database().server_cursor()
-            rode.execute(RIDE, _merged_riding(riding))
-    return {*_answer(written), *(_answer(rode) if rode else ())}
+    with _database().straight() as pipeline:
+        pipeline.send(CHECKPOINT, *_merged(waves))
+        if any(wave.facts_of for wave in waves):
+            meanwhile()
+            if riding := [wave.riding for wave in waves if wave.riding]:
+                pipeline.send(RIDE, *_merged_riding(riding))
+    return {UUID(id) for answer in pipeline.answers for id in _ids(answer)}
 
 
-def _merged(waves: Sequence[RunWave]) -> tuple[str, list[bytes]]:
+def _ids(answer: bytes | None) -> list[str]:
+    """Of a uuid[] as PostgreSQL writes it."""
+    inside = (answer or b"{}").decode("ascii")[1:-1]
+    return inside.split(",") if inside else []
+
+
+def _merged(waves: Sequence[RunWave]) -> tuple[bytes, bytes]:
     """What grove_checkpoint takes."""
     merged: dict[str, list[Row]] = {"runs": []}
     payloads: list[bytes] = []
@@ -100,10 +107,10 @@ def _merged(waves: Sequence[RunWave]) -> tuple[str, list[bytes]]:
                 merged.setdefault(name, []).extend(_moved(row, offset) for row in rows)
         if wave.facts_of:
             merged.setdefault("facts_of", []).append(wave.facts_of)  # type: ignore[arg-type]
-    return orjson.dumps(merged).decode(), payloads
+    return orjson.dumps(merged), bytea_array(payloads)
 
 
-def _merged_riding(riding: Iterable[Riding]) -> tuple[str, list[bytes]]:
+def _merged_riding(riding: Iterable[Riding]) -> tuple[bytes, bytes]:
     """What grove_ride takes."""
     rows: list[Row] = []
     requests: list[bytes] = []
@@ -111,7 +118,7 @@ def _merged_riding(riding: Iterable[Riding]) -> tuple[str, list[bytes]]:
         first = len(requests) + 1
         requests.extend(each.requests)
         rows.append(each.row | {"requests": list(range(first, len(requests) + 1))})
-    return orjson.dumps(rows).decode(), requests
+    return orjson.dumps(rows), bytea_array(requests)
 
 
 def find_written(waves: Sequence[RunWave]) -> set[UUID]:
@@ -129,7 +136,10 @@ def find_written(waves: Sequence[RunWave]) -> set[UUID]:
 
 def emit(run_id: UUID, events: Iterable[Row]) -> int | None:
     """Add events to a run outside a wave, in the caller's transaction. Returns the last number given."""
-    return cast("int | None", _call(EMIT, run_id, orjson.dumps(list(events)).decode()))
+    with _database().server_cursor() as cursor:
+        cursor.execute(EMIT, (run_id, orjson.dumps(list(events)).decode()))
+        row = cursor.fetchone()
+    return cast("int | None", row[0] if row else None)
 
 
 def _moved(row: Row, offset: int) -> Row:
@@ -137,17 +147,6 @@ def _moved(row: Row, offset: int) -> Row:
     if not offset:
         return row
     return row | {name: row[name] + offset for name in ("payload", "response") if row.get(name)}
-
-
-def _call(statement: str, *params: Any) -> Any:
-    with _database().server_cursor() as cursor:
-        cursor.execute(statement, params)
-        return _answer(cursor)
-
-
-def _answer(cursor: psycopg.Cursor[Any]) -> Any:
-    row = cursor.fetchone()
-    return row[0] if row else None
 
 
 def _database() -> DatabaseWrapper:

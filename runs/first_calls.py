@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.utils.timezone import now
 
+from compliance import policies
 from compliance.labels import Labels
 from runs.failover import Note, Road
 from runs.governed_calls import Caller, ModelAct
@@ -24,6 +25,7 @@ from runs.wishes import Wish
 from runs.writing import Step
 from workflows.departures import WITHDRAWN
 from workflows.nodes import FirstCall
+from workflows.providers import routes
 from workflows.providers.contract import ModelRequest
 
 
@@ -83,7 +85,12 @@ class FirstCalls:
     def __post_init__(self) -> None:
         for step in self.steps if self.room > 0 else ():
             if any(_may_call(step.live, start) for start in step.starting):
-                step.wave.facts_of = step.live.root_run_id
+                with suppress(
+                    Exception
+                ):  # what is not read now cannot be while the wave is written
+                    routes.kept()
+                    policies.engine_for(step.live.snapshot_id)
+                    step.wave.facts_of = step.live.root_run_id
 
     def of(self, start: Start) -> Decided | None:
         """What this attempt may do as soon as it starts."""

@@ -18,7 +18,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -27,13 +27,14 @@ from django.db import connection
 
 from runs.checkpoint import Riding, Row, RunWave
 from runs.errors import ClaimLost
-from runs.hot_path import ask
 from runs.models import RunFacts
 from runs.outcomes import Settlement
 from runs.tool_settlements import ToolSettlement
+from tenancy.pgbackend.base import DatabaseWrapper
+from tenancy.pgbackend.straight import BINARY, TEXT, Statement, bytea_array
 
-INTEND = (
-    "SELECT grove_intend(%s, %s, %s::text::jsonb, %s::bytea[])::text"  # runs/migrations/intend.sql
+INTEND: Final = Statement(  # runs/migrations/intend.sql
+    b"SELECT grove_intend($1, $2, $3::text::jsonb, $4::bytea[])", (TEXT, TEXT, TEXT, BINARY)
 )
 NOBODY_KNOWS = -1  # no stamp is negative
 STAMP_BITS = 62
@@ -194,8 +195,7 @@ class Intents:
             return
         rows = [_to_row(draft, stamp) for draft, stamp in drafted]
         requests = [draft.request_sealed for draft, _ in drafted if draft.call is not None]
-        (told,) = ask(INTEND, [self.root_run_id, stamp, orjson.dumps(rows).decode(), requests])
-        answer: Mapping[str, Any] = orjson.loads(told)
+        answer = _intend(self.root_run_id, stamp, rows, requests)
         written = drafted[: answer["written"]]
         if facts is not None:
             self.note_written(written, facts)
@@ -294,6 +294,15 @@ def of(root_run_id: UUID) -> Intents:
         if found is None:
             found = _kept[root_run_id] = Intents(root_run_id)
         return found
+
+
+def _intend(root: UUID, stamp: int, rows: list[Row], requests: list[bytes]) -> Mapping[str, Any]:
+    """What grove_intend says."""
+    with cast("DatabaseWrapper", connection).straight() as pipeline:
+        asked = (str(root).encode(), b"%d" % stamp, orjson.dumps(rows), bytea_array(requests))
+        pipeline.send(INTEND, *asked)
+    answer: Mapping[str, Any] = orjson.loads(pipeline.answers[0] or b"{}")
+    return answer
 
 
 def _refuse(asked: _Asked, answer: Mapping[str, Any]) -> None:

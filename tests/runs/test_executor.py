@@ -324,15 +324,15 @@ def test_a_node_does_not_fail_because_the_database_was_away(
     in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a model is called is learnt from its first answer: so the second call is decided on by itself."""
-    ask, broken = intents.ask, []
+    intend, broken = intents._intend, []
 
-    def breaking(statement: str, values: Any) -> Any:
+    def breaking(root: Any, *asked: Any) -> Any:
         if not broken:
-            broken.append(statement)
+            broken.append(root)
             raise OperationalError("the connection is lost")
-        return ask(statement, values)
+        return intend(root, *asked)
 
-    monkeypatch.setattr(intents, "ask", breaking)
+    monkeypatch.setattr(intents, "_intend", breaking)
     with ScriptedModel(lambda prompt: "fine") as model:
         make_model_group(model.base_url)
         run = execute(make_run(make_version(definitions.TALK)))

@@ -63,15 +63,15 @@ def model(in_acme: Tenant) -> Iterator[ScriptedModel]:
 
 @pytest.fixture
 def asked_apart(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Of each statement that wrote intents outside a wave: that it did."""
+    """The tree of each statement that wrote intents outside a wave."""
     told: list[str] = []
-    ask = intents.ask
+    intend = intents._intend
 
-    def noted(statement: str, values: Any) -> Any:
-        told.append(statement)
-        return ask(statement, values)
+    def noted(root: Any, *asked: Any) -> Any:
+        told.append(str(root))
+        return intend(root, *asked)
 
-    monkeypatch.setattr(intents, "ask", noted)
+    monkeypatch.setattr(intents, "_intend", noted)
     return told
 
 
