@@ -93,7 +93,10 @@ class Arriving(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self.is_over:
             return None
-        self._sock.settimeout(max(MOMENT, self._left()))
+        seconds = self._left()
+        if seconds <= 0:
+            raise TimeoutError("No time is left.")
+        self._sock.settimeout(seconds)
         return self._sock.recv_into(buffer)
 
 
@@ -150,6 +153,9 @@ class Answer(http.client.HTTPResponse):
         status = _STATUS.fullmatch(self._line())
         if status is None:
             raise httpx.RemoteProtocolError("What came back is no answer of HTTP.")
+        return status[1], int(status[2]), self._fields()
+
+    def _fields(self) -> Fields:
         lines: list[bytes] = []
         while (line := self._line()) not in BLANK:
             if line[0] not in b" \t":
@@ -164,7 +170,7 @@ class Answer(http.client.HTTPResponse):
             if field is None:
                 raise httpx.RemoteProtocolError("A line of the head is no header.")
             fields.append((field[1], field[2]))
-        return status[1], int(status[2]), fields
+        return fields
 
     def _line(self) -> bytes:
         line = self.fp.readline(self._room + 1)
@@ -188,8 +194,7 @@ class Answer(http.client.HTTPResponse):
             yield from self._sized(size)
             if self.fp.read(2) != b"\r\n":
                 raise httpx.RemoteProtocolError("A chunk does not end where it should.")
-        while self._line() not in BLANK:  # what may follow the last chunk is of no use here
-            pass
+        self._fields()  # may follow the last chunk, and are of no use here
 
     def _size_of_chunk(self) -> int:
         self._room = HEAD_LIMIT_BYTES
