@@ -147,7 +147,8 @@ def _place_of(address: str) -> _Place:
 
 
 def _pool_for(outgoing: Outgoing, origin: Origin) -> Transport:
-    # The process is part of the key: connections must not be shared across a fork.
+    # The process is part of the key: connections must not be shared across a fork. So is what the address leads to:
+    # it begins as the base does, and a host could go on behind it.
     key = (os.getpid(), outgoing.owner, outgoing.base, origin, outgoing.tls)
     found = _pools.get(key)
     if found is not None:

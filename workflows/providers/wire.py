@@ -11,6 +11,7 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
@@ -45,14 +46,15 @@ class Origin(NamedTuple):
     port: int
 
 
-class Asking(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Asking:
     """A request. Its length and its host are written here, nowhere else."""
 
     method: str
     target: str
     host: str  # with its port, where that is not the usual one
-    headers: Iterable[tuple[str, str]]
-    body: bytes
+    headers: Iterable[tuple[str, str]] = field(repr=False)
+    body: bytes = field(repr=False)
 
     def fields(self) -> Fields:
         """The headers that leave. Raises LocalProtocolError for what would be something else on the wire."""
@@ -166,10 +168,10 @@ class Answer(http.client.HTTPResponse):
                 raise httpx.RemoteProtocolError("The first header continues none.")
         fields: Fields = []
         for line in lines:
-            field = _FIELD.fullmatch(line)
-            if field is None:
+            found = _FIELD.fullmatch(line)
+            if found is None:
                 raise httpx.RemoteProtocolError("A line of the head is no header.")
-            fields.append((field[1], field[2]))
+            fields.append((found[1], found[2]))
         return fields
 
     def _line(self) -> bytes:

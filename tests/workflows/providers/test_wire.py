@@ -283,6 +283,10 @@ def test_nothing_else_can_be_put_into_a_request(facts: dict[str, Any]) -> None:
         Asking(**plain | facts).fields()
 
 
+def test_secret_of_a_request_is_not_shown() -> None:
+    assert "sk-1" not in repr(Asking("POST", "/", "models.example", [("X-Key", "sk-1")], b"sk-1"))
+
+
 def _drip(peer: socket.socket) -> None:
     with peer, suppress(OSError):
         peer.sendall(OK + b"X: ")
