@@ -19,7 +19,7 @@ import httpx
 from workflows.providers.errors import FailureKind, ProviderError
 from workflows.providers.tls import PUBLIC, Tls, context_for, context_for_plain_http
 from workflows.providers.transport import Transport
-from workflows.providers.wire import Asking, Origin
+from workflows.providers.wire import Answer, Asking, Origin
 
 ANSWER_LIMIT_BYTES = 10_000_000
 POOLS = 512  # kept in a process; beyond it the oldest goes
@@ -67,11 +67,11 @@ class Outgoing:
 class Incoming:
     """An answer that is on its way. `began` once a part of it came that may have been paid for."""
 
-    def __init__(self, response: httpx.Response, who: str, deadline: Deadline) -> None:
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = response.headers
+    def __init__(self, answer: Answer, who: str, deadline: Deadline) -> None:
+        self.status = answer.status
+        self.headers: Mapping[str, str] = httpx.Headers(answer.fields)
         self.began = False
-        self._response, self._who, self._deadline = response, who, deadline
+        self._answer, self._who, self._deadline = answer, who, deadline
 
     def elapsed(self) -> float:
         """Seconds since the call began."""
@@ -80,7 +80,7 @@ class Incoming:
     def chunks(self) -> Iterator[bytes]:
         """The body as it comes. Raises ProviderError when it is too large or too late."""
         received = 0
-        for chunk in self._response.iter_bytes():
+        for chunk in self._unpacked():
             received += len(chunk)
             if received > ANSWER_LIMIT_BYTES:
                 raise ProviderError(
@@ -100,6 +100,22 @@ class Incoming:
             received += chunk
         return bytes(received)
 
+    def _unpacked(self) -> Iterator[bytes]:
+        if "content-encoding" not in self.headers:
+            return self._answer.pieces()
+        packed = _Packed(self._answer)
+        return httpx.Response(self.status, headers=self.headers, stream=packed).iter_bytes()
+
+
+class _Packed(httpx.SyncByteStream):
+    """A body as httpx wants it to unpack it."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._answer.pieces()
+
 
 @contextmanager
 def exchange(outgoing: Outgoing, deadline: Deadline) -> Iterator[Incoming]:
@@ -109,12 +125,9 @@ def exchange(outgoing: Outgoing, deadline: Deadline) -> Iterator[Incoming]:
         place = _place_of(outgoing.address)
         headers = STANDING | dict(outgoing.headers)
         asking = Asking(outgoing.method, place.target, place.host, headers.items(), outgoing.body)
-        response = _pool_for(outgoing, place.origin).send(asking, deadline.left)
-        try:
-            incoming = Incoming(response, outgoing.who, deadline)
+        with _pool_for(outgoing, place.origin).ask(asking, deadline.left) as answer:
+            incoming = Incoming(answer, outgoing.who, deadline)
             yield incoming
-        finally:
-            response.close()
     except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
         began = incoming is not None and incoming.began
         raise _translated(error, outgoing, deadline.seconds, began=began) from error

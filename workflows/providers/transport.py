@@ -3,8 +3,8 @@
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import httpx
@@ -29,28 +29,26 @@ class Transport:
         if origin.scheme == "https":
             context.set_alpn_protocols(["http/1.1"])
 
-    def send(self, asking: Asking, left: Left) -> httpx.Response:
-        """An answer whose body comes when it is read; it must be closed. `left` bounds every wait.
+    @contextmanager
+    def ask(self, asking: Asking, left: Left) -> Iterator[Answer]:
+        """An answer whose body comes when it is read, inside the block. `left` bounds every wait.
 
         Raises httpx.TransportError.
         """
-        fields = asking.fields()
         if not self._places.acquire(timeout=max(MOMENT, left())):
             raise httpx.PoolTimeout(f"All {MOST_CONNECTIONS} connections are in use.")
         wire: Wire | None = None
+        answer: Answer | None = None
         try:
-            wire = self._take()
-            if wire is None:
-                wire = Wire(self._origin, self._context)
+            wire = self._take() or Wire(self._origin, self._context)
+            if wire.sock is None:
                 wire.open(max(MOMENT, min(CONNECT_SECONDS, left())))
-            answer = wire.ask(asking, fields, left)
-        except BaseException:
+            answer = wire.ask(asking, left)
+            yield answer
+        finally:
             if wire is not None:
-                wire.close()
+                self._give_back(wire, answer)
             self._places.release()
-            raise
-        stream = _Body(answer, partial(self._give_back, wire, answer))
-        return httpx.Response(answer.status, headers=answer.fields, stream=stream)
 
     def close(self) -> None:
         """Connections in use are closed when their answers are."""
@@ -71,33 +69,13 @@ class Transport:
                 return wire
             wire.close()
 
-    def _give_back(self, wire: Wire, answer: Answer) -> None:
-        try:
-            surplus = [wire] if wire.finish(answer) else []
-            now = time.monotonic()
-            with self._change:
-                if surplus and not self._is_closed:
-                    self._kept.append((now + KEPT_SECONDS, wire))
-                    surplus = []
-                while self._kept and (len(self._kept) > MOST_KEPT or self._kept[0][0] <= now):
-                    surplus.append(self._kept.pop(0)[1])
-            for each in surplus:
-                each.close()
-        finally:
-            self._places.release()
-
-
-class _Body(httpx.SyncByteStream):
-    """What httpx reads of an answer. Closed before its end, it closes the connection."""
-
-    def __init__(self, answer: Answer, done: Callable[[], None]) -> None:
-        self._answer, self._done = answer, done
-        self._is_closed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._answer.pieces()
-
-    def close(self) -> None:
-        if not self._is_closed:
-            self._is_closed = True
-            self._done()
+    def _give_back(self, wire: Wire, answer: Answer | None) -> None:
+        surplus = [wire]
+        now = time.monotonic()
+        with self._change:
+            if answer is not None and wire.finish(answer) and not self._is_closed:
+                self._kept.append((now + KEPT_SECONDS, surplus.pop()))
+            while self._kept and (len(self._kept) > MOST_KEPT or self._kept[0][0] <= now):
+                surplus.append(self._kept.pop(0)[1])
+        for each in surplus:
+            each.close()

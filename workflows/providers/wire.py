@@ -1,7 +1,7 @@
 """One connection to a provider: HTTP/1.1 by the standard library, read as strictly as RFC 9112 wants it.
 
-`http.client` connects, writes requests and knows whose turn it is. Answers it would read too kindly, and their heads
-by the parser of e-mails: that is done here. What goes wrong is said in httpx's errors.
+`http.client` connects, begins requests and knows whose turn it is. Headers it would check too kindly, and read by the
+parser of e-mails: that is done here. What goes wrong is said in httpx's errors.
 """
 
 import http.client
@@ -27,8 +27,8 @@ OURS: Final = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
 _TOKEN: Final = rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+"
 _VALUE: Final = rb"(?:[^\x00\s]+(?:[ \t]+[^\x00\s]+)*)?"
-_NAME_OF_FIELD: Final = re.compile(_TOKEN)
-_VALUE_OF_FIELD: Final = re.compile(_VALUE)
+_NAME: Final = re.compile(_TOKEN)
+_WORDS: Final = re.compile(_VALUE)
 _FIELD: Final = re.compile(rb"(" + _TOKEN + rb"):[ \t]*(" + _VALUE + rb")[ \t]*\r?\n")
 _STATUS: Final = re.compile(rb"HTTP/([0-9]\.[0-9]) ([1-9][0-9]{2})(?: [^\x00\n\r\f\v]*)?\r?\n")
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,20})(?:;.*)?[ \t]*\r\n")
@@ -56,23 +56,22 @@ class Asking:
     headers: Iterable[tuple[str, str]] = field(repr=False)
     body: bytes = field(repr=False)
 
-    def fields(self) -> Fields:
+    def head(self) -> bytes:
         """The headers that leave. Raises LocalProtocolError for what would be something else on the wire."""
-        try:
-            given = [(name.encode(), value.encode("latin-1")) for name, value in self.headers]
-        except UnicodeEncodeError as error:
-            raise httpx.LocalProtocolError("A header holds what no header can carry.") from error
-        named = all(_NAME_OF_FIELD.fullmatch(name) for name, _ in given)
-        if not named or not all(_VALUE_OF_FIELD.fullmatch(value) for _, value in given):
-            raise httpx.LocalProtocolError("A header holds what no header can carry.")
-        if any(name.lower() in OURS for name, _ in given):
-            raise httpx.LocalProtocolError("Host and length of a request are not up to the caller.")
-        if not _NAME_OF_FIELD.fullmatch(self.method.encode()) or not _TARGET.fullmatch(self.target):
+        if not _NAME.fullmatch(self.method.encode()) or not _TARGET.fullmatch(self.target):
             raise httpx.LocalProtocolError("A request holds what none can carry.")
-        written = [(b"Host", self.host.encode())]
+        lines = [b"Host: " + self.host.encode()]
         if self.body or self.method in {"POST", "PUT", "PATCH"}:
-            written.append((b"Content-Length", b"%d" % len(self.body)))
-        return written + given
+            lines.append(b"Content-Length: %d" % len(self.body))
+        for each, what in self.headers:
+            try:
+                name, value = each.encode("latin-1"), what.encode("latin-1")
+            except UnicodeEncodeError as error:
+                raise httpx.LocalProtocolError("A header holds what none can carry.") from error
+            if not _NAME.fullmatch(name) or not _WORDS.fullmatch(value) or name.lower() in OURS:
+                raise httpx.LocalProtocolError("A header is none that a caller may write.")
+            lines.append(name + b": " + value)
+        return b"\r\n".join([*lines, b"", b""])
 
 
 class Arriving(io.RawIOBase):
@@ -214,7 +213,7 @@ class Wire(http.client.HTTPConnection):
     def __init__(self, origin: Origin, context: ssl.SSLContext) -> None:
         super().__init__(origin.host, origin.port)
         self._context = context if origin.scheme == "https" else None
-        self._body = b""
+        self._rest = b""
         self._is_sound = True
 
     def open(self, seconds: float) -> None:
@@ -229,13 +228,11 @@ class Wire(http.client.HTTPConnection):
         except (OSError, UnicodeError) as error:  # the latter: a name that no resolver knows
             raise httpx.ConnectError(str(error)) from error
 
-    def ask(self, asking: Asking, fields: Fields, left: Left) -> Answer:
+    def ask(self, asking: Asking, left: Left) -> Answer:
         """Send, and wait for the head of the answer. Raises a TransportError."""
         self.response_class = partial(Answer, left=left)  # type: ignore[assignment]
-        self._body = asking.body
+        self._rest = asking.head() + asking.body
         self.putrequest(asking.method, asking.target, skip_host=True, skip_accept_encoding=True)
-        for name, value in fields:
-            self.putheader(name, value)
         self.sock.settimeout(max(MOMENT, left()))
         try:
             self.endheaders()
@@ -249,16 +246,17 @@ class Wire(http.client.HTTPConnection):
             raise _unread(error) from error
 
     def send(self, data: Any) -> None:
-        """Head and body in one piece: in two packets they would be two readings over there."""
-        self.sock.sendall(data + self._body)
-        self._body = b""
+        """All of a request in one piece: in two packets it would be two readings over there.
+
+        What http.client has is the first line and an empty one. The headers were checked more strictly than it does.
+        """
+        self.sock.sendall(data.removesuffix(b"\r\n") + self._rest)
+        self._rest = b""
 
     def finish(self, answer: Answer) -> bool:
         """End an answer. Is the connection good for another request?"""
         is_good = self._is_sound and not answer.is_last and answer.leaves_nothing()
         answer.close()
-        if not is_good:
-            self.close()
         return is_good
 
     def is_quiet(self) -> bool:

@@ -1,5 +1,6 @@
 """HTTP below the adapters: bounded time and size, one client a deployment, failures in kinds. Real sockets."""
 
+import gzip
 import socket
 import ssl
 import threading
@@ -124,6 +125,16 @@ def test_answer_that_cannot_be_unpacked_is_malformed() -> None:
         adapters.call(make_target(base_url=server.base_url), make_request())
 
     assert raised.value.kind is FailureKind.MALFORMED
+
+
+def test_packed_answer_is_unpacked() -> None:
+    answer = OPENAI.text("Hello.")
+    packed = gzip.compress(b"".join(answer.parts))
+    reply = Reply(200, {**answer.headers, "Content-Encoding": "gzip"}, [packed[:9], packed[9:]])
+    with WireServer(only(lambda: reply)) as server:
+        response = adapters.call(make_target(base_url=server.base_url), make_request())
+
+    assert response.text == "Hello."
 
 
 def test_one_pool_and_one_connection_per_deployment() -> None:

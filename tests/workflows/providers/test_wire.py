@@ -40,7 +40,7 @@ def asked(
     with theirs, closing(connection):
         theirs.sendall(said)
         theirs.shutdown(socket.SHUT_WR)
-        yield connection, connection.ask(asking, asking.fields(), left)
+        yield connection, connection.ask(asking, left)
 
 
 def read(said: bytes) -> Read:
@@ -185,22 +185,20 @@ def test_whatever_is_said_is_read_as_h11_reads_it(
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "GET", False),
     ],
 )
-def test_connection_is_kept_after_an_answer_that_ended(
+def test_connection_is_good_for_more_after_an_answer_that_ended(
     said: bytes, method: str, good: bool
 ) -> None:
     with asked(said, method) as (connection, answer):
         body = b"".join(answer.pieces())
 
         assert connection.finish(answer) is good
-        assert (connection.sock is not None) is good
         assert body in {b"", b"Hello"}
 
 
 @pytest.mark.parametrize("said", [SIZED, CHUNKED])
-def test_connection_is_closed_when_nobody_read_the_answer(said: bytes) -> None:
+def test_connection_is_no_good_when_nobody_read_the_answer(said: bytes) -> None:
     with asked(said) as (connection, answer):
         assert not connection.finish(answer)
-        assert connection.sock is None
 
 
 def test_head_that_drips_gets_no_more_time_than_the_whole_call() -> None:
@@ -212,21 +210,21 @@ def test_head_that_drips_gets_no_more_time_than_the_whole_call() -> None:
     threading.Thread(target=_drip, args=(theirs,), daemon=True).start()
 
     with closing(connection), pytest.raises(httpx.ReadTimeout):
-        connection.ask(asking, asking.fields(), lambda: began + 0.3 - time.monotonic())
+        connection.ask(asking, lambda: began + 0.3 - time.monotonic())
 
     assert time.monotonic() - began < 5  # it drips for ten seconds
 
 
 def test_request_leaves_in_one_piece() -> None:
-    ours, theirs = socket.socketpair(
-        socket.AF_UNIX, socket.SOCK_SEQPACKET
-    )  # keeps what was sent apart
+    # This kind of socket keeps apart what was sent apart.
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         theirs.sendall(SIZED)
         connection = Wire(HERE, tls.context_for_plain_http())
         connection.sock = ours
         asking = Asking("POST", "/v1?a=1", "[::1]:8080", [("X-Key", "schön")], b"body")
-        connection.finish(connection.ask(asking, asking.fields(), lambda: 5.0))
+        connection.ask(asking, lambda: 5.0)
+        connection.close()
 
         assert theirs.recv(65_536) == (
             b"POST /v1?a=1 HTTP/1.1\r\nHost: [::1]:8080\r\nContent-Length: 4\r\n"
@@ -236,14 +234,20 @@ def test_request_leaves_in_one_piece() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "length"), [("GET", None), ("POST", b"0"), ("PUT", b"0"), ("DELETE", None)]
+    ("method", "length"),
+    [
+        ("GET", b""),
+        ("POST", b"Content-Length: 0\r\n"),
+        ("PUT", b"Content-Length: 0\r\n"),
+        ("DELETE", b""),
+    ],
 )
 def test_length_of_nothing_is_said_where_there_could_be_something(
-    method: str, length: bytes | None
+    method: str, length: bytes
 ) -> None:
-    fields = dict(Asking(method, "/", "models.example", [], b"").fields())
+    head = Asking(method, "/", "models.example", [], b"").head()
 
-    assert fields.get(b"Content-Length") == length
+    assert head == b"Host: models.example\r\n" + length + b"\r\n"
 
 
 @pytest.mark.parametrize(
@@ -280,7 +284,7 @@ def test_nothing_else_can_be_put_into_a_request(facts: dict[str, Any]) -> None:
     }
 
     with pytest.raises(httpx.LocalProtocolError):
-        Asking(**plain | facts).fields()
+        Asking(**plain | facts).head()
 
 
 def test_secret_of_a_request_is_not_shown() -> None:
