@@ -31,7 +31,7 @@ class Transport:
 
     @contextmanager
     def ask(self, asking: Asking, left: Left) -> Iterator[Answer]:
-        """An answer whose body comes when it is read, inside the block. `left` bounds every wait.
+        """An answer whose body comes when it is read, inside the block. `left` bounds what is waited for.
 
         Raises httpx.TransportError.
         """
