@@ -35,7 +35,13 @@ HARMLESS = {
 OPENERS = {"open", "exec", "eval", "compile", "__import__", "breakpoint", "input"}
 # Modules that reach beyond this process, and where each of them is needed.
 DOORS = {
-    "httpx": {"workflows/providers/clients.py", "workflows/tools/connections.py"},
+    "http.client": {"workflows/providers/wire.py"},
+    "httpx": {
+        "workflows/providers/clients.py",
+        "workflows/providers/transport.py",  # its answers and errors
+        "workflows/providers/wire.py",  # its errors
+        "workflows/tools/connections.py",
+    },
     "hvac": {"tenancy/vault.py"},
     "pydantic_monty": {"workflows/sandbox.py"},
     "urllib.request": {"grove_site/embedded/children.py"},  # is a process of ours up?
@@ -47,6 +53,7 @@ DOORS = {
     "socket": {
         "grove_site/embedded/processes.py",  # a free port
         "runs/claims.py",  # a host's name
+        "workflows/providers/wire.py",  # what a connection reads of
         "workflows/tools/connections.py",  # what a name stands for
     },
     "asyncio": {"runs/sse.py"},
@@ -54,7 +61,6 @@ DOORS = {
 NEVER = {
     "aiohttp",
     "ftplib",
-    "http.client",
     "multiprocessing",
     "pickle",
     "requests",

@@ -41,7 +41,18 @@ REACHES_THE_WORLD = {
         "workflows/definitions.py",  # which tools there are
         "workflows/offers.py",  # the same, for whoever chooses one
     },
-    "httpx": {"workflows/providers/clients.py", "workflows/tools/connections.py"},
+    "workflows.providers.transport": {"workflows/providers/clients.py"},
+    "workflows.providers.wire": {
+        "workflows/providers/clients.py",  # names its types
+        "workflows/providers/transport.py",
+    },
+    "http.client": {"workflows/providers/wire.py"},
+    "httpx": {
+        "workflows/providers/clients.py",
+        "workflows/providers/transport.py",  # its answers and errors
+        "workflows/providers/wire.py",  # its errors
+        "workflows/tools/connections.py",
+    },
 }
 
 

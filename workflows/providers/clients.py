@@ -1,7 +1,7 @@
 """HTTP to providers: a pool of connections per deployment and process, an answer of bounded size within bounded time.
 
-Requests are handed to httpx's transport itself. What its client adds is not wanted here: cookies, redirects,
-credentials out of an address. It would be a third of the time of a call to a model that answers at once.
+Connections are our own (`transport.py`); of httpx there are addresses, answers with their decoding, and errors. What
+its client adds is not wanted here: cookies, redirects, proxies, credentials out of an address.
 """
 
 import os
@@ -12,26 +12,27 @@ from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 
 from workflows.providers.errors import FailureKind, ProviderError
 from workflows.providers.tls import PUBLIC, Tls, context_for, context_for_plain_http
+from workflows.providers.transport import Transport
+from workflows.providers.wire import Answer, Asking, Origin
 
 ANSWER_LIMIT_BYTES = 10_000_000
-CONNECT_SECONDS = 5.0
 POOLS = 512  # kept in a process; beyond it the oldest goes
 ADDRESSES = 4096
 NOT_CONNECTED: Final = (
     *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout),
     httpx.UnsupportedProtocol,
 )
-LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=16)
+PORTS: Final = {"http": 80, "https": 443}
 
 STANDING: Final = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "User-Agent": "grove"}
 
-_pools: dict[tuple[int, Hashable, str, Tls], httpx.HTTPTransport] = {}
+_pools: dict[tuple[int, Hashable, str, Origin, Tls], Transport] = {}
 _pools_change = threading.Lock()
 
 
@@ -66,11 +67,11 @@ class Outgoing:
 class Incoming:
     """An answer that is on its way. `began` once a part of it came that may have been paid for."""
 
-    def __init__(self, response: httpx.Response, who: str, deadline: Deadline) -> None:
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = response.headers
+    def __init__(self, answer: Answer, who: str, deadline: Deadline) -> None:
+        self.status = answer.status
+        self.headers: Mapping[str, str] = httpx.Headers(answer.fields)
         self.began = False
-        self._response, self._who, self._deadline = response, who, deadline
+        self._answer, self._who, self._deadline = answer, who, deadline
 
     def elapsed(self) -> float:
         """Seconds since the call began."""
@@ -79,9 +80,7 @@ class Incoming:
     def chunks(self) -> Iterator[bytes]:
         """The body as it comes. Raises ProviderError when it is too large or too late."""
         received = 0
-        timeouts = self._response.request.extensions.get("timeout", {})
-        timeouts["read"] = max(0.001, self._deadline.left())  # of what was left when it began
-        for chunk in self._response.iter_bytes():
+        for chunk in self._unpacked():
             received += len(chunk)
             if received > ANSWER_LIMIT_BYTES:
                 raise ProviderError(
@@ -101,27 +100,34 @@ class Incoming:
             received += chunk
         return bytes(received)
 
+    def _unpacked(self) -> Iterator[bytes]:
+        if "content-encoding" not in self.headers:
+            return self._answer.pieces()
+        packed = _Packed(self._answer)
+        return httpx.Response(self.status, headers=self.headers, stream=packed).iter_bytes()
+
+
+class _Packed(httpx.SyncByteStream):
+    """A body as httpx wants it to unpack it."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._answer.pieces()
+
 
 @contextmanager
 def exchange(outgoing: Outgoing, deadline: Deadline) -> Iterator[Incoming]:
     """Send, and read the answer inside the block. Raises ProviderError for whatever kept it from coming."""
     incoming: Incoming | None = None
-    seconds = deadline.left()
     try:
-        request = httpx.Request(
-            outgoing.method,
-            _parsed(outgoing.address),
-            headers=STANDING | dict(outgoing.headers),
-            content=outgoing.body,
-            extensions={"timeout": _timeouts(seconds)},
-        )
-        response = _pool_for(outgoing).handle_request(request)
-        response.request = request
-        try:
-            incoming = Incoming(response, outgoing.who, deadline)
+        place = _place_of(outgoing.address)
+        headers = STANDING | dict(outgoing.headers)
+        asking = Asking(outgoing.method, place.target, place.host, headers.items(), outgoing.body)
+        with _pool_for(outgoing, place.origin).ask(asking, deadline.left) as answer:
+            incoming = Incoming(answer, outgoing.who, deadline)
             yield incoming
-        finally:
-            response.close()
     except (httpx.TransportError, httpx.InvalidURL, httpx.DecodingError) as error:
         began = incoming is not None and incoming.began
         raise _translated(error, outgoing, deadline.seconds, began=began) from error
@@ -135,18 +141,28 @@ def close_all() -> None:
         _pools.clear()
 
 
-def _timeouts(seconds: float) -> dict[str, float | None]:
-    return httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)).as_dict()
+class _Place(NamedTuple):
+    """An address in the parts that go separate ways."""
+
+    origin: Origin
+    host: str  # as a header says it
+    target: str
 
 
 @lru_cache(maxsize=ADDRESSES)
-def _parsed(address: str) -> httpx.URL:
-    return httpx.URL(address)
+def _place_of(address: str) -> _Place:
+    """Raises InvalidURL and UnsupportedProtocol."""
+    url = httpx.URL(address)
+    if url.scheme not in PORTS or not url.host:
+        raise httpx.UnsupportedProtocol("An address begins with http:// or https:// and a host.")
+    origin = Origin(url.scheme, url.raw_host.decode("ascii"), url.port or PORTS[url.scheme])
+    return _Place(origin, url.netloc.decode("ascii"), url.raw_path.decode("ascii"))
 
 
-def _pool_for(outgoing: Outgoing) -> httpx.HTTPTransport:
-    # The process is part of the key: connections must not be shared across a fork.
-    key = (os.getpid(), outgoing.owner, outgoing.base, outgoing.tls)
+def _pool_for(outgoing: Outgoing, origin: Origin) -> Transport:
+    # The process is part of the key: connections must not be shared across a fork. So is what the address leads to:
+    # it begins as the base does, and a host could go on behind it.
+    key = (os.getpid(), outgoing.owner, outgoing.base, origin, outgoing.tls)
     found = _pools.get(key)
     if found is not None:
         return found
@@ -156,8 +172,7 @@ def _pool_for(outgoing: Outgoing) -> httpx.HTTPTransport:
         if key not in _pools:
             while len(_pools) >= POOLS:
                 _pools.pop(next(iter(_pools))).close()
-            # no proxy and no credentials that nobody declared
-            _pools[key] = httpx.HTTPTransport(verify=trusted, limits=LIMITS, trust_env=False)
+            _pools[key] = Transport(origin, trusted)
         return _pools[key]
 
 
@@ -197,7 +212,7 @@ def _translated(
 
 
 def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
-    """What TLS said, below what httpx and httpcore made of it."""
+    """What TLS said, below what was made of it."""
     while error is not None and not isinstance(error, ssl.SSLError):
         error = error.__cause__ or error.__context__
     return error

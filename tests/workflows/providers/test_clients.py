@@ -1,5 +1,6 @@
 """HTTP below the adapters: bounded time and size, one client a deployment, failures in kinds. Real sockets."""
 
+import gzip
 import socket
 import ssl
 import threading
@@ -46,6 +47,34 @@ def test_wrong_address_says_which(address: str) -> None:
 
     assert raised.value.kind is FailureKind.CONNECTION
     assert not raised.value.was_sent
+
+
+@pytest.mark.parametrize("address", ["ftp://models.example/v1", "models.example/v1", "http:///v1"])
+def test_address_that_is_none_of_the_web_is_a_connection_failure(address: str) -> None:
+    with pytest.raises(ProviderError, match="cannot be reached") as raised:
+        adapters.call(make_target(base_url=address), make_request())
+
+    assert (raised.value.kind, raised.value.was_sent) == (FailureKind.CONNECTION, False)
+
+
+@pytest.mark.parametrize(
+    ("address", "origin", "host", "target"),
+    [
+        ("https://models.example/v1?a=b%20c", ("https", "models.example", 443), "", "/v1?a=b%20c"),
+        ("http://Models.Example:80", ("http", "models.example", 80), "", "/"),
+        ("http://models.example:443", ("http", "models.example", 443), "models.example:443", "/"),
+        ("https://[::1]:8443/v1", ("https", "::1", 8443), "[::1]:8443", "/v1"),
+        ("http://[::1]/v1#part", ("http", "::1", 80), "[::1]", "/v1"),
+        ("https://bücher.example", ("https", "xn--bcher-kva.example", 443), "", "/"),
+        ("https://me:word@models.example", ("https", "models.example", 443), "", "/"),
+    ],
+)
+def test_address_leads_to_an_origin(
+    address: str, origin: tuple[str, str, int], host: str, target: str
+) -> None:
+    place = clients._place_of(address)
+
+    assert place == (origin, host or origin[1], target)
 
 
 def test_redirect_is_not_followed() -> None:
@@ -96,6 +125,16 @@ def test_answer_that_cannot_be_unpacked_is_malformed() -> None:
         adapters.call(make_target(base_url=server.base_url), make_request())
 
     assert raised.value.kind is FailureKind.MALFORMED
+
+
+def test_packed_answer_is_unpacked() -> None:
+    answer = OPENAI.text("Hello.")
+    packed = gzip.compress(b"".join(answer.parts))
+    reply = Reply(200, {**answer.headers, "Content-Encoding": "gzip"}, [packed[:9], packed[9:]])
+    with WireServer(only(lambda: reply)) as server:
+        response = adapters.call(make_target(base_url=server.base_url), make_request())
+
+    assert response.text == "Hello."
 
 
 def test_one_pool_and_one_connection_per_deployment() -> None:

@@ -111,11 +111,16 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     tls.context_for.cache_clear()
 
 
-def serve(folder: Path, shown: Made, *, asks: bool) -> WireServer:
+def context_of(folder: Path, shown: Made) -> ssl.SSLContext:
     path = folder / "server.pem"
     path.write_text(shown.pem + shown.key_pem())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
+    return context
+
+
+def serve(folder: Path, shown: Made, *, asks: bool) -> WireServer:
+    context = context_of(folder, shown)
     if asks:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=HOUSE.pem)
