@@ -14,11 +14,11 @@ import psycopg
 from django.db import connection
 
 from runs.models import ModelCall, RunEvent
-from tenancy.models import new_id
+from tenancy.models import new_id_text
 from tenancy.pgbackend.base import DatabaseWrapper
 
-CHECKPOINT: Final = "SELECT grove_checkpoint(%s::text::jsonb, %s::bytea[])"
-RIDE: Final = "SELECT grove_ride(%s::text::jsonb, %s::bytea[])"  # runs/migrations/intend.sql
+CHECKPOINT: Final = "SELECT grove_checkpoint(%s::text::jsonb, %b::bytea[])"
+RIDE: Final = "SELECT grove_ride(%s::text::jsonb, %b::bytea[])"  # runs/migrations/intend.sql
 EMIT: Final = "SELECT grove_emit(%s, %s::text::jsonb)"
 LISTS: Final = ("started", "finished", "moved", "calls", "tools")
 
@@ -66,7 +66,7 @@ class Riding:
 
 def event(name: str, at: datetime, node_id: str = "", **body: Any) -> Row:
     """A row for the run's events. The body holds names and numbers, never content."""
-    return {"id": new_id(), "name": name, "node_id": node_id, "at": at, "body": body}
+    return {"id": new_id_text(), "name": name, "node_id": node_id, "at": at, "body": body}
 
 
 def write(waves: Sequence[RunWave], meanwhile: Callable[[], None] = lambda: None) -> set[UUID]:
