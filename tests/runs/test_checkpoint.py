@@ -197,13 +197,13 @@ def _breaking_once_per_wave(*, arrives: bool) -> Callable[..., Any]:
     """The connection breaks, before the statement reaches the server or after it was done."""
     write, broken = writing._write_once, set()
 
-    def breaking(waves: list[checkpoint.RunWave], ending: list[LiveRun]) -> Any:
+    def breaking(waves: list[checkpoint.RunWave], ending: list[LiveRun], *meanwhile: Any) -> Any:
         first_event = waves[0].events[0]["id"]
         if first_event in broken:
-            return write(waves, ending)
+            return write(waves, ending, *meanwhile)
         broken.add(first_event)
         if arrives:
-            write(waves, ending)
+            write(waves, ending, *meanwhile)
         raise OperationalError("The connection broke.")
 
     return breaking
