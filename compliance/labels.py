@@ -108,8 +108,9 @@ def join(*labels: Labels) -> Labels:
     """Labels of a value made from values with these labels."""
     if not labels:
         return Labels()
-    if len(labels) == 1:
-        return labels[0]
+    first = labels[0]
+    if labels.count(first) == len(labels):  # as where many nodes read the same one
+        return first
     return Labels(
         data_class=max(each.data_class for each in labels),
         integrity=min(each.integrity for each in labels),

@@ -13,7 +13,7 @@ import orjson
 from django.db import connection
 
 from runs.models import ModelCall, RunEvent
-from tenancy.models import new_id
+from tenancy.models import new_id_text
 from tenancy.pgbackend.base import DatabaseWrapper
 from tenancy.pgbackend.straight import BINARY, TEXT, Statement, bytea_array
 
@@ -70,7 +70,7 @@ class Riding:
 
 def event(name: str, at: datetime, node_id: str = "", **body: Any) -> Row:
     """A row for the run's events. The body holds names and numbers, never content."""
-    return {"id": new_id(), "name": name, "node_id": node_id, "at": at, "body": body}
+    return {"id": new_id_text(), "name": name, "node_id": node_id, "at": at, "body": body}
 
 
 def write(waves: Sequence[RunWave], meanwhile: Callable[[], None] = lambda: None) -> set[UUID]:

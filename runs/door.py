@@ -195,7 +195,8 @@ def work(start: Start, live: LiveRun, decided: Decided | None = None) -> Outcome
     Only where the database is away it raises what the database raised: that is no fault of the node.
     """
     door = NodeDoor(live=live, start=start, decided=decided)
-    kind, config = KINDS[start.spec.kind], start.spec.config
+    spec = start.spec
+    kind, config = KINDS[spec.kind], spec.config
     try:
         inputs = start.scope.inputs_of(start.node)
         made = door.work(kind, config, inputs)

@@ -43,7 +43,7 @@ class Start:
 
     @property
     def spec(self) -> NodeSpec:
-        return self.scope.node(self.node)
+        return self.scope.nodes.by_id[self.node]
 
 
 Work = Callable[[Start, "LiveRun"], Outcome]
@@ -197,9 +197,9 @@ class LiveRun:
         """Whether what it reads is."""
         if start.spec.kind == "input":
             return self.input_size <= SMALL_BYTES
-        reads = start.scope.nodes.reads(start.node)
-        size = sum(self.sizes.get(start.scope.path_of(name), 0) for name in reads)
-        return size <= SMALL_BYTES
+        scope, sizes = start.scope, self.sizes
+        reads = scope.nodes.reads(start.node)
+        return sum([sizes.get(scope.path_of(name), 0) for name in reads]) <= SMALL_BYTES
 
     def note_size(self, scope: Scope, node: str, execution_id: UUID, size: int) -> None:
         self.sizes[scope.path_of(node)] = size

@@ -1,5 +1,6 @@
 """What may start now. Pure: a graph and the states of its nodes in, a plan out."""
 
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,28 +59,25 @@ def plan(
     branch or its comparison does not hold, the node is skipped; a joining node is skipped only when all its edges are
     dead. Skipping spreads at once. A comparison that cannot be decided fails the node behind it.
     """
-    pending = list(graph.order if changed is None else _targets(graph, changed))
+    pending = deque(graph.order if changed is None else _targets(graph, changed))
     skipped: dict[str, dict[str, Any]] = {}
     ready: dict[str, None] = {}
     undecidable: dict[str, NodeFailed] = {}
     while pending:
-        node = pending.pop(0)
+        node = pending.popleft()
         if states[node].status != "pending" or node in skipped or node in ready:
             continue
+        edges = graph.edges_into(node)
         try:
-            verdicts = [
-                (_is_live(edge, states, skipped, judge), edge) for edge in graph.edges_into(node)
-            ]
+            verdicts = [_is_live(edge, states, skipped, judge) for edge in edges]
         except NodeFailed as failure:
             undecidable[node] = failure
             continue
-        dead = [edge for live, edge in verdicts if live is False]
-        undecided = any(live is None for live, _ in verdicts)
-        joining = kinds[node] in JOINING
-        if dead and (not joining or len(dead) == len(verdicts)):
-            skipped[node] = _because(dead[0], states, judge)
+        dead = verdicts.count(False)
+        if dead and (dead == len(edges) or kinds[node] not in JOINING):
+            skipped[node] = _because(edges[verdicts.index(False)], states, judge)
             pending.extend(graph.targets(node))
-        elif not undecided:
+        elif None not in verdicts:
             ready[node] = None
     return Plan(ready=tuple(ready), skipped=skipped, undecidable=undecidable)
 

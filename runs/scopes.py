@@ -67,13 +67,14 @@ class Scope:
         return f"{self.path}.{node}" if self.path else node
 
     def node(self, node: str) -> NodeSpec:
-        return self.nodes.node(node)
+        return self.nodes.by_id[node]
 
     def inputs_of(self, node: str) -> dict[str, Any]:
         """The values that a node declared it reads, and no others; nor what is before it by dead edges only."""
-        dead = dead_before(self.nodes.graph, self.nodes.kinds, node, self.states, self.judge)
+        nodes = self.nodes
+        dead = dead_before(nodes.graph, nodes.kinds, node, self.states, self.judge)
         found: dict[str, Any] = {}
-        for name in self.nodes.reads(node) - dead:
+        for name in nodes.reads(node) - dead:
             for values in (self.outputs, self.given, self.outer):  # the nearest first
                 if name in values:
                     found[name] = self.opened(values[name])
@@ -104,7 +105,7 @@ class Scope:
         """The joined labels of all that a node reads."""
         reads = self.nodes.reads(node)
         parts = [self.labels[name] for name in reads if name in self.labels]
-        if any(name not in self.states for name in reads):
+        if not reads <= self.states.keys():
             parts.append(self.outer_labels)
         return join(*parts)
 

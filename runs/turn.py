@@ -327,10 +327,11 @@ class Turn:
 
     def _begin(self, scope: Scope, node: str) -> None:
         start = self._first_of(scope, node)
-        if start.spec.body is not None:
+        spec = scope.node(node)
+        if spec.body is not None:
             containers.open_box(self, scope, node, start.execution_id, self.at)
         else:
-            self._put_to_work(start, deadline_of(start.spec, self.at))
+            self._put_to_work(start, deadline_of(spec, self.at))
 
     def _first_of(self, scope: Scope, node: str) -> Start:
         """A new attempt of a node, on record with this wave."""

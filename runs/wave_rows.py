@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from compliance.labels import Labels
 from runs.checkpoint import Row, RunWave, event
 from runs.live_run import LiveRun
 from runs.models.states import NodeStatus
@@ -21,6 +22,8 @@ class WaveRows:
     def __init__(self, live: LiveRun, at: datetime) -> None:
         self._live, self._at = live, at
         self._fresh: dict[UUID, Row] = {}
+        self._labels: Labels | None = None
+        self._labels_as_json: Row = {}
         self.wave = RunWave(
             run={"id": live.run_id, "token": live.token, "ends": False, "parks": False}
         )
@@ -103,15 +106,22 @@ class WaveRows:
         self.tell(name, path, attempt=self._live.attempts[path])
 
     def complete(self, outcome: Outcome) -> None:
-        at, path = outcome.finished_at, outcome.node_id
-        self._end(outcome, NodeStatus.COMPLETED)
+        at, path, sealed = outcome.finished_at, outcome.node_id, outcome.sealed
+        made: Row = {
+            "payload": self.wave.keep(sealed.payload) if sealed else None,
+            "commitment": sealed.commitment if sealed else None,
+            "labels": self._told_labels(outcome.labels) if outcome.labels else None,
+            "branch": outcome.branch,
+        }
+        self._end(outcome, NodeStatus.COMPLETED, made)
         if outcome.branch is not None:
             self.tell("branch.taken", path, at, branch=outcome.branch)
         self.tell("node.completed", path, at, attempt=self._live.attempts[path])
 
     def fail(self, outcome: Outcome) -> None:
         at, path = outcome.finished_at, outcome.node_id
-        self._end(outcome, NodeStatus.FAILED)
+        why: Row = {"error_code": outcome.error_code, "error_sentence": outcome.error_sentence}
+        self._end(outcome, NodeStatus.FAILED, why)
         self.tell(
             "node.failed", path, at, code=outcome.error_code, attempt=self._live.attempts[path]
         )
@@ -142,16 +152,15 @@ class WaveRows:
 
     def settle(self, outcome: Outcome) -> None:
         """The calls of an attempt, its own events, and what it adds to the run's sums."""
-        self.settle_calls(outcome.settlements)
-        self.wave.tools.extend(
-            to_row(each, self._live.run_id, self.wave)
-            | {"stamp": self._live.intents.stamp_of(each.call_id)}
-            for each in outcome.tool_settlements
-        )
+        for each in outcome.tool_settlements:
+            row = to_row(each, self._live.run_id, self.wave)
+            self.wave.tools.append(row | {"stamp": self._live.intents.stamp_of(each.call_id)})
         self.wave.events.extend(outcome.events)
-        spent = used(outcome.settlements)
-        for name in ("tokens_in", "tokens_out", "cost_micros"):
-            self.wave.run[name] = self.wave.run.get(name, 0) + spent[name]
+        if outcome.settlements:
+            self.settle_calls(outcome.settlements)
+            spent = used(outcome.settlements)
+            for name in ("tokens_in", "tokens_out", "cost_micros"):
+                self.wave.run[name] = self.wave.run.get(name, 0) + spent[name]
 
     def settle_calls(self, settlements: Iterable[Settlement]) -> None:
         self.wave.calls.extend(self._settled_row(each) for each in settlements)
@@ -217,19 +226,17 @@ class WaveRows:
         else:
             rows.append({"id": execution_id, "run": self._live.run_id, **changes})
 
-    def _end(self, outcome: Outcome, status: NodeStatus) -> None:
-        sealed = outcome.sealed
-        row: Row = {
-            "status": status.value,
-            "finished_at": outcome.finished_at,
-            "payload": self.wave.keep(sealed.payload if sealed else None),
-            "commitment": sealed.commitment if sealed else None,
-            "labels": outcome.labels.to_json() if outcome.labels else None,
-            "branch": outcome.branch,
-            "error_code": outcome.error_code,
-            "error_sentence": outcome.error_sentence,
-        }
-        self._change(outcome.execution_id, row | used(outcome.settlements), self.wave.finished)
+    def _end(self, outcome: Outcome, status: NodeStatus, what: Row) -> None:
+        row: Row = {"status": status.value, "finished_at": outcome.finished_at, **what}
+        if outcome.settlements:
+            row |= used(outcome.settlements)
+        self._change(outcome.execution_id, row, self.wave.finished)
+
+    def _told_labels(self, labels: Labels) -> Row:
+        """Those of neighbours are mostly the same."""
+        if labels is not self._labels:
+            self._labels, self._labels_as_json = labels, labels.to_json()
+        return self._labels_as_json
 
     def _settled_row(self, settled: Settlement) -> Row:
         return {

@@ -86,7 +86,12 @@ def unseal_json(key: Key, sealed: bytes | memoryview, *, place: Place) -> Any:
 def associated_data(header: bytes, place: Place) -> bytes:
     """What the tag covers besides the text. Each part is preceded by its length, so that no two places are the same."""
     before, after = _around_row(header, place.tenant_id, place.table, place.column)
-    return before + _measured(str(place.row).encode()) + after
+    return before + _measured(_written(place.row)) + after
+
+
+def _written(row: UUID | str) -> bytes:
+    """As `str` writes it, which takes several times as long for a UUID."""
+    return orjson.dumps(row)[1:-1] if isinstance(row, UUID) else str(row).encode()
 
 
 @lru_cache(maxsize=1024)

@@ -38,14 +38,16 @@ class Graph:
         self._position = {node: position for position, node in enumerate(self.nodes)}
         if len(self._position) != len(self.nodes):
             raise GraphIsBroken("A node is named twice.")
-        self._into: dict[str, list[Edge]] = {node: [] for node in self.nodes}
-        self._out: dict[str, list[Edge]] = {node: [] for node in self.nodes}
+        into: dict[str, list[Edge]] = {node: [] for node in self.nodes}
+        out: dict[str, list[Edge]] = {node: [] for node in self.nodes}
         for edge in self.edges:
             for end in (edge.source, edge.target):
                 if end not in self._position:
                     raise GraphIsBroken(f"An edge names “{end}”, which is not a node.")
-            self._into[edge.target].append(edge)
-            self._out[edge.source].append(edge)
+            into[edge.target].append(edge)
+            out[edge.source].append(edge)
+        self._into = {node: tuple(edges) for node, edges in into.items()}
+        self._out = {node: tuple(edges) for node, edges in out.items()}
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -54,18 +56,32 @@ class Graph:
         return node in self._position
 
     def edges_into(self, node: str) -> tuple[Edge, ...]:
-        return tuple(self._into[node])
+        return self._into[node]
 
     def edges_out_of(self, node: str) -> tuple[Edge, ...]:
-        return tuple(self._out[node])
+        return self._out[node]
 
     def sources(self, node: str) -> tuple[str, ...]:
         """Nodes directly before this one, each once, in the order of its edges."""
-        return tuple(dict.fromkeys(edge.source for edge in self._into[node]))
+        return self._sources[node]
 
     def targets(self, node: str) -> tuple[str, ...]:
         """Nodes directly after this one, each once, in the order of its edges."""
-        return tuple(dict.fromkeys(edge.target for edge in self._out[node]))
+        return self._targets[node]
+
+    @cached_property
+    def _sources(self) -> Mapping[str, tuple[str, ...]]:
+        return {
+            node: tuple(dict.fromkeys([edge.source for edge in edges]))
+            for node, edges in self._into.items()
+        }
+
+    @cached_property
+    def _targets(self) -> Mapping[str, tuple[str, ...]]:
+        return {
+            node: tuple(dict.fromkeys([edge.target for edge in edges]))
+            for node, edges in self._out.items()
+        }
 
     @cached_property
     def roots(self) -> tuple[str, ...]:

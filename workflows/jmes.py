@@ -41,7 +41,8 @@ def search(expression: str, value: Mapping[str, Any]) -> Any:
     tree = _parsed(expression)
     try:
         result = _Bounded().visit(tree, value)
-        _measure(result)
+        if tree["type"] not in _MAKERS:  # what those make is measured when they make it
+            _measure(result)
     except JMESPathTypeError as error:  # its own sentence holds the value, which is content
         takes = " or ".join(error.expected_types)
         raise ExpressionFailed(
@@ -164,19 +165,23 @@ class _Functions(functions.Functions):
         return separator.join(texts)
 
 
+_OPTIONS = visitor.Options(custom_functions=_Functions())
+
+
 class _Bounded(visitor.TreeInterpreter):
     """An interpreter with fuel. Only constructions can make a value larger: they are measured."""
 
     def __init__(self) -> None:
-        super().__init__(visitor.Options(custom_functions=_Functions()))
+        super().__init__(_OPTIONS)
         self.fuel = MAX_FUEL
 
     def visit(self, node: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         self._burn(1)
-        result = super().visit(node, *args, **kwargs)
+        kind = node["type"]
+        result = getattr(self, f"visit_{kind}")(node, *args, **kwargs)
         if isinstance(result, list):
             self._burn(len(result))
-        if node["type"] in _MAKERS:
+        if kind in _MAKERS:
             self._burn(_measure(result))
         return result
 

@@ -19,6 +19,7 @@ from tenancy.models.owned import (
     TenantOwned,
     first_id,
     new_id,
+    new_id_text,
 )
 from tenancy.models.quota import RUNS, MoneyPeriod, Quota, QuotaUse, WhenFull
 from tenancy.models.secrets import (
@@ -72,4 +73,5 @@ __all__ = [
     "WhenFull",
     "first_id",
     "new_id",
+    "new_id_text",
 ]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from django.utils.timezone import now
 
-from tenancy.models import first_id, new_id
+from tenancy.models import first_id, new_id, new_id_text
 
 
 def test_a_new_id_lies_between_the_moments_around_it() -> None:
@@ -16,6 +16,14 @@ def test_a_new_id_lies_between_the_moments_around_it() -> None:
 
     assert made.version == 7
     assert first_id(before) <= made < first_id(after)
+
+
+def test_an_id_made_as_text_is_one_and_comes_between_its_neighbours() -> None:
+    before, text, after = new_id(), new_id_text(), new_id()
+
+    assert str(uuid.UUID(text)) == text
+    assert uuid.UUID(text).version == 7
+    assert before < uuid.UUID(text) < after
 
 
 @pytest.mark.parametrize(

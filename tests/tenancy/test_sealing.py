@@ -31,6 +31,14 @@ def test_what_is_sealed_opens(plaintext):
     assert unseal(KEY, seal(KEY, plaintext, place=PLACE), place=PLACE) == plaintext
 
 
+@given(st.uuids())
+def test_a_row_is_the_same_place_as_an_id_and_as_its_text(row):
+    by_id, by_text = replace(PLACE, row=row), replace(PLACE, row=str(row))
+
+    assert associated_data(b"header", by_id) == associated_data(b"header", by_text)
+    assert unseal(KEY, seal(KEY, b"x", place=by_id), place=by_text) == b"x"
+
+
 def test_the_same_text_is_sealed_differently_each_time():
     assert seal(KEY, b"x", place=PLACE) != seal(KEY, b"x", place=PLACE)
 
