@@ -178,7 +178,8 @@ DECLARE
 BEGIN
     IF jsonb_array_length(calls) > 1 THEN
         PERFORM FROM runs_modelcall m
-            WHERE m.id IN (SELECT (v->>'id')::uuid FROM jsonb_array_elements(calls) AS t(v)) ORDER BY m.id FOR UPDATE;
+            WHERE m.id IN (SELECT (v->>'id')::uuid FROM jsonb_array_elements(calls) AS t(v))
+            ORDER BY m.id FOR NO KEY UPDATE;
     END IF;
     FOR i IN 1 .. jsonb_array_length(calls) LOOP
         UPDATE runs_modelcall m

@@ -8,7 +8,8 @@ DECLARE
 BEGIN
     IF jsonb_array_length(tools) > 1 THEN
         PERFORM FROM runs_toolcall t
-            WHERE t.id IN (SELECT (v->>'id')::uuid FROM jsonb_array_elements(tools) AS a(v)) ORDER BY t.id FOR UPDATE;
+            WHERE t.id IN (SELECT (v->>'id')::uuid FROM jsonb_array_elements(tools) AS a(v))
+            ORDER BY t.id FOR NO KEY UPDATE;
     END IF;
     FOR i IN 1 .. jsonb_array_length(tools) LOOP
         UPDATE runs_toolcall t

@@ -1,4 +1,7 @@
-"""A reservation is one change of each counter, and the check with it: see budgets.sql. Functions only; nothing is locked."""
+"""A reservation is one change of each counter, and the check with it: see budgets.sql.
+
+Functions only; nothing is locked.
+"""
 
 from pathlib import Path
 
