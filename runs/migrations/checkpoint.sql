@@ -29,58 +29,72 @@ END $$;
 --   finished  executions of earlier waves that came to an end
 --   moved     executions that begin to wait, or go on after waiting
 --   facts_of  roots of trees for which intents follow in the same transaction, by grove_ride: see intend.sql
+-- Most waves bring one row or two of a kind: what is there already is found and changed one by one, by its id. A join
+-- with what is brought would cost more than the change.
 CREATE OR REPLACE FUNCTION grove_checkpoint(wave jsonb, payloads bytea[]) RETURNS uuid[] LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    alive uuid[];
-    written_runs integer;
+    runs jsonb := wave->'runs';
+    alive uuid[] := '{}';
+    b jsonb;  -- what is brought
+    settled integer := 0;
+    last integer;
 BEGIN
-    PERFORM FROM runs_runclaim c  -- in the order in which all lock them
-        WHERE c.run_id IN (SELECT (v->>'id')::uuid FROM jsonb_array_elements(wave->'runs') AS t(v))
-        ORDER BY c.run_id FOR UPDATE;
-    WITH held AS (
+    IF jsonb_array_length(runs) > 1 THEN
+        PERFORM FROM runs_runclaim c  -- in the order in which all lock them
+            WHERE c.run_id IN (SELECT (v->>'id')::uuid FROM jsonb_array_elements(runs) AS t(v))
+            ORDER BY c.run_id FOR UPDATE;
+    END IF;
+    FOR i IN 0 .. jsonb_array_length(runs) - 1 LOOP
+        b := runs->i;
         UPDATE runs_runclaim c
             SET heartbeat_at = clock_timestamp(), losses = 0,
-                wanted = NOT r.ends AND (NOT r.parks OR c.signalled OR r.due_at IS NOT NULL),
-                worker_id = CASE WHEN r.ends OR r.parks THEN NULL ELSE c.worker_id END,
-                not_before = CASE WHEN r.parks AND NOT c.signalled THEN r.due_at END,
-                rests = r.status = 'waiting'
-            FROM jsonb_to_recordset(wave->'runs') AS r(
-                id uuid, token integer, status text, ends boolean, parks boolean, due_at timestamptz)
-            WHERE c.run_id = r.id AND c.token = r.token AND c.worker_id IS NOT NULL
-            RETURNING c.run_id
-    ) SELECT array_agg(run_id) INTO alive FROM held;
-    IF alive IS NULL THEN
-        RETURN '{}';
+                wanted = NOT (b->>'ends')::boolean
+                         AND (NOT (b->>'parks')::boolean OR c.signalled OR b->>'due_at' IS NOT NULL),
+                worker_id = CASE WHEN (b->>'ends')::boolean OR (b->>'parks')::boolean THEN NULL ELSE c.worker_id END,
+                not_before = CASE WHEN (b->>'parks')::boolean AND NOT c.signalled THEN (b->>'due_at')::timestamptz END,
+                rests = b->>'status' = 'waiting'
+            WHERE c.run_id = (b->>'id')::uuid AND c.token = (b->>'token')::integer AND c.worker_id IS NOT NULL;
+        IF FOUND THEN
+            alive := alive || (b->>'id')::uuid;
+        END IF;
+    END LOOP;
+    IF alive = '{}' THEN
+        RETURN alive;
     END IF;
 
     IF wave ? 'finished' THEN
-        UPDATE runs_nodeexecution n
-            SET status = f.status, finished_at = f.finished_at, output_sealed = payloads[f.payload],
-                output_commitment = coalesce(f.commitment, ''), labels = f.labels,
-                branch = coalesce(f.branch, ''), error_code = coalesce(f.error_code, ''),
-                error_sentence = coalesce(f.error_sentence, ''), model = coalesce(f.model, ''),
-                tokens_in = n.tokens_in + coalesce(f.tokens_in, 0),
-                tokens_out = n.tokens_out + coalesce(f.tokens_out, 0),
-                cost_micros = n.cost_micros + coalesce(f.cost_micros, 0), waits_for = NULL, due_at = NULL
-            FROM jsonb_to_recordset(wave->'finished') AS f(
-                id uuid, run uuid, status text, finished_at timestamptz, payload integer, commitment text,
-                labels jsonb, branch text, error_code text, error_sentence text, model text,
-                tokens_in bigint, tokens_out bigint, cost_micros bigint)
-            WHERE n.id = f.id AND n.status IN ('running', 'waiting') AND f.run = ANY (alive);
+        FOR i IN 0 .. jsonb_array_length(wave->'finished') - 1 LOOP
+            b := wave->'finished'->i;
+            UPDATE runs_nodeexecution n
+                SET status = b->>'status', finished_at = (b->>'finished_at')::timestamptz,
+                    output_sealed = payloads[(b->>'payload')::integer],
+                    output_commitment = coalesce(b->>'commitment', ''), labels = nullif(b->'labels', 'null'),
+                    branch = coalesce(b->>'branch', ''), error_code = coalesce(b->>'error_code', ''),
+                    error_sentence = coalesce(b->>'error_sentence', ''), model = coalesce(b->>'model', ''),
+                    tokens_in = n.tokens_in + coalesce((b->>'tokens_in')::bigint, 0),
+                    tokens_out = n.tokens_out + coalesce((b->>'tokens_out')::bigint, 0),
+                    cost_micros = n.cost_micros + coalesce((b->>'cost_micros')::bigint, 0),
+                    waits_for = NULL, due_at = NULL
+                WHERE n.id = (b->>'id')::uuid AND n.status IN ('running', 'waiting')
+                    AND (b->>'run')::uuid = ANY (alive);
+        END LOOP;
     END IF;
 
     IF wave ? 'moved' THEN
-        UPDATE runs_nodeexecution n
-            SET status = m.status, waits_for = m.waits_for, due_at = m.due_at,
-                started_at = coalesce(m.started_at, n.started_at), worker = m.worker, claim_token = m.token,
-                model = coalesce(m.model, n.model), tokens_in = n.tokens_in + coalesce(m.tokens_in, 0),
-                tokens_out = n.tokens_out + coalesce(m.tokens_out, 0),
-                cost_micros = n.cost_micros + coalesce(m.cost_micros, 0)
-            FROM jsonb_to_recordset(wave->'moved') AS m(
-                id uuid, run uuid, status text, waits_for jsonb, due_at timestamptz, started_at timestamptz,
-                worker text, token integer, model text, tokens_in bigint, tokens_out bigint, cost_micros bigint)
-            WHERE n.id = m.id AND n.status IN ('running', 'waiting') AND m.run = ANY (alive);
+        FOR i IN 0 .. jsonb_array_length(wave->'moved') - 1 LOOP
+            b := wave->'moved'->i;
+            UPDATE runs_nodeexecution n
+                SET status = b->>'status', waits_for = nullif(b->'waits_for', 'null'),
+                    due_at = (b->>'due_at')::timestamptz,
+                    started_at = coalesce((b->>'started_at')::timestamptz, n.started_at), worker = b->>'worker',
+                    claim_token = (b->>'token')::integer, model = coalesce(b->>'model', n.model),
+                    tokens_in = n.tokens_in + coalesce((b->>'tokens_in')::bigint, 0),
+                    tokens_out = n.tokens_out + coalesce((b->>'tokens_out')::bigint, 0),
+                    cost_micros = n.cost_micros + coalesce((b->>'cost_micros')::bigint, 0)
+                WHERE n.id = (b->>'id')::uuid AND n.status IN ('running', 'waiting')
+                    AND (b->>'run')::uuid = ANY (alive);
+        END LOOP;
     END IF;
 
     IF wave ? 'started' THEN
@@ -103,89 +117,114 @@ BEGIN
     END IF;
 
     IF wave ? 'calls' THEN
-        PERFORM grove_settle_calls(wave->'calls', payloads, alive);
+        settled := grove_settle_calls(wave->'calls', payloads, alive);
     END IF;
     IF wave ? 'tools' THEN
         PERFORM grove_settle_tools(wave->'tools', payloads, alive);  -- see tool_calls.sql
     END IF;
-    IF wave ? 'facts_of' THEN  -- here: whoever settles late locks the facts before the run, too
-        PERFORM FROM runs_runfacts WHERE root_run_id IN (
-            SELECT v::uuid FROM jsonb_array_elements_text(wave->'facts_of') AS t(v)
-        ) ORDER BY root_run_id FOR UPDATE;
+    -- Here: whoever settles late locks the facts before the run, too. Where the only run settled a call, they are.
+    IF wave ? 'facts_of' AND (settled = 0 OR jsonb_array_length(runs) > 1) THEN
+        PERFORM FROM runs_runfacts WHERE root_run_id = ANY (translate(wave->>'facts_of', '[]"', '{}')::uuid[])
+            ORDER BY root_run_id FOR UPDATE;
     END IF;
 
-    WITH brought AS (
-        SELECT * FROM jsonb_to_recordset(wave->'runs') AS r(
-            id uuid, status text, started_at timestamptz, finished_at timestamptz, payload integer,
-            commitment text, error_code text, error_sentence text, error_node text, done integer,
-            response integer, response_node text, response_at timestamptz,
-            tokens_in bigint, tokens_out bigint, cost_micros bigint, events jsonb)
-        WHERE r.id = ANY (alive)
-    ), moved AS (
+    FOR i IN 0 .. jsonb_array_length(runs) - 1 LOOP
+        b := runs->i;
         UPDATE runs_run r
-            SET status = b.status, started_at = coalesce(r.started_at, b.started_at),
-                finished_at = b.finished_at, output_sealed = coalesce(payloads[b.payload], r.output_sealed),
-                output_commitment = coalesce(b.commitment, r.output_commitment),
-                response_sealed = coalesce(r.response_sealed, payloads[b.response]),
-                response_node = CASE WHEN r.response_at IS NULL THEN coalesce(b.response_node, '') ELSE r.response_node END,
-                response_at = coalesce(r.response_at, b.response_at),
-                error_code = coalesce(b.error_code, ''), error_sentence = coalesce(b.error_sentence, ''),
-                error_node = coalesce(b.error_node, ''), nodes_done = b.done,
-                tokens_in = r.tokens_in + coalesce(b.tokens_in, 0),
-                tokens_out = r.tokens_out + coalesce(b.tokens_out, 0),
-                cost_micros = r.cost_micros + coalesce(b.cost_micros, 0),
-                event_seq = r.event_seq + jsonb_array_length(b.events)
-            FROM brought b
-            WHERE r.id = b.id AND r.status IN ('queued', 'running', 'waiting')
-            RETURNING r.id, r.event_seq AS last, b.events
-    ), written AS (
+            SET status = b->>'status', started_at = coalesce(r.started_at, (b->>'started_at')::timestamptz),
+                finished_at = (b->>'finished_at')::timestamptz,
+                output_sealed = coalesce(payloads[(b->>'payload')::integer], r.output_sealed),
+                output_commitment = coalesce(b->>'commitment', r.output_commitment),
+                response_sealed = coalesce(r.response_sealed, payloads[(b->>'response')::integer]),
+                response_node = CASE WHEN r.response_at IS NULL THEN coalesce(b->>'response_node', '') ELSE r.response_node END,
+                response_at = coalesce(r.response_at, (b->>'response_at')::timestamptz),
+                error_code = coalesce(b->>'error_code', ''), error_sentence = coalesce(b->>'error_sentence', ''),
+                error_node = coalesce(b->>'error_node', ''), nodes_done = (b->>'done')::integer,
+                tokens_in = r.tokens_in + coalesce((b->>'tokens_in')::bigint, 0),
+                tokens_out = r.tokens_out + coalesce((b->>'tokens_out')::bigint, 0),
+                cost_micros = r.cost_micros + coalesce((b->>'cost_micros')::bigint, 0),
+                event_seq = r.event_seq + jsonb_array_length(b->'events')
+            WHERE r.id = (b->>'id')::uuid AND r.status IN ('queued', 'running', 'waiting') AND r.id = ANY (alive)
+            RETURNING r.event_seq INTO last;
+        CONTINUE WHEN NOT FOUND;
         INSERT INTO runs_runevent (id, run_id, seq, name, node_id, body, at)
-            SELECT (e.v->>'id')::uuid, m.id, m.last - jsonb_array_length(m.events) + e.nth, e.v->>'name',
-                   coalesce(e.v->>'node_id', ''), coalesce(e.v->'body', '{}'), (e.v->>'at')::timestamptz
-            FROM moved m, jsonb_array_elements(m.events) WITH ORDINALITY AS e(v, nth)
-    )
-    SELECT count(pg_notify('grove_runs', id::text || ':' || last)) FROM moved INTO STRICT written_runs;
+            SELECT (v->>'id')::uuid, (b->>'id')::uuid, last - jsonb_array_length(b->'events') + nth, v->>'name',
+                   coalesce(v->>'node_id', ''), coalesce(v->'body', '{}'), (v->>'at')::timestamptz
+            FROM jsonb_array_elements(b->'events') WITH ORDINALITY AS t(v, nth);
+        PERFORM pg_notify('grove_runs', (b->>'id') || ':' || last);
+    END LOOP;
     RETURN alive;
 END $$;
 
 -- Settle model calls: what the provider answered, and what was reserved for it. `stamp` is how whoever settles it here
 -- knows the facts afterwards, too; without one nobody does. Of a call that was interrupted nobody knows what it cost:
 -- what was reserved counts as spent, by its node and its run, too. (What was answered they learn from their own rows.)
-CREATE OR REPLACE FUNCTION grove_settle_calls(calls jsonb, payloads bytea[], alive uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Calls of one run stand together; all of them are locked before any facts, and those before a run. Returns the number of
+-- runs whose trees have other facts now.
+DROP FUNCTION IF EXISTS grove_settle_calls(jsonb, bytea[], uuid[]);
+CREATE FUNCTION grove_settle_calls(calls jsonb, payloads bytea[], alive uuid[]) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    c jsonb := calls->0;
+    its_run uuid;  -- of the call that has just been settled
+    its_reserved bigint;
+    its_cost bigint;
+    of_run uuid;  -- of the sums
+    reserved bigint := 0;
+    cost bigint := 0;
+    settled integer := 0;
+    stamps bigint := 0;
+    unknown uuid[];
+    runs integer := 0;
 BEGIN
-    WITH brought AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset(calls) AS c(
-            id uuid, run uuid, status text, finished_at timestamptz, payload integer, model text,
-            tokens_in bigint, tokens_out bigint, cost_micros bigint, error_kind text, error_sentence text,
-            stamp bigint)
-    ), settled AS (
+    IF jsonb_array_length(calls) > 1 THEN
+        PERFORM FROM runs_modelcall m
+            WHERE m.id IN (SELECT (v->>'id')::uuid FROM jsonb_array_elements(calls) AS t(v))
+            ORDER BY m.id FOR NO KEY UPDATE;
+    END IF;
+    FOR i IN 1 .. jsonb_array_length(calls) LOOP
         UPDATE runs_modelcall m
-            SET status = c.status, finished_at = c.finished_at, response_sealed = payloads[c.payload],
-                model_answered = coalesce(c.model, ''), tokens_in = coalesce(c.tokens_in, 0),
-                tokens_out = coalesce(c.tokens_out, 0), cost_micros = coalesce(c.cost_micros, 0),
-                error_kind = coalesce(c.error_kind, ''), error_sentence = coalesce(c.error_sentence, '')
-            FROM brought c
-            WHERE m.id = c.id AND m.status = 'intended' AND c.run = ANY (alive)
-            RETURNING m.run_id, m.node_id, m.attempt, m.status, m.reserved_micros, m.cost_micros,
-                      coalesce(c.stamp, (random() * 9e18)::bigint) AS stamp
-    ), sums AS (
-        SELECT coalesce(r.root_run_id, r.id) AS root, sum(s.reserved_micros) AS reserved,
-               sum(s.cost_micros) AS cost, count(*) AS settled, bit_xor(s.stamp) AS stamps
-            FROM settled s JOIN runs_run r ON r.id = s.run_id GROUP BY 1
-    ), known AS (
-        UPDATE runs_runfacts f
-            SET reserved_micros = f.reserved_micros - sums.reserved, spent_micros = f.spent_micros + sums.cost,
-                in_flight = f.in_flight - sums.settled, stamp = f.stamp # sums.stamps
-            FROM sums WHERE f.root_run_id = sums.root
-    ), unknown AS (
-        SELECT run_id, node_id, attempt, sum(cost_micros) AS cost FROM settled
-            WHERE status = 'interrupted' AND cost_micros > 0 GROUP BY 1, 2, 3
-    ), of_nodes AS (
-        UPDATE runs_nodeexecution n SET cost_micros = n.cost_micros + u.cost
-            FROM unknown u WHERE n.run_id = u.run_id AND n.node_id = u.node_id AND n.attempt = u.attempt
-    )
-    UPDATE runs_run r SET cost_micros = r.cost_micros + u.cost
-        FROM (SELECT run_id, sum(cost) AS cost FROM unknown GROUP BY 1) AS u WHERE r.id = u.run_id;
+            SET status = c->>'status', finished_at = (c->>'finished_at')::timestamptz,
+                response_sealed = payloads[(c->>'payload')::integer], model_answered = coalesce(c->>'model', ''),
+                tokens_in = coalesce((c->>'tokens_in')::bigint, 0), tokens_out = coalesce((c->>'tokens_out')::bigint, 0),
+                cost_micros = coalesce((c->>'cost_micros')::bigint, 0),
+                error_kind = coalesce(c->>'error_kind', ''), error_sentence = coalesce(c->>'error_sentence', '')
+            WHERE m.id = (c->>'id')::uuid AND m.status = 'intended' AND (c->>'run')::uuid = ANY (alive)
+            RETURNING m.run_id, m.reserved_micros, m.cost_micros INTO its_run, its_reserved, its_cost;
+        IF FOUND THEN
+            of_run := its_run;
+            reserved := reserved + its_reserved;
+            cost := cost + its_cost;
+            settled := settled + 1;
+            stamps := stamps # coalesce((c->>'stamp')::bigint, (random() * 9e18)::bigint);
+            IF c->>'status' = 'interrupted' AND its_cost > 0 THEN
+                unknown := unknown || (c->>'id')::uuid;
+            END IF;
+        END IF;
+        c := calls->i;
+        IF settled > 0 AND (c->>'run')::uuid IS DISTINCT FROM of_run THEN
+            UPDATE runs_runfacts f
+                SET reserved_micros = f.reserved_micros - reserved, spent_micros = f.spent_micros + cost,
+                    in_flight = f.in_flight - settled, stamp = f.stamp # stamps
+                WHERE f.root_run_id = (SELECT coalesce(r.root_run_id, r.id) FROM runs_run r WHERE r.id = of_run);
+            runs := runs + 1;
+            reserved := 0;
+            cost := 0;
+            settled := 0;
+            stamps := 0;
+        END IF;
+    END LOOP;
+    IF unknown IS NOT NULL THEN
+        WITH sums AS (
+            SELECT m.run_id, m.node_id, m.attempt, sum(m.cost_micros) AS cost
+                FROM runs_modelcall m WHERE m.id = ANY (unknown) GROUP BY 1, 2, 3
+        ), of_nodes AS (
+            UPDATE runs_nodeexecution n SET cost_micros = n.cost_micros + s.cost
+                FROM sums s WHERE n.run_id = s.run_id AND n.node_id = s.node_id AND n.attempt = s.attempt
+        )
+        UPDATE runs_run r SET cost_micros = r.cost_micros + s.cost
+            FROM (SELECT run_id, sum(sums.cost) AS cost FROM sums GROUP BY 1) AS s WHERE r.id = s.run_id;
+    END IF;
+    RETURN runs;
 END $$;
 
 -- What a finished run commits to: all its node executions, decisions and calls, in an order that anybody can repeat.

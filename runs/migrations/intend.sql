@@ -10,9 +10,11 @@
 CREATE OR REPLACE FUNCTION grove_intend(root uuid, expected bigint, asked jsonb, requests bytea[]) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    known runs_runfacts;
+    facts uuid;
+    known bigint;
     epoch bigint;
     item jsonb;
+    decision runs_decision;
     model_call runs_modelcall;
     tool_call runs_toolcall;
     budget uuid;
@@ -22,32 +24,35 @@ DECLARE
     stamps bigint := 0;
     stop text;
 BEGIN
-    SELECT * INTO known FROM runs_runfacts WHERE root_run_id = root FOR UPDATE;
+    SELECT id, stamp INTO facts, known FROM runs_runfacts WHERE root_run_id = root FOR UPDATE;
     IF NOT FOUND THEN
         RETURN jsonb_build_object('written', 0, 'stop', 'claim');  -- the run was disposed of
     END IF;
-    IF known.stamp IS DISTINCT FROM expected THEN
-        RETURN jsonb_build_object('written', 0, 'stop', 'facts', 'facts', to_jsonb(known));
+    IF known IS DISTINCT FROM expected THEN
+        RETURN jsonb_build_object('written', 0, 'stop', 'facts', 'facts',
+                                  (SELECT to_jsonb(f) FROM runs_runfacts f WHERE f.id = facts));
     END IF;
-    SELECT number INTO epoch FROM workflows_registerepoch;
     IF jsonb_array_length(asked) > 1 THEN  -- locked in their order, whatever the order of the calls
         PERFORM FROM workflows_budgetcounter WHERE budget_id IN (
             SELECT b::uuid FROM jsonb_array_elements(asked) AS t(v),
                 jsonb_array_elements_text(coalesce(v->'call'->'budgets', '[]')) AS b
         ) ORDER BY budget_id FOR UPDATE;
     END IF;
-    FOR item IN SELECT v FROM jsonb_array_elements(asked) AS t(v) LOOP
-        IF NOT EXISTS (SELECT FROM runs_runclaim WHERE run_id = (item->>'run')::uuid
-                       AND token = (item->>'token')::integer AND worker_id IS NOT NULL) THEN
+    FOR i IN 0 .. jsonb_array_length(asked) - 1 LOOP
+        item := asked->i;
+        SELECT (SELECT number FROM workflows_registerepoch) INTO epoch FROM runs_runclaim
+            WHERE run_id = (item->>'run')::uuid AND token = (item->>'token')::integer AND worker_id IS NOT NULL;
+        IF NOT FOUND THEN
             stop := 'claim';
         ELSIF (item->>'register')::bigint <> coalesce(epoch, 0) THEN
             stop := 'register';
-        ELSIF item->'call'->'budgets' <> '[]' THEN
-            budget := grove_reserve(
-                ARRAY(SELECT jsonb_array_elements_text(item->'call'->'budgets')::uuid),
-                (item->'call'->>'reserved_micros')::bigint, (item->'call'->>'reserved_tokens')::bigint);
-            IF budget IS NOT NULL THEN
-                stop := 'budget';
+        ELSIF item ? 'call' THEN
+            model_call := jsonb_populate_record(NULL::runs_modelcall, item->'call');
+            IF model_call.budgets <> '{}' THEN
+                budget := grove_reserve(model_call.budgets, model_call.reserved_micros, model_call.reserved_tokens);
+                IF budget IS NOT NULL THEN
+                    stop := 'budget';
+                END IF;
             END IF;
         END IF;
         EXIT WHEN stop IS NOT NULL;
@@ -55,17 +60,17 @@ BEGIN
         IF item ? 'earlier' THEN
             INSERT INTO runs_decision SELECT * FROM jsonb_populate_recordset(NULL::runs_decision, item->'earlier');
         END IF;
-        INSERT INTO runs_decision SELECT * FROM jsonb_populate_record(NULL::runs_decision, item->'decision');
+        decision := jsonb_populate_record(NULL::runs_decision, item->'decision');
+        INSERT INTO runs_decision VALUES (decision.*);
         IF item ? 'call' THEN
             sent := sent + 1;
-            model_call := jsonb_populate_record(NULL::runs_modelcall, item->'call');
             model_call.request_sealed := requests[sent];
-            INSERT INTO runs_modelcall SELECT model_call.*;
+            INSERT INTO runs_modelcall VALUES (model_call.*);
         ELSIF item ? 'tool' THEN
             sent := sent + 1;
             tool_call := jsonb_populate_record(NULL::runs_toolcall, item->'tool');
             tool_call.request_sealed := requests[sent];
-            INSERT INTO runs_toolcall SELECT tool_call.*;
+            INSERT INTO runs_toolcall VALUES (tool_call.*);
         END IF;
         IF item ? 'facts' THEN
             last := item->'facts';
@@ -79,7 +84,7 @@ BEGIN
                 destinations = last->'destinations', calls = (last->>'calls')::integer,
                 model_calls = (last->>'model_calls')::integer, in_flight = (last->>'in_flight')::integer,
                 reserved_micros = (last->>'reserved_micros')::bigint, stamp = f.stamp # stamps
-            WHERE f.id = known.id;
+            WHERE f.id = facts;
     END IF;
     RETURN jsonb_build_object('written', written, 'stop', stop, 'budget', budget);
 END $$;
@@ -88,11 +93,11 @@ END $$;
 -- settles, and locked. Each of `riding` is {root, expected, asked, requests}: what grove_intend takes, its sealed requests
 -- named by their places in `sealed`. Returns the calls that are on record; of the others their nodes find out by
 -- themselves, so a budget that was in the way has refused nobody yet.
-CREATE OR REPLACE FUNCTION grove_ride(riding jsonb, sealed bytea[]) RETURNS uuid[] LANGUAGE plpgsql VOLATILE
-    SET plan_cache_mode = force_generic_plan AS $$
+CREATE OR REPLACE FUNCTION grove_ride(riding jsonb, sealed bytea[]) RETURNS uuid[] LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     item jsonb;
     answer jsonb;
+    requests bytea[];
     rode uuid[] := '{}';
 BEGIN
     IF jsonb_array_length(riding) > 1 THEN  -- locked in their order, whatever the order of the runs
@@ -101,14 +106,16 @@ BEGIN
                 jsonb_array_elements_text(w->'call'->'budgets') AS b
         ) ORDER BY budget_id FOR UPDATE;
     END IF;
-    FOR item IN SELECT v FROM jsonb_array_elements(riding) AS t(v) LOOP
-        answer := grove_intend(
-            (item->>'root')::uuid, (item->>'expected')::bigint, item->'asked',
-            ARRAY(SELECT sealed[place::integer]
-                  FROM jsonb_array_elements_text(item->'requests') WITH ORDINALITY AS t(place, nth) ORDER BY nth));
-        rode := rode || ARRAY(
-            SELECT (v->'call'->>'id')::uuid FROM jsonb_array_elements(item->'asked') WITH ORDINALITY AS t(v, nth)
-            WHERE nth <= (answer->>'written')::integer);
+    FOR i IN 0 .. jsonb_array_length(riding) - 1 LOOP
+        item := riding->i;
+        requests := '{}';
+        FOR k IN 0 .. jsonb_array_length(item->'requests') - 1 LOOP
+            requests := requests || sealed[(item->'requests'->>k)::integer];
+        END LOOP;
+        answer := grove_intend((item->>'root')::uuid, (item->>'expected')::bigint, item->'asked', requests);
+        FOR k IN 0 .. (answer->>'written')::integer - 1 LOOP
+            rode := rode || (item->'asked'->k->'call'->>'id')::uuid;
+        END LOOP;
         IF answer->>'stop' = 'budget' THEN
             UPDATE workflows_budgetcounter SET refused = refused - 1 WHERE budget_id = (answer->>'budget')::uuid;
         END IF;
@@ -128,8 +135,10 @@ CREATE OR REPLACE TRIGGER restamp BEFORE UPDATE ON runs_runfacts FOR EACH ROW
 
 -- However a call is settled, so are the budgets that it was reserved in. It locks no counter (see budgets.sql).
 CREATE OR REPLACE FUNCTION grove_settle_budgets() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    settled integer;
 BEGIN
-    PERFORM grove_settle(
+    settled := grove_settle(
         NEW.budgets,
         CASE OLD.status WHEN 'intended' THEN OLD.reserved_micros ELSE 0 END,
         NEW.cost_micros - OLD.cost_micros,

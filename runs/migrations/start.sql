@@ -4,7 +4,7 @@
 -- The quota that one more run would overstep at this moment; null while there is room. Being volatile it reads what has
 -- been committed by now, so the answer is exact under the lock that grove_take_place holds. It counts no further than
 -- a limit, along a partial index, and adds up rows of hours: its cost does not grow with the number of runs.
-CREATE FUNCTION grove_quota_in_the_way(at timestamptz) RETURNS jsonb LANGUAGE plpgsql VOLATILE AS $$
+CREATE OR REPLACE FUNCTION grove_quota_in_the_way(at timestamptz) RETURNS jsonb LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     quota tenancy_quota;
     taken bigint;
@@ -41,7 +41,7 @@ END $$;
 
 -- Take a place for one more run, or say which quota is in the way. Of any number at once exactly as many get a place as
 -- there are: where there is a quota, they come one after the other, each until its commit.
-CREATE FUNCTION grove_take_place(at timestamptz) RETURNS jsonb LANGUAGE plpgsql VOLATILE AS $$
+CREATE OR REPLACE FUNCTION grove_take_place(at timestamptz) RETURNS jsonb LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     refusal jsonb;
 BEGIN
@@ -55,23 +55,30 @@ BEGIN
     RETURN refusal;
 END $$;
 
-CREATE FUNCTION grove_use(of_unit text, at timestamptz, amount bigint) RETURNS void LANGUAGE sql VOLATILE AS $$
+CREATE OR REPLACE FUNCTION grove_use(of_unit text, at timestamptz, amount bigint) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
     INSERT INTO tenancy_quotause (id, unit, hour, used)
         VALUES (gen_random_uuid(), of_unit, date_trunc('hour', at, 'UTC'), amount)
-        ON CONFLICT (tenant_id, unit, hour) DO UPDATE SET used = tenancy_quotause.used + excluded.used
-$$;
+        ON CONFLICT (tenant_id, unit, hour) DO UPDATE SET used = tenancy_quotause.used + excluded.used;
+END $$;
 
 -- What runs reserve and spend, whoever writes it. At the commit, so that the hour's row is held for an instant only, and
 -- after every other lock: two commits cannot wait for each other.
-CREATE FUNCTION grove_count_money() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION grove_count_money() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    change bigint := NEW.spent_micros + NEW.reserved_micros - OLD.spent_micros - OLD.reserved_micros;
 BEGIN
-    PERFORM grove_use(
-        (SELECT currency FROM runs_run WHERE id = NEW.root_run_id),
-        clock_timestamp(),
-        NEW.spent_micros + NEW.reserved_micros - OLD.spent_micros - OLD.reserved_micros);
+    UPDATE tenancy_quotause q SET used = q.used + change
+        FROM runs_run r
+        WHERE r.id = NEW.root_run_id AND q.unit = r.currency
+            AND q.hour = date_trunc('hour', clock_timestamp(), 'UTC');
+    IF NOT FOUND THEN  -- the first of its hour
+        PERFORM grove_use((SELECT currency FROM runs_run WHERE id = NEW.root_run_id), clock_timestamp(), change);
+    END IF;
     RETURN NULL;
 END $$;
 
+DROP TRIGGER IF EXISTS count_money ON runs_runfacts;
 CREATE CONSTRAINT TRIGGER count_money AFTER UPDATE ON runs_runfacts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     WHEN (NEW.spent_micros + NEW.reserved_micros <> OLD.spent_micros + OLD.reserved_micros)
     EXECUTE FUNCTION grove_count_money();

@@ -50,12 +50,13 @@ END $$;
 -- Reserve in all of these budgets or in none: null when it is done, else the first budget that would be passed.
 -- A budget without a hard stop is counted and stops nothing. The counters stay locked until the caller's commit, and are
 -- locked in the order of their budgets. What was settled meanwhile only gives room, unless more was spent than reserved:
--- it is added up where the room is not enough without it, so a call that fits costs no more than the check.
+-- it is added up where the room is not enough without it, so a call that fits costs no more than the reservation, which
+-- is taken back where there is doubt.
 CREATE OR REPLACE FUNCTION grove_reserve(budget_ids uuid[], micros bigint, tokens bigint) RETURNS uuid
     LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    found integer;
-    in_doubt boolean;
+    one uuid;
+    in_doubt boolean := false;
     in_the_way uuid;
 BEGIN
     IF coalesce(cardinality(budget_ids), 0) = 0 THEN
@@ -64,27 +65,40 @@ BEGIN
     IF micros < 0 OR tokens < 0 THEN
         RAISE EXCEPTION 'a reservation is not negative' USING ERRCODE = 'check_violation';
     END IF;
-    SELECT count(*), bool_or(passed OR is_past) INTO found, in_doubt FROM (
-        SELECT b.hard_stop AND b.enabled
-                   AND c.used + c.reserved + CASE b.unit WHEN 'tokens' THEN tokens ELSE micros END > b.amount AS passed,
-               c.since < grove_period_start(b.period, clock_timestamp()) AS is_past
-            FROM workflows_budgetcounter c JOIN workflows_budget b ON b.id = c.budget_id
-            WHERE c.budget_id = ANY (budget_ids) ORDER BY c.budget_id FOR UPDATE OF c) AS locked;
-    IF found < (SELECT count(DISTINCT id) FROM unnest(budget_ids) AS id) THEN
-        RAISE EXCEPTION 'one of these budgets does not exist' USING ERRCODE = 'foreign_key_violation';
-    END IF;
-    IF in_doubt OR EXISTS (SELECT FROM workflows_budgetsettlement
-                           WHERE budget_id = ANY (budget_ids) AND spent > released) THEN
-        PERFORM grove_fold_budgets(budget_ids);
-        SELECT b.id INTO in_the_way
-            FROM workflows_budgetcounter c JOIN workflows_budget b ON b.id = c.budget_id
-            WHERE c.budget_id = ANY (budget_ids) AND b.hard_stop AND b.enabled
-                AND c.used + c.reserved + CASE b.unit WHEN 'tokens' THEN tokens ELSE micros END > b.amount
-            ORDER BY b.id LIMIT 1;
-        IF in_the_way IS NOT NULL THEN
-            UPDATE workflows_budgetcounter SET refused = refused + 1 WHERE budget_id = in_the_way;
-            RETURN in_the_way;
+    FOR i IN 2 .. cardinality(budget_ids) LOOP
+        IF budget_ids[i] <= budget_ids[i - 1] THEN
+            budget_ids := ARRAY(SELECT DISTINCT id FROM unnest(budget_ids) AS id ORDER BY id);
+            EXIT;
         END IF;
+    END LOOP;
+    FOREACH one IN ARRAY budget_ids LOOP
+        UPDATE workflows_budgetcounter c
+            SET reserved = c.reserved + CASE b.unit WHEN 'tokens' THEN tokens ELSE micros END
+            FROM workflows_budget b WHERE b.id = c.budget_id AND c.budget_id = one
+            RETURNING in_doubt OR b.hard_stop AND b.enabled AND c.used + c.reserved > b.amount
+                      OR c.since < grove_period_start(b.period, clock_timestamp()) INTO in_doubt;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'one of these budgets does not exist' USING ERRCODE = 'foreign_key_violation';
+        END IF;
+    END LOOP;
+    IF NOT in_doubt THEN
+        PERFORM FROM workflows_budgetsettlement WHERE budget_id = ANY (budget_ids) AND spent > released LIMIT 1;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    UPDATE workflows_budgetcounter c
+        SET reserved = c.reserved - CASE b.unit WHEN 'tokens' THEN tokens ELSE micros END
+        FROM workflows_budget b WHERE b.id = c.budget_id AND c.budget_id = ANY (budget_ids);
+    PERFORM grove_fold_budgets(budget_ids);
+    SELECT b.id INTO in_the_way
+        FROM workflows_budgetcounter c JOIN workflows_budget b ON b.id = c.budget_id
+        WHERE c.budget_id = ANY (budget_ids) AND b.hard_stop AND b.enabled
+            AND c.used + c.reserved + CASE b.unit WHEN 'tokens' THEN tokens ELSE micros END > b.amount
+        ORDER BY b.id LIMIT 1;
+    IF in_the_way IS NOT NULL THEN
+        UPDATE workflows_budgetcounter SET refused = refused + 1 WHERE budget_id = in_the_way;
+        RETURN in_the_way;
     END IF;
     UPDATE workflows_budgetcounter c
         SET reserved = c.reserved + CASE b.unit WHEN 'tokens' THEN tokens ELSE micros END
@@ -93,17 +107,23 @@ BEGIN
 END $$;
 
 -- Give back what was reserved and count what was spent, in the caller's transaction. Waits for nobody and locks no
--- counter: in whatever order calls are settled, two commits cannot wait for each other.
-CREATE OR REPLACE FUNCTION grove_settle(budget_ids uuid[], reserved_micros bigint, spent_micros bigint,
-                             reserved_tokens bigint, spent_tokens bigint) RETURNS void
-    LANGUAGE sql VOLATILE AS $$
+-- counter: in whatever order calls are settled, two commits cannot wait for each other. Returns of how many budgets.
+DROP FUNCTION IF EXISTS grove_settle(uuid[], bigint, bigint, bigint, bigint);
+CREATE FUNCTION grove_settle(budget_ids uuid[], reserved_micros bigint, spent_micros bigint,
+                             reserved_tokens bigint, spent_tokens bigint) RETURNS integer
+    LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    settled integer;
+BEGIN
     INSERT INTO workflows_budgetsettlement (id, budget_id, released, spent, at)
         SELECT gen_random_uuid(), b.id,
                CASE b.unit WHEN 'tokens' THEN reserved_tokens ELSE reserved_micros END,
                CASE b.unit WHEN 'tokens' THEN spent_tokens ELSE spent_micros END,
                clock_timestamp()
-            FROM workflows_budget b WHERE b.id = ANY (budget_ids)
-$$;
+            FROM workflows_budget b WHERE b.id = ANY (budget_ids);
+    GET DIAGNOSTICS settled = ROW_COUNT;
+    RETURN settled;
+END $$;
 
 -- The budgets that have reached a threshold of which nobody was told. Their counters are locked until the commit, so
 -- that whoever tells of it does so alone, and marks it.
