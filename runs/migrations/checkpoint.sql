@@ -36,6 +36,7 @@ CREATE OR REPLACE FUNCTION grove_checkpoint(wave jsonb, payloads bytea[]) RETURN
 DECLARE
     runs jsonb := wave->'runs';
     alive uuid[] := '{}';
+    many jsonb;  -- rows of one kind
     b jsonb;  -- what is brought
     settled integer := 0;
     last integer;
@@ -64,8 +65,9 @@ BEGIN
     END IF;
 
     IF wave ? 'finished' THEN
-        FOR i IN 0 .. jsonb_array_length(wave->'finished') - 1 LOOP
-            b := wave->'finished'->i;
+        many := wave->'finished';
+        FOR i IN 0 .. jsonb_array_length(many) - 1 LOOP
+            b := many->i;
             UPDATE runs_nodeexecution n
                 SET status = b->>'status', finished_at = (b->>'finished_at')::timestamptz,
                     output_sealed = payloads[(b->>'payload')::integer],
@@ -82,8 +84,9 @@ BEGIN
     END IF;
 
     IF wave ? 'moved' THEN
-        FOR i IN 0 .. jsonb_array_length(wave->'moved') - 1 LOOP
-            b := wave->'moved'->i;
+        many := wave->'moved';
+        FOR i IN 0 .. jsonb_array_length(many) - 1 LOOP
+            b := many->i;
             UPDATE runs_nodeexecution n
                 SET status = b->>'status', waits_for = nullif(b->'waits_for', 'null'),
                     due_at = (b->>'due_at')::timestamptz,
