@@ -23,12 +23,16 @@ from tenancy.context import tenant_context
 from tenancy.errors import GroveError, KeyDestroyed
 from tenancy.keys import DataKeyRef
 from tenancy.models import Tenant
+from tenancy.prepared import Prepared
 from workflows.definition import Definition, NodeGraph
 from workflows.models import WorkflowVersion
 from workflows.nodes import Pause
 
 logger = logging.getLogger(__name__)
 
+TENANT = Prepared(lambda id: Tenant.objects.filter(pk=id), id=UUID)
+RUNS = Prepared(lambda ids: Run.objects.filter(pk__in=ids), ids=list)
+FACTS = Prepared(lambda roots: RunFacts.objects.filter(root_run_id__in=roots), roots=list)
 PLAIN_FOR_SEALED = 4  # text shrinks to about a quarter before it is sealed
 
 
@@ -39,7 +43,9 @@ def take_up(won: Sequence[Claim], *, worker: str) -> list[LiveRun]:
         by_tenant[claim.tenant_id].append(claim)
     taken: list[LiveRun] = []
     for tenant_id, group in by_tenant.items():
-        tenant = Tenant.objects.get(pk=tenant_id)
+        tenant = TENANT.find(id=tenant_id)
+        if tenant is None:
+            continue  # it is gone, and its runs with it
         try:
             with tenant_context(tenant):
                 lives = list(_take_up_for(tenant, group, worker))
@@ -53,7 +59,7 @@ def take_up(won: Sequence[Claim], *, worker: str) -> list[LiveRun]:
 
 
 def _take_up_for(tenant: Tenant, group: Sequence[Claim], worker: str) -> Iterable[LiveRun]:
-    runs = {run.pk: run for run in Run.objects.filter(pk__in=[claim.run_id for claim in group])}
+    runs = {run.pk: run for run in RUNS.find_all(ids=[claim.run_id for claim in group])}
     begun = [run.pk for run in runs.values() if run.status != RunStatus.QUEUED or run.event_seq > 0]
     left: dict[UUID, list[NodeExecution]] = defaultdict(list)
     if begun:
@@ -84,7 +90,7 @@ def _tell_facts(lives: Iterable[LiveRun]) -> None:
     """What the runs that may call models have touched so far: who knows that can decide on their first calls."""
     trees = {live.root_run_id: live.intents for live in lives if live.model_groups}
     if trees:
-        for facts in RunFacts.objects.filter(root_run_id__in=trees):
+        for facts in FACTS.find_all(roots=list(trees)):
             trees[facts.root_run_id].learn(facts)
 
 

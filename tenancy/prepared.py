@@ -5,13 +5,13 @@ To put together a statement that finds one row by its key takes Django longer th
 
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
-from django.db import connection, models
+from django.db import connection, connections, models
 
 from tenancy.context import current_tenant, find_current_tenant
 
@@ -32,28 +32,49 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
+    alias: str  # of the database
     sql: str
     parameters: tuple[Any, ...]  # places, and what is always asked
     model: type[models.Model]
     columns: tuple[str, ...]
+    converters: Mapping[int, tuple[Sequence[Callable[..., Any]], Any]]  # by the column's place
 
 
 class Prepared(Generic[Row]):
-    """The rows that `select` gives for values of these names and kinds. The statement knows their places, no value."""
+    """The rows that `select` gives for values of these names and kinds. The statement knows their places, no value.
+
+    A value of the kind `list` is asked by `…__in`, with UUIDs.
+    """
 
     def __init__(self, select: Callable[..., models.QuerySet[Row]], **kinds: type) -> None:
         self._select, self._kinds = select, kinds
 
     def find(self, **values: Any) -> Row | None:
         """The first row."""
+        rows = self._rows(values, 1)
+        return self._made(rows[0]) if rows else None
+
+    def find_all(self, **values: Any) -> list[Row]:
+        """All rows."""
+        return [self._made(row) for row in self._rows(values)]
+
+    def _rows(self, values: Mapping[str, Any], at_most: int | None = None) -> list[Sequence[Any]]:
         sql, parameters = self.fill(values)
-        with connection.cursor() as cursor:
+        with connections[self._statement.alias].cursor() as cursor:
             cursor.execute(sql, parameters)
-            row = cursor.fetchone()
-        if row is None:
-            return None
-        found = self._statement.model.from_db(connection.alias, self._statement.columns, row)
-        return cast(Row, found)
+            rows: list[Sequence[Any]] = (
+                cursor.fetchall() if at_most is None else cursor.fetchmany(at_most)
+            )
+            return rows
+
+    def _made(self, row: Sequence[Any]) -> Row:
+        statement = self._statement
+        if statement.converters:
+            row = list(row)
+            for place, (converters, expression) in statement.converters.items():
+                for convert in converters:
+                    row[place] = convert(row[place], expression, connections[statement.alias])
+        return cast(Row, statement.model.from_db(statement.alias, statement.columns, row))
 
     def fill(self, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """The statement and its parameters, for the current tenant. Raises NoTenant where it is of one and there is
@@ -66,25 +87,32 @@ class Prepared(Generic[Row]):
         ]
         return self._statement.sql, filled
 
+    def _is_list(self, name: str | None) -> bool:
+        return name is not None and self._kinds.get(name) is list
+
     def _value(self, name: str, values: Mapping[str, Any]) -> Any:
         return current_tenant().pk if name == TENANT else values[name]
 
     @cached_property
     def _statement(self) -> _Statement:
         examples = {name: EXAMPLES[kind]() for name, kind in self._kinds.items()}
-        compiler = self._select(**examples).query.get_compiler(connection.alias)
+        asked = self._select(**examples)
+        compiler = asked.query.get_compiler(asked.db)
         sql, parameters = compiler.as_sql()
         selected = [expression for expression, _, _ in compiler.select]
-        if compiler.get_converters(selected) or compiler.annotation_col_map:
+        if compiler.annotation_col_map or compiler.query.select_related:
             raise TypeError(f"Not plain columns of {compiler.query.model.__name__}.")
         tenant = find_current_tenant()
-        names = {example: name for name, example in examples.items()}
+        names = {_mark_of(example): name for name, example in examples.items()}
         names |= {tenant.pk: TENANT} if tenant else {}
+        several = [n for n, each in enumerate(parameters) if self._is_list(names.get(each))]
         return _Statement(
-            sql=sql,
+            alias=asked.db,
+            sql=_with_arrays(sql, several),
             parameters=tuple(_place_of(each, names) for each in parameters),
             model=compiler.query.model,
             columns=tuple(each.target.attname for each in selected),
+            converters=compiler.get_converters(selected),
         )
 
 
@@ -107,6 +135,20 @@ def _place_of(parameter: Any, names: Mapping[Any, str]) -> Any:
     return parameter
 
 
+def _mark_of(example: Any) -> Any:
+    return example[0] if isinstance(example, list) else example
+
+
+def _with_arrays(sql: str, several: Sequence[int]) -> str:
+    """The statement with one array in each of these places, where Django wrote a list of one."""
+    pieces = sql.split("%s")
+    for place in several:
+        if not (pieces[place].endswith(" IN (") and pieces[place + 1].startswith(")")):
+            raise TypeError("A list can only be asked by “…__in”.")
+        pieces[place] = pieces[place].removesuffix("IN (") + "= ANY("
+    return "%s".join(pieces)
+
+
 def _any_moment() -> datetime:
     return datetime(1, 1, 1, tzinfo=UTC) + timedelta(microseconds=secrets.randbelow(10**12))
 
@@ -115,5 +157,6 @@ def _any_moment() -> datetime:
 EXAMPLES: Mapping[type, Callable[[], Any]] = {
     str: secrets.token_hex,
     uuid.UUID: uuid.uuid4,
+    list: lambda: [uuid.uuid4()],
     datetime: _any_moment,
 }

@@ -7,9 +7,11 @@ from uuid import UUID
 import pytest
 from django.utils.timezone import now
 
+from tenancy import actors, ledger
 from tenancy.context import tenant_context
 from tenancy.errors import NoTenant
-from tenancy.models import Membership, Tenant
+from tenancy.events import EventType
+from tenancy.models import LedgerEntry, Membership, Tenant
 from tenancy.permissions import Role
 from tenancy.prepared import Prepared, count_all
 from tests.factories import make_member, make_user
@@ -82,3 +84,36 @@ def test_a_moment_of_its_own_is_refused_and_so_are_other_values(acme: Tenant) ->
             hidden.find()
         with pytest.raises(TypeError, match="Prepared for"):
             living().find(at=now())
+
+
+def test_a_list_is_one_array_whatever_its_length(
+    acme: Tenant, beta: Tenant, django_assert_num_queries: Any
+) -> None:
+    members = [make_member(tenant=acme) for _ in range(3)]
+    other = make_member(tenant=beta)
+    found = Prepared(lambda ids: Membership.objects.filter(pk__in=ids).order_by("pk"), ids=list)
+    with tenant_context(acme):
+        for some in ([], members[:1], members):
+            with django_assert_num_queries(1):
+                assert found.find_all(ids=[each.pk for each in (*some, other)]) == some
+
+
+def test_columns_of_json_are_read_as_the_query_reads_them(acme: Tenant) -> None:
+    with tenant_context(acme):
+        ledger.append(EventType.POLICY_CREATED, subject=acme, by=actors.SYSTEM, names=["a", "b"])
+        asked = LedgerEntry.objects.filter(event=EventType.POLICY_CREATED.value)
+        found = Prepared(lambda named: LedgerEntry.objects.filter(event=named), named=str).find_all(
+            named=EventType.POLICY_CREATED.value
+        )
+
+        fields = [field.attname for field in LedgerEntry._meta.concrete_fields]
+        shown = [[getattr(each, name) for name in fields] for each in found]
+        assert shown == [[getattr(each, name) for name in fields] for each in asked]
+        assert found[0].facts["names"] == ["a", "b"]
+
+
+def test_a_list_that_is_not_asked_by_in_is_refused(acme: Tenant) -> None:
+    asked = Prepared(lambda ids: Membership.objects.filter(pk=ids[0]), ids=list)
+
+    with tenant_context(acme), pytest.raises(TypeError, match="by “…__in”"):
+        asked.find_all(ids=[acme.pk])
