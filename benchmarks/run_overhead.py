@@ -152,17 +152,17 @@ class Counter:
 
         self._cursor, self._wrapper = base._TenantCursor, base.DatabaseWrapper
         self._execute, self._commit = self._cursor.execute, self._wrapper.commit
-        self._pipeline = straight.Pipeline
-        self._send, self._finish = self._pipeline.send, self._pipeline.finish
+        self._sending = straight.Sending
+        self._send, self._finish = self._sending.send, self._sending.finish
         counter = self
 
-        def send(pipeline: Any, *asked: Any) -> None:
+        def send(sending: Any, *asked: Any) -> None:
             counter.statements += counter._is_ours()
-            counter._send(pipeline, *asked)
+            counter._send(sending, *asked)
 
-        def finish(pipeline: Any) -> None:
-            counter.commits += counter._is_ours() and pipeline._connection.autocommit
-            counter._finish(pipeline)
+        def finish(sending: Any) -> None:
+            counter.commits += counter._is_ours() and sending._connection.autocommit
+            counter._finish(sending)
 
         def execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
             if counter._is_ours():
@@ -176,12 +176,12 @@ class Counter:
             counter._commit(wrapper)
 
         self._cursor.execute, self._wrapper.commit = execute, commit
-        self._pipeline.send, self._pipeline.finish = send, finish  # type: ignore[method-assign]
+        self._sending.send, self._sending.finish = send, finish  # type: ignore[method-assign]
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._cursor.execute, self._wrapper.commit = self._execute, self._commit
-        self._pipeline.send, self._pipeline.finish = self._send, self._finish
+        self._sending.send, self._sending.finish = self._send, self._finish
 
     def _is_ours(self) -> bool:
         return threading.current_thread().name.startswith(self.THREADS)

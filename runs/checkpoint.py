@@ -79,13 +79,13 @@ def write(waves: Sequence[RunWave], meanwhile: Callable[[], None] = lambda: None
 
     Returns the runs whose claim still holds, and the calls among what rides that are on record now.
     """
-    with _database().straight() as pipeline:
-        pipeline.send(CHECKPOINT, *_merged(waves))
+    with _database().straight() as sending:
+        sending.send(CHECKPOINT, *_merged(waves))
         if any(wave.facts_of for wave in waves):
             meanwhile()
             if riding := [wave.riding for wave in waves if wave.riding]:
-                pipeline.send(RIDE, *_merged_riding(riding))
-    return {UUID(id) for answer in pipeline.answers for id in _ids(answer)}
+                sending.send(RIDE, *_merged_riding(riding))
+    return {UUID(id) for answer in sending.answers for id in _ids(answer)}
 
 
 def _ids(answer: bytes | None) -> list[str]:

@@ -298,10 +298,10 @@ def of(root_run_id: UUID) -> Intents:
 
 def _intend(root: UUID, stamp: int, rows: list[Row], requests: list[bytes]) -> Mapping[str, Any]:
     """What grove_intend says."""
-    with cast("DatabaseWrapper", connection).straight() as pipeline:
+    with cast("DatabaseWrapper", connection).straight() as sending:
         asked = (str(root).encode(), b"%d" % stamp, orjson.dumps(rows), bytea_array(requests))
-        pipeline.send(INTEND, *asked)
-    answer: Mapping[str, Any] = orjson.loads(pipeline.answers[0] or b"{}")
+        sending.send(INTEND, *asked)
+    answer: Mapping[str, Any] = orjson.loads(sending.answers[0] or b"{}")
     return answer
 
 

@@ -18,7 +18,7 @@ from django_tenants.postgresql_backend import base as django_tenants_base
 from psycopg.pq import TransactionStatus
 
 from tenancy.pgbackend import straight
-from tenancy.pgbackend.straight import Pipeline
+from tenancy.pgbackend.straight import Sending
 
 SESSION = "SELECT pg_catalog.set_config('app.tenant_id', %s, false)"
 LOCAL = "SELECT pg_catalog.set_config('app.tenant_id', %s, true)"
@@ -64,7 +64,7 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         return cast("psycopg.Cursor[Any]", cursor)
 
     @contextmanager
-    def straight(self) -> Iterator[Pipeline]:
+    def straight(self) -> Iterator[Sending]:
         """A pipeline of prepared statements without cursors, for this tenant: see straight.py.
 
         Outside a transaction all of it is one, committed where the block ends.
@@ -76,12 +76,12 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         try:
             with (
                 self.wrap_database_errors,
-                straight.pipeline(connection, prepares=prepares) as pipeline,
+                straight.sending(connection, prepares=prepares) as sending,
             ):
                 if must_tell:
-                    pipeline.tell(_statement().replace("%s", "$1").encode(), wanted.encode())
+                    sending.tell(_statement().replace("%s", "$1").encode(), wanted.encode())
                     connection.believed_tenant = wanted
-                yield pipeline
+                yield sending
         except BaseException:
             self._forget()
             raise
@@ -159,7 +159,7 @@ class _TenantCursor:
 
     def _with_tenant(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         wrapper, connection = self.tenant_wrapper, self.connection
-        if getattr(connection, "is_pipelined", False):
+        if getattr(connection, "is_sending", False):
             raise psycopg.InterfaceError("This connection is in the middle of a pipeline.")
         if wrapper is None:
             return call(*args, **options)

@@ -44,7 +44,7 @@ def bytea_array(values: Sequence[bytes]) -> bytes:
     return b"".join(parts)
 
 
-class Pipeline:
+class Sending:
     """Statements on their way. `answers` has the values, in text format, once the block has ended."""
 
     def __init__(self, connection: "psycopg.Connection[Any]", *, prepares: bool) -> None:
@@ -123,15 +123,15 @@ class Pipeline:
 
 
 @contextmanager
-def pipeline(connection: Any, *, prepares: bool) -> Iterator[Pipeline]:
+def sending(connection: Any, *, prepares: bool) -> Iterator[Sending]:
     """Send statements inside the block; they end with it, in one commit where no transaction is open.
 
     Nothing else may be sent on this connection meanwhile: cursors refuse. Where the block raises, nothing is committed.
     """
-    made = Pipeline(connection, prepares=prepares)
+    made = Sending(connection, prepares=prepares)
     idle = connection.info.transaction_status == pq.TransactionStatus.IDLE
     connection.pgconn.enter_pipeline_mode()
-    connection.is_pipelined = True
+    connection.is_sending = True
     try:
         if idle and not connection.autocommit:
             made.tell(b"BEGIN")
@@ -142,7 +142,7 @@ def pipeline(connection: Any, *, prepares: bool) -> Iterator[Pipeline]:
         _break_off(connection)
         raise
     finally:
-        connection.is_pipelined = False
+        connection.is_sending = False
 
 
 def forget(connection: "psycopg.Connection[Any]") -> None:

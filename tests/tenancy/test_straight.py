@@ -40,10 +40,10 @@ PREPARED = Statement(
 
 
 def ask(*sent: tuple[Statement, bytes]) -> list[bytes | None]:
-    with connection.straight() as pipeline:  # type: ignore[attr-defined]
+    with connection.straight() as sending:  # type: ignore[attr-defined]
         for statement, parameter in sent:
-            pipeline.send(statement, parameter)
-    answers: list[bytes | None] = pipeline.answers
+            sending.send(statement, parameter)
+    answers: list[bytes | None] = sending.answers
     return answers
 
 
@@ -82,8 +82,8 @@ def test_what_is_refused_leaves_nothing_of_it(in_acme: Tenant) -> None:
 
 def test_a_block_that_raises_commits_nothing(in_acme: Tenant) -> None:
     def rename() -> None:
-        with connection.straight() as pipeline:  # type: ignore[attr-defined]
-            pipeline.send(RENAMED, b"changed")
+        with connection.straight() as sending:  # type: ignore[attr-defined]
+            sending.send(RENAMED, b"changed")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -133,13 +133,13 @@ def test_it_sees_its_tenant_only(in_acme: Tenant, beta: Tenant) -> None:
 
 def test_cursors_are_refused_meanwhile(in_acme: Tenant) -> None:
     """What they send would be taken for what the pipeline sends."""
-    with connection.straight() as pipeline:  # type: ignore[attr-defined]
-        pipeline.send(NUMBER, b"1")
+    with connection.straight() as sending:  # type: ignore[attr-defined]
+        sending.send(NUMBER, b"1")
         with pytest.raises(InterfaceError, match="in the middle of a pipeline"):
             names()
-        pipeline.send(NUMBER, b"2")
+        sending.send(NUMBER, b"2")
 
-    assert pipeline.answers == [b"2", b"3"]
+    assert sending.answers == [b"2", b"3"]
     assert names() == ["kept"]
 
 
