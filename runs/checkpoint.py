@@ -1,6 +1,7 @@
 """The hot path: what a wave changes, as rows, and the one statement that writes them.
 
-With hot_path.py the only module of this floor that goes around the ORM; its SQL is runs/migrations/checkpoint.sql.
+With hot_path.py and intents.py the only module of this floor that goes around the ORM; its SQL is
+runs/migrations/checkpoint.sql.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -44,9 +45,7 @@ class RunWave:
     tools: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
-    facts_of: UUID | None = (
-        None  # the root of its tree, where intents may follow in the same commit
-    )
+    facts_of: UUID | None = None  # its tree's root, where intents may follow in the same commit
     riding: "Riding | None" = None  # those that do: see runs/intents.py
     given_up: list[tuple[str, int]] = field(
         default_factory=list
@@ -73,7 +72,11 @@ def event(name: str, at: datetime, node_id: str = "", **body: Any) -> Row:
     return {"id": new_id_text(), "name": name, "node_id": node_id, "at": at, "body": body}
 
 
-def write(waves: Sequence[RunWave], meanwhile: Callable[[], None] = lambda: None) -> set[UUID]:
+def nothing() -> None:
+    """What there is to do while the server writes, mostly."""
+
+
+def write(waves: Sequence[RunWave], meanwhile: Callable[[], None] = nothing) -> set[UUID]:
     """Write these waves (all of the current tenant) in one statement, and what rides with them by another one in the
     same commit. `meanwhile` is called while the server is at the first, and may put into the waves what rides.
 
@@ -96,7 +99,7 @@ def _ids(answer: bytes | None) -> list[str]:
 
 def _merged(waves: Sequence[RunWave]) -> tuple[bytes, bytes]:
     """What grove_checkpoint takes."""
-    merged: dict[str, list[Row]] = {"runs": []}
+    merged: dict[str, list[Any]] = {"runs": []}
     payloads: list[bytes] = []
     for wave in waves:
         offset = len(payloads)
@@ -106,7 +109,7 @@ def _merged(waves: Sequence[RunWave]) -> tuple[bytes, bytes]:
             if rows := getattr(wave, name):
                 merged.setdefault(name, []).extend(_moved(row, offset) for row in rows)
         if wave.facts_of:
-            merged.setdefault("facts_of", []).append(wave.facts_of)  # type: ignore[arg-type]
+            merged.setdefault("facts_of", []).append(wave.facts_of)
     return orjson.dumps(merged), bytea_array(payloads)
 
 

@@ -1,9 +1,9 @@
 """First calls: what a node asks a model first is decided before it starts, and on record with the wave that starts it.
 
 One commit for the end of one node, the start of the next and the intent of its call, which is decided while the server
-writes the wave. Only a call that may be made just
-like that rides, and only where a thread waits for its node, so that it leaves at once. Whatever stands in the way, or
-changes before the commit, the node finds out by itself at the governed door, as with each of its further calls.
+writes the wave. Only a call that may be made just like that rides, and only where a thread waits for its node, so that
+it leaves at once. Whatever stands in the way, or changes before the commit, the node finds out by itself at the
+governed door, as with each of its further calls.
 """
 
 from collections.abc import Iterator, Sequence
@@ -85,9 +85,8 @@ class FirstCalls:
     def __post_init__(self) -> None:
         for step in self.steps if self.room > 0 else ():
             if any(_may_call(step.live, start) for start in step.starting):
-                with suppress(
-                    Exception
-                ):  # what is not read now cannot be while the wave is written
+                # What is not read now cannot be while the wave is written.
+                with suppress(Exception):
                     routes.kept()
                     policies.engine_for(step.live.snapshot_id)
                     step.wave.facts_of = step.live.root_run_id

@@ -1,6 +1,6 @@
 """Statements of the hot path, made from the models so that they keep up with them.
 
-With checkpoint.py the only module of this floor that goes around the ORM: `starts` and `intents` write rows of
+With checkpoint.py and intents.py the only module of this floor that goes around the ORM: `starts` writes rows of
 several tables by one statement.
 """
 

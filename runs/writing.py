@@ -27,12 +27,10 @@ class Step:
     starting: list[Start]
 
 
-def nothing() -> None:
-    """What there is to do while the server writes, mostly."""
-
-
 def write(
-    steps: Sequence[Step], stopping: threading.Event, meanwhile: Callable[[], None] = nothing
+    steps: Sequence[Step],
+    stopping: threading.Event,
+    meanwhile: Callable[[], None] = checkpoint.nothing,
 ) -> set[UUID]:
     """Returns the runs whose claim still holds; of the others nothing is written. And the calls that rode with them.
 

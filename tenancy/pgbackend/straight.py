@@ -81,7 +81,8 @@ class Sending:
                 error = error or error_from_result(result, encoding="utf-8")
             elif error is None and sent is not None:
                 answers.append(result.get_value(0, 0) if result.ntuples else None)
-        self._next_result()  # of the synchronization
+        while (result := self._next_result()).status != pq.ExecStatus.PIPELINE_SYNC:
+            error = error or error_from_result(result, encoding="utf-8")  # the commit was refused
         if isinstance(error, psycopg.errors.InvalidSqlStatementName):
             forget(self._connection)
             raise psycopg.OperationalError("A prepared statement is gone.") from error

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests.architecture.test_doors import DOORS
 from workflows.providers import gateway
 from workflows.tools import registry
 
@@ -46,13 +47,8 @@ REACHES_THE_WORLD = {
         "workflows/providers/clients.py",  # names its types
         "workflows/providers/transport.py",
     },
-    "http.client": {"workflows/providers/wire.py"},
-    "httpx": {
-        "workflows/providers/clients.py",
-        "workflows/providers/transport.py",  # its answers and errors
-        "workflows/providers/wire.py",  # its errors
-        "workflows/tools/connections.py",
-    },
+    "http.client": DOORS["http.client"],
+    "httpx": DOORS["httpx"],
 }
 
 

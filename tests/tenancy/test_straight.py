@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import (
     DataError,
+    IntegrityError,
     InterfaceError,
     OperationalError,
     ProgrammingError,
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from tenancy.context import tenant_context
 from tenancy.models import Secret, Tenant
 from tenancy.pgbackend.straight import BINARY, TEXT, Statement, bytea_array
+from tests.factories import make_member
 from tests.tenancy.test_pgbackend import mode  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
@@ -196,3 +198,18 @@ def test_arrays_of_bytes_are_what_the_server_reads(values: list[bytes], acme: Te
 
     read: Any = json.loads(told or b"null")
     assert read == [value.hex() for value in values]
+
+
+def test_what_the_commit_refuses_is_told(in_acme: Tenant) -> None:
+    """Keys are checked at the end: every statement was carried out by then, and nothing of any stays."""
+    member = make_member(tenant=in_acme)
+    lost = Statement(
+        b"UPDATE tenancy_membership SET user_id = gen_random_uuid() WHERE id = $1::uuid RETURNING 1",
+        (TEXT,),
+    )
+
+    with pytest.raises(IntegrityError):
+        ask((RENAMED, b"changed"), (lost, str(member.pk).encode()))
+
+    assert names() == ["kept"]
+    assert ask((NUMBER, b"1")) == [b"2"]

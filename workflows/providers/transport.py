@@ -46,9 +46,11 @@ class Transport:
             answer = wire.ask(asking, left)
             yield answer
         finally:
-            if wire is not None:
-                self._give_back(wire, answer)
-            self._places.release()
+            try:
+                if wire is not None:
+                    self._give_back(wire, answer)
+            finally:
+                self._places.release()
 
     def close(self) -> None:
         """Connections in use are closed when their answers are."""
