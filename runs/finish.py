@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
+import orjson
 from django.db import transaction
 from django.db.models import F
 from django.utils.timezone import now
 
-from runs import caller_keys, cancel, children, hot_path, interrupted
+from runs import cancel, children, hot_path, interrupted
+from runs.checkpoint import Row
 from runs.live_run import LiveRun
 from runs.models import CallStatus, ModelCall, NodeExecution, Run, RunFacts, RunStatus
 from runs.outcomes import Outcome, Settlement
-from runs.records import commitments
+from runs.records import COMMITMENTS, commitments
 from tenancy import actors, ledger
 from tenancy.context import tenant_context
 from tenancy.events import EventType
@@ -28,28 +30,36 @@ ENTRY = {
 }
 
 
-def record_end(ended: Sequence[LiveRun]) -> None:
-    """What belongs to the end of these runs, in the transaction of their last wave.
+def entry_of(live: LiveRun) -> Row:
+    """The ledger entry of its end, as grove_record_end takes it; that adds what the rows of the run commit to."""
+    return ledger.to_row(
+        ENTRY[RunStatus(live.status)],
+        subject=Subject(kind="run", id=str(live.run_id)),
+        by=actors.SYSTEM,
+        facts={"status": str(live.status)},
+        told=COMMITMENTS,
+    )
 
-    Their ledger entries; what they still waited for is withdrawn, their children cancelled, their parents told.
+
+def leaves_more(live: LiveRun) -> bool:
+    """Whether its end is more than its last wave with an entry: see record_end."""
+    return bool(live.gave_up or live.status == RunStatus.FAILED or live.parent_run_id)
+
+
+def record_end(live: LiveRun, *, gave_up: bool) -> None:
+    """What belongs to the end of this run beside its last wave, in the same transaction.
+
+    What it still waited for is withdrawn, its children cancelled, its parent told. One that gave up attempts has its
+    entry here, after their calls are settled.
     """
-    for live in ended:
-        if live.gave_up:
-            interrupted.settle_left(live.run_id, at=now(), why=GIVEN_UP)
-        entry = ledger.to_entry(
-            ENTRY[RunStatus(live.status)],
-            subject=Subject(kind="run", id=str(live.run_id)),
-            by=actors.SYSTEM,
-            facts={"status": str(live.status), **commitments(live.run_id)},
-        )
-        hot_path.write(entry)
-    for live in ended:
-        if live.status == RunStatus.FAILED:
-            cancel.cancel_what_is_left(live.run_id, by=actors.SYSTEM)
-        if live.parent_run_id:
-            children.tell_parent(live.parent_run_id)
-        else:
-            caller_keys.forget(live.run_id)
+    if gave_up:
+        interrupted.settle_left(live.run_id, at=now(), why=GIVEN_UP)
+        entry = orjson.dumps(entry_of(live)).decode()
+        hot_path.ask("SELECT grove_record_end(%s, %s::text::jsonb)", [live.run_id, entry])
+    if live.status == RunStatus.FAILED:
+        cancel.cancel_what_is_left(live.run_id, by=actors.SYSTEM)
+    if live.parent_run_id:
+        children.tell_parent(live.parent_run_id)
 
 
 def settle_late(live: LiveRun, outcomes: Sequence[Outcome]) -> None:

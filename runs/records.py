@@ -18,14 +18,13 @@ ENDS = (
     EventType.RUN_CANCELLED,
     EventType.RUN_SETTLED,
 )
+COMMITMENTS = ("digest", "departures")
 
 
 def commitments(run_id: UUID) -> dict[str, str]:
     """What the entry of the run's end says of its rows: SHA-256 in hex, as docs/ledger.md describes them."""
-    digest, departures = ask(
-        "SELECT grove_run_digest(%s), grove_departures_digest(%s)", [run_id, run_id]
-    )
-    return {"digest": digest, "departures": departures}
+    digests = ask("SELECT grove_run_digest(%s), grove_departures_digest(%s)", [run_id, run_id])
+    return dict(zip(COMMITMENTS, digests, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, connections, transaction
 
-from runs import cancel, checkpoint, claims
-from runs.finish import record_end
+from runs import caller_keys, cancel, checkpoint, claims, finish
 from runs.live_run import LiveRun, Start
 from runs.outcomes import Outcome
 from tenancy import actors
@@ -57,13 +56,12 @@ def _write_until_answered(
 ) -> set[UUID]:
     """One commit. While the database is away nothing is lost: the wave waits here for it."""
     waves = [step.wave for step in steps]
-    ending = [step.live for step in steps if step.live.is_over]
     again = False
     while True:
         try:
             if again and (written := checkpoint.find_written(waves)):
                 return written
-            return _write_once(waves, ending, meanwhile)
+            return _write_once(steps, meanwhile)
         except DatabaseError as error:
             if not is_away(error) or stopping.wait(0.2):
                 raise
@@ -71,19 +69,29 @@ def _write_until_answered(
             connections.close_all()
 
 
-def _write_once(
-    waves: list[checkpoint.RunWave], ending: list[LiveRun], meanwhile: Callable[[], None]
-) -> set[UUID]:
-    given_up = {wave.run["id"]: wave.given_up for wave in waves if wave.given_up}
-    if not ending and not given_up:
-        return checkpoint.write(waves, meanwhile)
-    with transaction.atomic():
-        claims.lock([live.parent_run_id for live in ending if live.parent_run_id])
+def _write_once(steps: Sequence[Step], meanwhile: Callable[[], None]) -> set[UUID]:
+    waves = [step.wave for step in steps]
+    ending = [step.live for step in steps if step.live.is_over]
+    given_up = {live.run_id for live in ending if live.gave_up}
+    for step in steps:
+        if step.live.is_over:
+            plain = step.live.run_id not in given_up
+            step.wave.run["entry"] = finish.entry_of(step.live) if plain else None
+    if any(map(finish.leaves_more, ending)) or any(wave.given_up for wave in waves):
+        with transaction.atomic():
+            claims.lock([live.parent_run_id for live in ending if live.parent_run_id])
+            alive = checkpoint.write(waves, meanwhile)
+            for wave in waves:
+                if wave.given_up and wave.run["id"] in alive:
+                    cancel.give_up(wave.run["id"], wave.given_up, by=actors.SYSTEM)
+            for live in ending:
+                if live.run_id in alive:
+                    finish.record_end(live, gave_up=live.run_id in given_up)
+    else:
         alive = checkpoint.write(waves, meanwhile)
-        for run_id, attempts in given_up.items():
-            if run_id in alive:
-                cancel.give_up(run_id, attempts, by=actors.SYSTEM)
-        record_end([live for live in ending if live.run_id in alive])
+    for live in ending:
+        if live.run_id in alive and not live.parent_run_id:
+            caller_keys.forget(live.run_id)
     return alive
 
 

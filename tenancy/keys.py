@@ -27,12 +27,17 @@ from tenancy.context import current_tenant
 from tenancy.errors import KeyDestroyed, KeyNotFound
 from tenancy.models import DataKey, OwnerKey, TenantKey, new_id
 from tenancy.pgbackend.base import DatabaseWrapper
+from tenancy.prepared import Prepared
 from tenancy.root_key import root_keys
 from tenancy.sealing import Key, Place, seal, unseal
 
 ALIAS = "keys"
 BATCH = 32
 KEY_BYTES = 32
+
+DATA_KEYS = Prepared(
+    lambda ids: DataKey.objects.select_related("owner_key__tenant_key").filter(pk__in=ids), ids=list
+)
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +72,7 @@ def take_data_key(*, owner_label: str = "") -> DataKeyRef:
 def open_data_key(key_id: UUID) -> DataKeyRef:
     """Unwrap a data key. Raises KeyDestroyed when it, its owner's or its tenant's key was destroyed; KeyNotFound."""
     with _on_tenant() as tenant_id:
-        row = DataKey.objects.select_related("owner_key__tenant_key").filter(pk=key_id).first()
+        row = next(iter(DATA_KEYS.find_all(ids=[key_id])), None)
         if row is None:
             raise KeyNotFound
         return _open_data_key(row, _open_owner_key(row.owner_key, tenant_id))
@@ -78,7 +83,7 @@ def open_data_keys(key_ids: Collection[UUID]) -> dict[UUID, DataKeyRef]:
     with _on_tenant() as tenant_id:
         owners: dict[UUID, Key] = {}
         opened = {}
-        for row in DataKey.objects.select_related("owner_key__tenant_key").filter(pk__in=key_ids):
+        for row in DATA_KEYS.find_all(ids=list(key_ids)):
             try:
                 if row.owner_key_id not in owners:
                     owners[row.owner_key_id] = _open_owner_key(row.owner_key, tenant_id)

@@ -4,6 +4,7 @@ Nothing waits here for a chain: tenancy/sequencer.py gives entries their place l
 """
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -21,6 +22,7 @@ from tenancy.events import EventType
 from tenancy.models import LedgerEntry, new_id
 
 LARGEST_NUMBER = 2**53 - 1  # what RFC 8785 can write
+TOLD_IN_SQL = ("id", "at", "event", "subject_kind", "subject_id", "actor_kind", "actor_id", "facts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,15 @@ def to_entry(
         raise NotInTransaction
     if isinstance(subject, models.Model):
         subject = Subject(kind=str(subject._meta.model_name), id=str(subject.pk))
+    return _entry(EventType(event), subject, by, facts)
+
+
+def _entry(event: EventType, subject: Subject, by: Actor, facts: dict[str, Any]) -> LedgerEntry:
     entry = LedgerEntry(
         id=new_id(),
         tenant_id=current_tenant().pk,
         at=now(),
-        event=EventType(event).value,
+        event=event.value,
         subject_kind=subject.kind,
         subject_id=subject.id,
         actor_kind=by.kind,
@@ -70,6 +76,24 @@ def to_entry(
     )
     entry.canonical = canonical_bytes(entry)
     return entry
+
+
+def to_row(
+    event: EventType,
+    /,
+    *,
+    subject: Subject,
+    by: Actor,
+    facts: dict[str, Any],
+    told: Collection[str],
+) -> dict[str, Any]:
+    """An entry as the SQL function grove_append takes it: the facts that are `told` are digests that the server knows.
+
+    Whoever has it written does so in the transaction in which it happened.
+    """
+    entry = _entry(event, subject, by, facts | {name: f"<{name}>" for name in told})
+    row = {name: getattr(entry, name) for name in TOLD_IN_SQL}
+    return row | {"canonical": canonical_bytes(entry).decode()}
 
 
 def canonical_bytes(entry: LedgerEntry) -> bytes:

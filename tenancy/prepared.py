@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
 from django.db import connection, connections, models
+from django.db.models.query import RelatedPopulator, get_related_populators
 
 from tenancy.context import current_tenant, find_current_tenant
 
@@ -38,6 +39,7 @@ class _Statement:
     model: type[models.Model]
     columns: tuple[str, ...]
     converters: Mapping[int, tuple[Sequence[Callable[..., Any]], Any]]  # by the column's place
+    related: Sequence[RelatedPopulator]  # what select_related brings, in the columns that follow
 
 
 class Prepared(Generic[Row]):
@@ -74,7 +76,11 @@ class Prepared(Generic[Row]):
             for place, (converters, expression) in statement.converters.items():
                 for convert in converters:
                     row[place] = convert(row[place], expression, connections[statement.alias])
-        return cast(Row, statement.model.from_db(statement.alias, statement.columns, row))
+        own = row[: len(statement.columns)]
+        made = statement.model.from_db(statement.alias, statement.columns, own)
+        for each in statement.related:
+            each.populate(row, made)
+        return cast(Row, made)
 
     def fill(self, values: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """The statement and its parameters, for the current tenant. Raises NoTenant where it is of one and there is
@@ -99,8 +105,9 @@ class Prepared(Generic[Row]):
         asked = self._select(**examples)
         compiler = asked.query.get_compiler(asked.db)
         sql, parameters = compiler.as_sql()
+        model = compiler.klass_info
         selected = [expression for expression, _, _ in compiler.select]
-        if compiler.annotation_col_map or compiler.query.select_related:
+        if compiler.annotation_col_map:
             raise TypeError(f"Not plain columns of {compiler.query.model.__name__}.")
         tenant = find_current_tenant()
         names = {_mark_of(example): name for name, example in examples.items()}
@@ -111,8 +118,9 @@ class Prepared(Generic[Row]):
             sql=_with_arrays(sql, several),
             parameters=tuple(_place_of(each, names) for each in parameters),
             model=compiler.query.model,
-            columns=tuple(each.target.attname for each in selected),
+            columns=tuple(selected[place].target.attname for place in model["select_fields"]),
             converters=compiler.get_converters(selected),
+            related=get_related_populators(model, compiler.select, asked.db),  # type: ignore[call-arg]
         )
 
 

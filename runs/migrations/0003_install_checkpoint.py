@@ -18,6 +18,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             Path(__file__).with_name("checkpoint.sql").read_text(),
-            reverse_sql="".join(f"DROP FUNCTION {name};" for name in FUNCTIONS),
+            reverse_sql="".join(f"DROP FUNCTION IF EXISTS {name};" for name in FUNCTIONS),
         )
     ]

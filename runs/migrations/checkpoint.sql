@@ -23,8 +23,8 @@ BEGIN
     RETURN last;
 END $$;
 
--- Write a wave. `wave` holds arrays: runs (each with its events), finished, moved, started, calls; payloads are named
--- by index. Returns the runs whose claim still holds; nothing is written for the others.
+-- Write a wave. `wave` holds arrays: runs (each with its events and, at its end, its entry), finished, moved, started,
+-- calls; payloads are named by index. Returns the runs whose claim still holds; nothing is written for the others.
 --   started   new node executions, in whatever state they reached within this wave
 --   finished  executions of earlier waves that came to an end
 --   moved     executions that begin to wait, or go on after waiting
@@ -155,6 +155,9 @@ BEGIN
                    coalesce(v->>'node_id', ''), coalesce(v->'body', '{}'), (v->>'at')::timestamptz
             FROM jsonb_array_elements(b->'events') WITH ORDINALITY AS t(v, nth);
         PERFORM pg_notify('grove_runs', (b->>'id') || ':' || last);
+        IF b->>'entry' IS NOT NULL THEN
+            PERFORM grove_record_end((b->>'id')::uuid, b->'entry');  -- see end.sql
+        END IF;
     END LOOP;
     RETURN alive;
 END $$;
@@ -229,23 +232,3 @@ BEGIN
     END IF;
     RETURN runs;
 END $$;
-
--- What a finished run commits to: all its node executions, decisions and calls, in an order that anybody can repeat.
--- Only columns that outlive disposal go in. Migration 0006 replaces it by one with tool calls: see tool_calls.sql.
-CREATE OR REPLACE FUNCTION grove_run_digest(for_run uuid) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT encode(sha256(convert_to(string_agg(line, E'\n' ORDER BY line COLLATE "C"), 'UTF8')), 'hex') FROM (
-        SELECT concat_ws('|', 'node', node_id, attempt, status, output_commitment, branch, error_code) AS line
-            FROM runs_nodeexecution WHERE run_id = for_run
-        UNION ALL
-        SELECT concat_ws('|', 'decision', id, node_id, attempt, verdict, action_digest, snapshot_id)
-            FROM runs_decision WHERE run_id = for_run
-        UNION ALL
-        SELECT concat_ws('|', 'call', m.id, m.node_id, m.attempt, m.status, m.deployment_id, m.model_answered,
-                         m.tokens_in, m.tokens_out, m.cost_micros)
-            FROM runs_modelcall m JOIN runs_run r ON r.id = m.run_id
-            WHERE m.run_id = for_run AND m.finished_at <= r.finished_at  -- what came late is not part of it
-        UNION ALL
-        SELECT concat_ws('|', 'run', id, manifest_digest, input_commitment, output_commitment)
-            FROM runs_run WHERE id = for_run
-    ) AS lines
-$$;

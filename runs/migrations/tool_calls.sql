@@ -32,27 +32,3 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
-
--- What a finished run commits to, now with its tool calls. A run without any has the digest that it always had.
-CREATE OR REPLACE FUNCTION grove_run_digest(for_run uuid) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT encode(sha256(convert_to(string_agg(line, E'\n' ORDER BY line COLLATE "C"), 'UTF8')), 'hex') FROM (
-        SELECT concat_ws('|', 'node', node_id, attempt, status, output_commitment, branch, error_code) AS line
-            FROM runs_nodeexecution WHERE run_id = for_run
-        UNION ALL
-        SELECT concat_ws('|', 'decision', id, node_id, attempt, verdict, action_digest, snapshot_id)
-            FROM runs_decision WHERE run_id = for_run
-        UNION ALL
-        SELECT concat_ws('|', 'call', m.id, m.node_id, m.attempt, m.status, m.deployment_id, m.model_answered,
-                         m.tokens_in, m.tokens_out, m.cost_micros)
-            FROM runs_modelcall m JOIN runs_run r ON r.id = m.run_id
-            WHERE m.run_id = for_run AND m.finished_at <= r.finished_at  -- what came late is not part of it
-        UNION ALL
-        SELECT concat_ws('|', 'tool', t.id, t.node_id, t.attempt, t.status, t.tool, t.destination, t.effect,
-                         t.request_digest, t.result_digest, t.error_kind)
-            FROM runs_toolcall t JOIN runs_run r ON r.id = t.run_id
-            WHERE t.run_id = for_run AND t.finished_at <= r.finished_at
-        UNION ALL
-        SELECT concat_ws('|', 'run', id, manifest_digest, input_commitment, output_commitment)
-            FROM runs_run WHERE id = for_run
-    ) AS lines
-$$;

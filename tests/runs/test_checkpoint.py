@@ -197,13 +197,13 @@ def _breaking_once_per_wave(*, arrives: bool) -> Callable[..., Any]:
     """The connection breaks, before the statement reaches the server or after it was done."""
     write, broken = writing._write_once, set()
 
-    def breaking(waves: list[checkpoint.RunWave], ending: list[LiveRun], meanwhile: Any) -> Any:
-        first_event = waves[0].events[0]["id"]
+    def breaking(steps: list[writing.Step], meanwhile: Any) -> Any:
+        first_event = steps[0].wave.events[0]["id"]
         if first_event in broken:
-            return write(waves, ending, meanwhile)
+            return write(steps, meanwhile)
         broken.add(first_event)
         if arrives:
-            write(waves, ending, meanwhile)
+            write(steps, meanwhile)
         raise OperationalError("The connection broke.")
 
     return breaking

@@ -55,6 +55,21 @@ def test_it_is_always_of_the_current_tenant(acme: Tenant, beta: Tenant) -> None:
         found.find(at=now(), membership=member.pk)
 
 
+def test_what_belongs_to_a_row_comes_with_it(acme: Tenant, django_assert_num_queries: Any) -> None:
+    first, second = (make_member(tenant=acme, user=make_user()) for _ in range(2))
+    with_people = Prepared(
+        lambda ids: Membership.objects.select_related("user").filter(pk__in=ids), ids=list
+    )
+    with tenant_context(acme):
+        with_people.find_all(ids=[first.pk])
+
+        with django_assert_num_queries(1):
+            found = {each.pk: each.user for each in with_people.find_all(ids=[first.pk, second.pk])}
+
+    assert found == {first.pk: first.user, second.pk: second.user}
+    assert found[second.pk].email == second.user.email
+
+
 def test_several_are_counted_at_once_and_so_far(
     acme: Tenant, beta: Tenant, django_assert_num_queries: Any
 ) -> None:
