@@ -119,10 +119,9 @@ POOL_SIZE = env.integer("GROVE_POOL_SIZE", 16, 1, 500)
 
 
 def _database(name: str, default: str) -> dict[str, Any]:
-    options: dict[str, Any] = {"connect_timeout": 10}
-    if RLS_LOCAL:
-        options["prepare_threshold"] = None
-    else:
+    # The server keeps what it made of statements that bind there (server_cursor), but not behind a pooler.
+    options: dict[str, Any] = {"connect_timeout": 10, "prepare_threshold": None if RLS_LOCAL else 0}
+    if not RLS_LOCAL:
         options["pool"] = {"min_size": 1, "max_size": POOL_SIZE, "timeout": 30}
     return {
         "ENGINE": "tenancy.pgbackend",

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, models
 from django.utils.timezone import now
 
+from runs.hot_path import ask_all
 from runs.models import RunClaim, Worker
 
 LOCK_CLASS = 0x67726F76  # "grov": the first half of our advisory lock numbers
@@ -70,9 +71,7 @@ def claim_waiting(*, worker: Worker, limit: int) -> list[Claim]:
     Runs of a tenant that is suspended wait until it is restored; of one with a quota of runs under way, as many are
     held by workers as it says, child runs among them, and the others wait for a place.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, [worker.pk, limit])
-        rows = cursor.fetchall()
+    rows = ask_all(CLAIM, [worker.pk, limit])
     return [
         Claim(run_id=run, tenant_id=tenant, token=token, losses=losses)
         for run, tenant, token, losses in sorted(rows)

@@ -30,9 +30,11 @@ from workflows.nodes import Pause
 
 logger = logging.getLogger(__name__)
 
-TENANT = Prepared(lambda id: Tenant.objects.filter(pk=id), id=UUID)
-RUNS = Prepared(lambda ids: Run.objects.filter(pk__in=ids), ids=list)
-FACTS = Prepared(lambda roots: RunFacts.objects.filter(root_run_id__in=roots), roots=list)
+TENANT = Prepared(lambda id: Tenant.objects.filter(pk=id), by_key=True, id=UUID)
+RUNS = Prepared(lambda ids: Run.objects.filter(pk__in=ids), by_key=True, ids=list)
+FACTS = Prepared(
+    lambda roots: RunFacts.objects.filter(root_run_id__in=roots), by_key=True, roots=list
+)
 PLAIN_FOR_SEALED = 4  # text shrinks to about a quarter before it is sealed
 
 

@@ -36,7 +36,9 @@ BATCH = 32
 KEY_BYTES = 32
 
 DATA_KEYS = Prepared(
-    lambda ids: DataKey.objects.select_related("owner_key__tenant_key").filter(pk__in=ids), ids=list
+    lambda ids: DataKey.objects.select_related("owner_key__tenant_key").filter(pk__in=ids),
+    by_key=True,
+    ids=list,
 )
 
 logger = logging.getLogger(__name__)

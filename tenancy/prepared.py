@@ -5,7 +5,8 @@ To put together a statement that finds one row by its key takes Django longer th
 
 import secrets
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -15,6 +16,7 @@ from django.db import connection, connections, models
 from django.db.models.query import RelatedPopulator, get_related_populators
 
 from tenancy.context import current_tenant, find_current_tenant
+from tenancy.pgbackend.base import DatabaseWrapper
 
 Row = TypeVar("Row", bound=models.Model)
 TENANT = "tenant"  # always the one whose request it is
@@ -45,11 +47,14 @@ class _Statement:
 class Prepared(Generic[Row]):
     """The rows that `select` gives for values of these names and kinds. The statement knows their places, no value.
 
-    A value of the kind `list` is asked by `…__in`, with UUIDs.
+    A value of the kind `list` is asked by `…__in`, with UUIDs. Where rows are found `by_key`, whatever the values are,
+    the server keeps the plan, too.
     """
 
-    def __init__(self, select: Callable[..., models.QuerySet[Row]], **kinds: type) -> None:
-        self._select, self._kinds = select, kinds
+    def __init__(
+        self, select: Callable[..., models.QuerySet[Row]], *, by_key: bool = False, **kinds: type
+    ) -> None:
+        self._select, self._by_key, self._kinds = select, by_key, kinds
 
     def find(self, **values: Any) -> Row | None:
         """The first row."""
@@ -62,12 +67,23 @@ class Prepared(Generic[Row]):
 
     def _rows(self, values: Mapping[str, Any], at_most: int | None = None) -> list[Sequence[Any]]:
         sql, parameters = self.fill(values)
-        with connections[self._statement.alias].cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(sql, parameters)
             rows: list[Sequence[Any]] = (
                 cursor.fetchall() if at_most is None else cursor.fetchmany(at_most)
             )
             return rows
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        connection = connections[self._statement.alias]
+        if not self._by_key:
+            with connection.cursor() as cursor:
+                yield cursor
+            return
+        wrapper = cast(DatabaseWrapper, connection)
+        with wrapper.wrap_database_errors, wrapper.server_cursor() as cursor:
+            yield cursor
 
     def _made(self, row: Sequence[Any]) -> Row:
         statement = self._statement

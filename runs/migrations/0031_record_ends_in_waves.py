@@ -1,4 +1,7 @@
-"""The entry of a run's end is written with its last wave: see end.sql and checkpoint.sql. Functions only; nothing is locked."""
+"""The entry of a run's end is written with its last wave, and no plan of the hot path reads a whole table: see end.sql.
+
+Functions, and a trigger that is made anew: that locks the facts of runs for an instant.
+"""
 
 from pathlib import Path
 
@@ -13,4 +16,4 @@ def _read(name: str) -> migrations.RunSQL:
 class Migration(migrations.Migration):
     dependencies = [("runs", "0030_write_waves_row_by_row"), ("tenancy", "0012_append_in_sql")]
 
-    operations = [_read("end.sql"), _read("checkpoint.sql")]
+    operations = [*map(_read, ("end.sql", "checkpoint.sql", "intend.sql", "claim.sql"))]

@@ -1,6 +1,7 @@
 -- The hot path of the executor: whatever a wave changes is written by ONE statement, so by one commit.
 -- Security invoker: row-level security holds in here as anywhere else. Plans are kept: to make those of a wave anew each
--- time takes as long as to carry them out, and each finds its rows by their ids whatever the tables hold.
+-- time takes as long as to carry them out, and each finds its rows by their ids whatever the tables hold. So none may read
+-- a whole table because that was small when the plan was made.
 
 -- Number events of one run without a gap: the run's row is the counter, and its lock the order.
 CREATE OR REPLACE FUNCTION grove_emit(for_run uuid, events jsonb) RETURNS integer LANGUAGE plpgsql AS $$
@@ -32,7 +33,7 @@ END $$;
 -- Most waves bring one row or two of a kind: what is there already is found and changed one by one, by its id. A join
 -- with what is brought would cost more than the change.
 CREATE OR REPLACE FUNCTION grove_checkpoint(wave jsonb, payloads bytea[]) RETURNS uuid[] LANGUAGE plpgsql
-    SET plan_cache_mode = force_generic_plan AS $$
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     runs jsonb := wave->'runs';
     alive uuid[] := '{}';

@@ -2,8 +2,9 @@
 --   1. which tenants have runs waiting: one step along the index for each, whatever waits in between
 --   2. of each, the oldest; a limit is read under a lock, so that two workers do not give the same place away
 --   3. take what nobody else took meanwhile
-CREATE FUNCTION grove_claim(for_worker uuid, at_most integer)
-    RETURNS TABLE (run uuid, tenant uuid, new_token integer, workers_lost smallint) LANGUAGE plpgsql VOLATILE AS $$
+CREATE OR REPLACE FUNCTION grove_claim(for_worker uuid, at_most integer)
+    RETURNS TABLE (run uuid, tenant uuid, new_token integer, workers_lost smallint) LANGUAGE plpgsql VOLATILE
+    SET enable_seqscan = off AS $$
 DECLARE
     waiting record;
     places integer;

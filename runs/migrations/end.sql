@@ -4,7 +4,7 @@
 -- What a finished run commits to: all its node executions, decisions and calls, in an order that anybody can repeat.
 -- Only columns that outlive disposal go in. SHA-256 in hex; docs/ledger.md describes the lines.
 CREATE OR REPLACE FUNCTION grove_run_digest(for_run uuid) RETURNS text LANGUAGE plpgsql STABLE
-    SET plan_cache_mode = force_generic_plan AS $$
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     RETURN (
         SELECT encode(sha256(convert_to(string_agg(line, E'\n' ORDER BY line COLLATE "C"), 'UTF8')), 'hex') FROM (
@@ -32,7 +32,7 @@ END $$;
 
 -- The same over what its calls carried and where they went: a line for each that left while the run was under way.
 CREATE OR REPLACE FUNCTION grove_departures_digest(for_run uuid) RETURNS text LANGUAGE plpgsql STABLE
-    SET plan_cache_mode = force_generic_plan AS $$
+    SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
     RETURN (
         SELECT encode(sha256(convert_to(coalesce(string_agg(line, E'\n' ORDER BY line COLLATE "C"), ''), 'UTF8')), 'hex')

@@ -8,7 +8,7 @@
 -- `requests` are the sealed requests of those that call, in order. Answers {written, stop, facts, register}: how many
 -- were written, why no more of them (claim, register, budget, facts), and how the facts are now, where they differ.
 CREATE OR REPLACE FUNCTION grove_intend(root uuid, expected bigint, asked jsonb, requests bytea[]) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql VOLATILE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     facts uuid;
     known bigint;
