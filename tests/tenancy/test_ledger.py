@@ -4,6 +4,7 @@ import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import orjson
 import pytest
 import rfc8785
 from django.db import DatabaseError, connection, transaction
@@ -39,6 +40,34 @@ def test_an_entry_holds_canonical_bytes_of_all_that_it_says(in_acme):
             "facts": {"digest": "ab", "nodes": 3},
         }
     )
+
+
+def test_an_entry_that_the_server_completes_is_like_any_other(in_acme):
+    row = ledger.to_row(
+        EventType.RUN_COMPLETED, subject=RUN, by=SYSTEM, facts={"status": "ok"}, told=("digest",)
+    )
+
+    _append(row, {"digest": "0a" * 32})
+
+    entry = LedgerEntry.objects.get()
+    assert entry.facts == {"status": "ok", "digest": "0a" * 32}
+    assert bytes(entry.canonical) == ledger.canonical_bytes(entry)
+    assert (str(entry.pk), entry.tenant_id) == (str(row["id"]), in_acme.pk)
+
+
+def test_the_server_completes_an_entry_with_digests_only(in_acme):
+    row = ledger.to_row(EventType.RUN_COMPLETED, subject=RUN, by=SYSTEM, facts={}, told=("digest",))
+
+    with pytest.raises(DatabaseError, match="not hexadecimal"), transaction.atomic():
+        _append(row, {"digest": 'ab", "status": "failed'})
+
+    assert not LedgerEntry.objects.exists()
+
+
+def _append(row, told):
+    with connection.cursor() as cursor:
+        entry, digests = orjson.dumps(row).decode(), orjson.dumps(told).decode()
+        cursor.execute("SELECT grove_append(%s::text::jsonb, %s::text::jsonb)", [entry, digests])
 
 
 def test_an_entry_does_not_hold_the_actors_name(in_acme):

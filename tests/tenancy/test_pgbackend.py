@@ -170,6 +170,17 @@ def test_a_failed_statement_leaves_no_belief_behind(
         assert cursor.fetchall() == [("of-beta",)]
 
 
+def test_what_binds_on_the_server_is_prepared_there(acme: Tenant) -> None:
+    prepared = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s"
+    with tenant_context(acme):
+        _bound_on_the_server()
+        _bound_on_the_server()
+
+        with connection.cursor() as cursor:
+            cursor.execute(prepared, ["SELECT name FROM tenancy_secret WHERE $1 %"])
+            assert cursor.fetchone() == (1,)
+
+
 def test_another_tenants_row_cannot_be_written(secrets: None, acme: Tenant, beta: Tenant) -> None:
     with tenant_context(acme), connection.cursor() as cursor:
         with pytest.raises(Exception, match="row-level security"):

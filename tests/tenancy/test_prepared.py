@@ -70,6 +70,20 @@ def test_what_belongs_to_a_row_comes_with_it(acme: Tenant, django_assert_num_que
     assert found[second.pk].email == second.user.email
 
 
+@pytest.mark.parametrize("by_key", [True, False])
+def test_whether_the_server_keeps_the_plan_or_not_the_rows_are_the_same(
+    acme: Tenant, beta: Tenant, by_key: bool
+) -> None:
+    member = make_member(tenant=acme)
+    found = Prepared(lambda ids: Membership.objects.filter(pk__in=ids), by_key=by_key, ids=list)
+    for _ in range(2):
+        with tenant_context(acme):
+            assert [each.pk for each in found.find_all(ids=[member.pk])] == [member.pk]
+            assert found.find_all(ids=[]) == []
+        with tenant_context(beta):
+            assert found.find_all(ids=[member.pk]) == []
+
+
 def test_several_are_counted_at_once_and_so_far(
     acme: Tenant, beta: Tenant, django_assert_num_queries: Any
 ) -> None:
