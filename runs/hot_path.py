@@ -26,12 +26,6 @@ def insert(model: type[models.Model], source: str) -> str:
     )
 
 
-def write(row: models.Model) -> None:
-    """Insert this row by a statement that the server keeps prepared."""
-    ask(_insert_one(type(row)), values_of(row))
-    mark_saved(row)
-
-
 def values_of(row: models.Model, names: Collection[str] = ()) -> list[Any]:
     """The parameters that `insert` of its model takes, or only those that are named, in the order of the table."""
     fields = _columns(type(row))
@@ -74,11 +68,6 @@ def _asked(statement: str, values: Sequence[Any]) -> Iterator[psycopg.Cursor[Any
     with wrapper.wrap_database_errors, wrapper.server_cursor() as cursor:
         cursor.execute(statement, values)
         yield cursor
-
-
-@lru_cache(maxsize=16)
-def _insert_one(model: type[models.Model]) -> str:
-    return f"WITH {insert(model, '(SELECT) AS one')} SELECT true"
 
 
 @lru_cache(maxsize=16)

@@ -59,21 +59,7 @@ def to_entry(
         raise NotInTransaction
     if isinstance(subject, models.Model):
         subject = Subject(kind=str(subject._meta.model_name), id=str(subject.pk))
-    return _entry(EventType(event), subject, by, facts)
-
-
-def _entry(event: EventType, subject: Subject, by: Actor, facts: dict[str, Any]) -> LedgerEntry:
-    entry = LedgerEntry(
-        id=new_id(),
-        tenant_id=current_tenant().pk,
-        at=now(),
-        event=event.value,
-        subject_kind=subject.kind,
-        subject_id=subject.id,
-        actor_kind=by.kind,
-        actor_id=by.id,
-        facts=_plain(facts, "facts"),
-    )
+    entry = _entry(EventType(event), subject, by, facts)
     entry.canonical = canonical_bytes(entry)
     return entry
 
@@ -120,6 +106,20 @@ def lock_number(tenant_id: UUID) -> int:
     """The advisory lock that this tenant's sequencer holds."""
     digest = hashlib.sha256(b"grove ledger" + tenant_id.bytes).digest()
     return int.from_bytes(digest[:8], signed=True)
+
+
+def _entry(event: EventType, subject: Subject, by: Actor, facts: dict[str, Any]) -> LedgerEntry:
+    return LedgerEntry(
+        id=new_id(),
+        tenant_id=current_tenant().pk,
+        at=now(),
+        event=event.value,
+        subject_kind=subject.kind,
+        subject_id=subject.id,
+        actor_kind=by.kind,
+        actor_id=by.id,
+        facts=_plain(facts, "facts"),
+    )
 
 
 def _plain(value: Any, path: str) -> Any:
