@@ -4,7 +4,7 @@ With hot_path.py and intents.py the only module of this floor that goes around t
 runs/migrations/checkpoint.sql.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, cast
@@ -72,22 +72,32 @@ def event(name: str, at: datetime, node_id: str = "", **body: Any) -> Row:
     return {"id": new_id_text(), "name": name, "node_id": node_id, "at": at, "body": body}
 
 
-def nothing() -> None:
-    """What there is to do while the server writes, mostly."""
+class Meanwhile:
+    """What there is to do while the server writes: mostly nothing. Waves that are written again ask again for both."""
+
+    def board(self) -> None:
+        """Put into the waves what rides with them; the server is at the first statement."""
+
+    def begin(self) -> None:
+        """All is with the server, and nothing on record yet."""
 
 
-def write(waves: Sequence[RunWave], meanwhile: Callable[[], None] = nothing) -> set[UUID]:
+NOTHING: Final = Meanwhile()
+
+
+def write(waves: Sequence[RunWave], meanwhile: Meanwhile = NOTHING) -> set[UUID]:
     """Write these waves (all of the current tenant) in one statement, and what rides with them by another one in the
-    same commit. `meanwhile` is called while the server is at the first, and may put into the waves what rides.
+    same commit.
 
     Returns the runs whose claim still holds, and the calls among what rides that are on record now.
     """
     with _database().straight() as sending:
         sending.send(CHECKPOINT, *_merged(waves))
         if any(wave.facts_of for wave in waves):
-            meanwhile()
+            meanwhile.board()
             if riding := [wave.riding for wave in waves if wave.riding]:
                 sending.send(RIDE, *_merged_riding(riding))
+                meanwhile.begin()
     return {UUID(id) for answer in sending.answers for id in _ids(answer)}
 
 

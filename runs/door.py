@@ -6,7 +6,8 @@ Calls to the world go through the governed door (runs/governed.py); questions an
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, cast
 
 from django.db import DatabaseError
 from django.utils.timezone import now
@@ -33,6 +34,7 @@ class NodeDoor(GovernedDoor):
         labels = live.labels_into(start)
         super().__init__(live=live, node_id=start.path, labels=labels, decided=decided)
         self._start = start
+        self._boarding = decided.boarding if decided else None
         self._went_on = False
         self.callback_url = ""
 
@@ -113,11 +115,28 @@ class NodeDoor(GovernedDoor):
             )
 
     def _permitted(self, act: A, labels: Labels) -> Permitted[A]:
-        """Of an attempt that was given up, no further call leaves."""
-        self._check_wanted()
-        return super()._permitted(act, labels)
+        """Of an attempt that was given up, no further call leaves. The one that was decided ahead asks as it leaves."""
+        first = self._decided
+        if first is None or first.act is not act:
+            self._check_wanted()
+            return super()._permitted(act, labels)
+        self._decided = None
+        leave = partial(self._leave, first)
+        return self._allowed(cast("A", first.final.act), first.draft, leave=leave)
+
+    def _leave(self, first: Decided) -> None:
+        """All is ready: wait for the record. Raises NotAboard, and ClaimLost where the attempt was given up."""
+        first.boarding.await_call()
+        try:
+            self._check_wanted()
+        except ClaimLost:
+            self._settlements.append(first.withdrawn())
+            raise
 
     def _check_wanted(self) -> None:
+        """Raises ClaimLost for an attempt that was given up, or whose start did not get on record."""
+        if self._boarding is not None:
+            self._boarding.await_wave()
         if not self._live.is_at_work(self.node_id, self._start.execution_id):
             raise ClaimLost("This attempt has been given up.")
 

@@ -4,7 +4,7 @@
     claim      PostgreSQL gives each waiting run to one worker, with a fencing token
     drive      one thread per worker: takes what nodes brought back, plans, and writes ONE wave for all its runs;
                what is pure and small it runs on the spot, within the wave; what a node asks a model first is decided
-               while PostgreSQL writes, and its intent is in the same commit (runs/first_calls.py)
+               while PostgreSQL writes, made ready on its thread, and leaves with the commit (runs/first_calls.py)
     start      the other nodes that are ready, on the node pool (runs/node_pool.py), only after that commit
     park       a run of which everything left waits is given back, until something comes or is due
     tend       another thread: entry and heartbeat, a sweep for runs of lost workers, an eye on nodes that hang
@@ -32,8 +32,8 @@ from django.utils.timezone import now
 from runs import claims, first_calls, hanging, taking_up, waits, writing
 from runs.door import work
 from runs.finish import settle_late
-from runs.first_calls import FirstCalls
-from runs.live_run import LiveRun
+from runs.first_calls import Decided, FirstCalls
+from runs.live_run import LiveRun, Start
 from runs.models import Worker
 from runs.node_pool import Attempt, NodePool
 from runs.outcomes import Outcome
@@ -180,8 +180,8 @@ class Executor:
             steps = [step for items in news if (step := self._try_step(items))]
             if not steps:
                 return
-            with first_calls.riding(steps, room=self._pool.room) as first:
-                written = writing.write(steps, self._stopping, first.board)
+            with first_calls.riding(steps, room=self._pool.room, start=self._submit) as first:
+                written = writing.write(steps, self._stopping, first)
                 first.note(written)
             for step in steps:
                 if step.live.run_id in written:
@@ -239,11 +239,15 @@ class Executor:
         else:
             live.put_away()
             for start in step.starting:
-                self._pool.submit(Attempt(live=live, start=start, decided=first.of(start)))
+                if not first.has_begun(start):
+                    self._submit(live, start)
             self._set_alarm(live)
             if any(outcome.pause for outcome in step.outcomes):
                 # The answer may have been there before the wait.
                 self._inbox.put((live, Call.SIGNAL))
+
+    def _submit(self, live: LiveRun, start: Start, decided: Decided | None = None) -> None:
+        self._pool.submit(Attempt(live=live, start=start, decided=decided))
 
     def _set_alarm(self, live: LiveRun) -> None:
         alarm = live.next_alarm

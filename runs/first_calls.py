@@ -1,12 +1,13 @@
 """First calls: what a node asks a model first is decided before it starts, and on record with the wave that starts it.
 
 One commit for the end of one node, the start of the next and the intent of its call, which is decided while the server
-writes the wave. Only a call that may be made just like that rides, and only where a thread waits for its node, so that
-it leaves at once. Whatever stands in the way, or changes before the commit, the node finds out by itself at the
-governed door, as with each of its further calls.
+writes the wave. Only a call that may be made just like that rides, and only where a thread waits for its node: that
+makes the call ready meanwhile, and it leaves with the commit. Whatever stands in the way, or changes before the commit,
+the node finds out by itself at the governed door, as with each of its further calls.
 """
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -15,6 +16,8 @@ from django.utils.timezone import now
 
 from compliance import policies
 from compliance.labels import Labels
+from runs.checkpoint import Meanwhile
+from runs.errors import ClaimLost
 from runs.failover import Note, Road
 from runs.governed_calls import Caller, ModelAct
 from runs.intents import Draft, Intents, Ride
@@ -29,9 +32,39 @@ from workflows.providers import routes
 from workflows.providers.contract import ModelRequest
 
 
+class NotAboard(Exception):
+    """The wave is on record, and this call is not: it is to be decided on like any other."""
+
+
+class Boarding:
+    """What became of the wave, and of one call that was to ride with it; whoever asks waits until that is known."""
+
+    def __init__(self) -> None:
+        self._is_known = threading.Event()
+        self._wave = self._call = False
+
+    def tell(self, *, wave: bool, call: bool) -> None:
+        """Whether they are on record. Told once; what is told later is not heard."""
+        if not self._is_known.is_set():
+            self._wave, self._call = wave, call
+            self._is_known.set()
+
+    def await_wave(self) -> None:
+        """Raises ClaimLost: a node that is not on record as started must not do anything."""
+        self._is_known.wait()
+        if not self._wave:
+            raise ClaimLost("The start of this node did not get on record.")
+
+    def await_call(self) -> None:
+        """Raises ClaimLost and NotAboard."""
+        self.await_wave()
+        if not self._call:
+            raise NotAboard
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """A call that is on record and has not left: how its node comes to it, and what was decided."""
+    """A call that is on record, or about to be, and has not left: how its node comes to it, and what was decided."""
 
     group: str
     request: ModelRequest
@@ -40,6 +73,7 @@ class Decided:
     planned: tuple[ModelAct, Note | None]
     draft: Draft
     final: Wish  # with all that was owed
+    boarding: Boarding = field(default_factory=Boarding, compare=False)
 
     @property
     def act(self) -> ModelAct:
@@ -72,15 +106,20 @@ class Decided:
         return Settlement.failed(self.call_id, WITHDRAWN, sentence)
 
 
+Begin = Callable[[LiveRun, Start, Decided], None]
+
+
 @dataclass(slots=True)
-class FirstCalls:
-    """Those of one wave, by the execution that each begins."""
+class FirstCalls(Meanwhile):
+    """Those of one wave, by the execution that each begins. `start` lets such a node make its call ready."""
 
     steps: Sequence[Step]
     room: int  # as many nodes find a thread
+    start: Begin
     _is_aboard: bool = False
     _rides: dict[Intents, Ride | None] = field(default_factory=dict)
     _decided: dict[UUID, Decided] = field(default_factory=dict)
+    _ready: list[tuple[LiveRun, Start, Decided]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for step in self.steps if self.room > 0 else ():
@@ -91,12 +130,15 @@ class FirstCalls:
                     policies.engine_for(step.live.snapshot_id)
                     step.wave.facts_of = step.live.root_run_id
 
-    def of(self, start: Start) -> Decided | None:
-        """What this attempt may do as soon as it starts."""
-        return self._decided.get(start.execution_id)
+    def has_begun(self, start: Start) -> bool:
+        """Whether this attempt is at work already."""
+        return start.execution_id in self._decided
 
     def note(self, written: set[UUID]) -> None:
-        """The wave is on record: what it settled, and those calls that are among `written`."""
+        """The wave is on record: the runs and calls that are among `written`. What was decided on them may leave."""
+        for decided in self._decided.values():
+            in_time = decided.draft.run_id in written
+            decided.boarding.tell(wave=in_time, call=in_time and decided.call_id in written)
         for step in self.steps:
             if step.live.run_id in written:
                 for outcome in step.outcomes:
@@ -106,11 +148,6 @@ class FirstCalls:
         for ride in self._rides.values():
             if ride is not None:
                 ride.note(written)
-        self._decided = {
-            execution: decided
-            for execution, decided in self._decided.items()
-            if decided.call_id in written
-        }
 
     def board(self) -> None:
         """Decide, and put it into the waves; once, however often they are written."""
@@ -126,7 +163,13 @@ class FirstCalls:
                     with suppress(Exception):
                         if decided := _decide(step.live, start, ride):
                             self._decided[start.execution_id] = decided
+                            self._ready.append((step.live, start, decided))
             ride.board(step.wave)
+
+    def begin(self) -> None:
+        """Let these nodes make ready what was decided. Nothing leaves before it is on record."""
+        while self._ready:
+            self.start(*self._ready.pop())
 
     def _ride_of(self, live: LiveRun) -> Ride | None:
         intents = live.intents
@@ -143,17 +186,19 @@ class FirstCalls:
         return self._rides[intents]
 
     def leave(self) -> None:
-        """Give back the turns that were taken."""
+        """Give back the turns that were taken. Whoever still waits learns that nothing came of it."""
+        for decided in self._decided.values():
+            decided.boarding.tell(wave=False, call=False)
         for ride in self._rides.values():
             if ride is not None:
                 ride.end()
 
 
 @contextmanager
-def riding(steps: Sequence[Step], *, room: int) -> Iterator[FirstCalls]:
-    """The first calls of up to `room` nodes that start. The block writes the waves of these steps, and has them decided
-    meanwhile."""
-    first = FirstCalls(steps, room)
+def riding(steps: Sequence[Step], *, room: int, start: Begin) -> Iterator[FirstCalls]:
+    """The first calls of up to `room` nodes that start. The block writes the waves of these steps; meanwhile they are
+    decided, and made ready by `start`."""
+    first = FirstCalls(steps, room, start)
     try:
         yield first
     finally:

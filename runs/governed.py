@@ -15,7 +15,7 @@ runs/first_calls.py.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -33,7 +33,7 @@ from runs.checkpoint import Row, event
 from runs.done_before import DoneBefore
 from runs.errors import ClaimLost
 from runs.failover import Road
-from runs.first_calls import Decided
+from runs.first_calls import Decided, NotAboard
 from runs.governed_calls import Act, Caller, ModelAct, ToolAct
 from runs.intents import Draft, RegisterMoved
 from runs.live_run import LiveRun
@@ -48,8 +48,9 @@ from tenancy.secret_uses import Purpose, SecretUse, used_for
 from workflows import budgets
 from workflows.errors import ModelGroupUnknown
 from workflows.nodes import ModelAnswer, NodeFailed, ToolAnswer
+from workflows.permits import Permit, at_once
 from workflows.providers import gateway
-from workflows.providers.contract import ModelRequest, Permit, ProviderError, Target
+from workflows.providers.contract import ModelRequest, ProviderError, Target
 from workflows.providers.errors import ModelUnavailable, PriceUnknown
 from workflows.tools import registry
 from workflows.tools.contract import ToolError, ToolResponse
@@ -144,6 +145,7 @@ class GovernedDoor:
             road, planned = first.road, first.planned
         else:
             road, planned = Road(self._live, group, labels), None
+        known = len(self._events)
         while True:
             try:
                 act, told = planned or road.next_act(request)
@@ -151,6 +153,9 @@ class GovernedDoor:
                 if told:
                     self._note_once(told[0], **told[1])
                 return self._ask(act, labels)
+            except NotAboard:
+                del self._events[known:]
+                road = Road(self._live, group, labels)
             except (RegisterMoved, ModelGroupUnknown, ModelUnavailable) as why:
                 road.look_again(why)
             except ProviderError as error:
@@ -186,6 +191,8 @@ class GovernedDoor:
         except ProviderError as error:
             failed = Settlement.failed(call_id, error.recorded_kind, error.sentence)
             self._settlements.append(failed)
+            raise
+        except (NotAboard, ClaimLost):
             raise
         except Exception as error:
             failed = Settlement.failed(call_id, "internal_error", _broke_here(error))
@@ -314,9 +321,6 @@ class GovernedDoor:
 
     def _permitted(self, act: A, labels: Labels) -> Permitted[A]:
         """Decide, obey and decide again until the call is allowed. Raises NodeFailed when it is not, and Parked."""
-        if (first := self._decided) is not None and first.act is act:
-            self._decided = None
-            return self._allowed(cast("A", first.final.act), first.draft)
         carried_out: frozenset[str] = frozenset()
         waited, asked = 0.0, approvals.digest_of(act, self._caller)
         while True:
@@ -353,10 +357,12 @@ class GovernedDoor:
             self._note("approval.requested", approver=about["approver"], until=parked.pause.until)
             raise
 
-    def _allowed(self, act: A, draft: Draft) -> Permitted[A]:
+    def _allowed(
+        self, act: A, draft: Draft, *, leave: Callable[[], None] = at_once
+    ) -> Permitted[A]:
         self._tell(draft)
         assert draft.call is not None  # noqa: S101 - an allowing draft has an intent
-        permit = Permit(decision_id=draft.decision["id"], call_id=draft.call["id"])
+        permit = Permit(decision_id=draft.decision["id"], call_id=draft.call["id"], leave=leave)
         return Permitted(act=act, permit=permit)
 
     def _tell(self, draft: Draft) -> None:

@@ -2,13 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import DatabaseError, connections, transaction
 
 from runs import caller_keys, cancel, checkpoint, claims, finish
+from runs.checkpoint import NOTHING, Meanwhile
 from runs.live_run import LiveRun, Start
 from runs.outcomes import Outcome
 from tenancy import actors
@@ -29,12 +30,12 @@ class Step:
 def write(
     steps: Sequence[Step],
     stopping: threading.Event,
-    meanwhile: Callable[[], None] = checkpoint.nothing,
+    meanwhile: Meanwhile = NOTHING,
 ) -> set[UUID]:
     """Returns the runs whose claim still holds; of the others nothing is written. And the calls that rode with them.
 
     All in one commit; where the database refuses that, one by one, so that it is known which it refuses. `meanwhile` is
-    called while the server writes, and may be called again: see checkpoint.write.
+    for checkpoint.write.
     """
     try:
         return _write_until_answered(steps, stopping, meanwhile)
@@ -52,7 +53,7 @@ def write(
 
 
 def _write_until_answered(
-    steps: Sequence[Step], stopping: threading.Event, meanwhile: Callable[[], None]
+    steps: Sequence[Step], stopping: threading.Event, meanwhile: Meanwhile
 ) -> set[UUID]:
     """One commit. While the database is away nothing is lost: the wave waits here for it."""
     waves = [step.wave for step in steps]
@@ -69,7 +70,7 @@ def _write_until_answered(
             connections.close_all()
 
 
-def _write_once(steps: Sequence[Step], meanwhile: Callable[[], None]) -> set[UUID]:
+def _write_once(steps: Sequence[Step], meanwhile: Meanwhile) -> set[UUID]:
     waves = [step.wave for step in steps]
     ending = [step.live for step in steps if step.live.is_over]
     given_up = {live.run_id for live in ending if live.gave_up}

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import DatabaseError, OperationalError, connections
 
 from compliance.labels import Labels
 from runs import cancel, checkpoint, egress, intents, kinds
-from runs.first_calls import FirstCalls
+from runs.first_calls import Boarding, FirstCalls
 from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent, RunFacts
 from runs.node_pool import Attempt, NodePool
 from tenancy import actors
@@ -277,25 +277,85 @@ def test_nodes_that_are_handed_back_withdraw_their_calls(
     settled(run)
 
 
-def test_a_run_that_is_cancelled_before_its_node_begins_sends_nothing(
+def test_a_run_that_is_cancelled_before_its_call_leaves_sends_nothing(
     model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run(make_version(definitions.TALK))
-    serve = NodePool.submit
+    tell, places = Boarding.tell, []
 
-    def cancelled(pool: NodePool, attempt: Attempt) -> None:
-        if attempt.decided:
+    def cancelled(boarding: Boarding, **what: bool) -> None:
+        if places:  # on record, and the node still waits to be told
             cancel.cancel(run=Run.objects.get(pk=run.pk), by=actors.SYSTEM)
-            attempt.live.running.clear()  # as the tender does once it has seen that
-        serve(pool, attempt)
+            places.pop().running.clear()  # as the tender does once it has seen that
+        tell(boarding, **what)
 
-    monkeypatch.setattr(NodePool, "submit", cancelled)
+    def start(calls: FirstCalls) -> None:
+        places.extend(live for live, _, _ in calls._ready)
+        begin(calls)
+
+    begin = FirstCalls.begin
+    monkeypatch.setattr(FirstCalls, "begin", start)
+    monkeypatch.setattr(Boarding, "tell", cancelled)
     with running_executor():
         run = finish(run)
         wait_until(lambda: outcomes(run) == [("ask", "failed", WITHDRAWN)])
 
     assert run.status == "cancelled"
     assert model.prompts == []
+
+
+@pytest.fixture
+def ready(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when a node has made its call ready and waits for the record."""
+    event, await_call = threading.Event(), Boarding.await_call
+
+    def waits(boarding: Boarding) -> None:
+        event.set()
+        await_call(boarding)
+
+    monkeypatch.setattr(Boarding, "await_call", waits)
+    return event
+
+
+def test_a_call_is_made_ready_while_its_wave_is_written_and_leaves_with_the_commit(
+    model: ScriptedModel, monkeypatch: pytest.MonkeyPatch, ready: threading.Event
+) -> None:
+    begin, told = FirstCalls.begin, []
+
+    def begins(calls: FirstCalls) -> None:
+        begin(calls)
+        told.append((ready.wait(10), list(model.prompts)))
+
+    monkeypatch.setattr(FirstCalls, "begin", begins)
+
+    run = execute(make_run(make_version(definitions.TALK)))
+
+    assert run.status == "completed"
+    assert told[0] == (True, [])
+    assert len(model.prompts) == 2
+    settled(run)
+
+
+def test_a_node_whose_start_is_not_on_record_does_nothing(
+    model: ScriptedModel, monkeypatch: pytest.MonkeyPatch, ready: threading.Event
+) -> None:
+    begin, refused = FirstCalls.begin, []
+
+    def begins(calls: FirstCalls) -> None:
+        begin(calls)
+        if not refused:
+            refused.append(ready.wait(10))
+            raise DatabaseError("This wave is refused.")
+
+    monkeypatch.setattr(FirstCalls, "begin", begins)
+
+    run = execute(make_run(make_version(definitions.TALK)))
+
+    assert (run.status, refused) == ("completed", [True])
+    assert [status for _, status, _ in outcomes(run)] == ["completed", "completed"]
+    assert len(model.prompts) == 2
+    same(run)
+    settled(run)
 
 
 def test_a_trial_is_taken_by_whoever_calls(model: ScriptedModel) -> None:

@@ -51,14 +51,23 @@ ADAPTERS: Final[Mapping[str, Adapter]] = {
 }
 
 
-def call(target: Target, request: ModelRequest, *, credentials: str | None = None) -> ModelResponse:
+def call(
+    target: Target,
+    request: ModelRequest,
+    *,
+    credentials: str | None = None,
+    leave: Callable[[], None] | None = None,
+) -> ModelResponse:
     """Ask the model, within the shorter of both time-outs. `credentials`: the caller's own key, used and not kept.
 
-    What signed us in is masked where the provider says it back. Raises ProviderError only.
+    `leave` is called before anything of it leaves, a request for a token among it. What signed us in is masked where
+    the provider says it back. Raises ProviderError, and what `leave` raises.
     """
     secrecy = Secrecy(credentials)
+    allowed = min(float(request.timeout_seconds), target.deployment_timeout_seconds)
     try:
-        return secrecy.mask_answer(_call(target, request, credentials, secrecy))
+        answer = _call(target, request, credentials, secrecy, Deadline(allowed, leave))
+        return secrecy.mask_answer(answer)
     except ProviderError as error:
         error.sentence = secrecy.mask(error.sentence)
         error.args = (error.sentence,)
@@ -66,7 +75,11 @@ def call(target: Target, request: ModelRequest, *, credentials: str | None = Non
 
 
 def _call(
-    target: Target, request: ModelRequest, credentials: str | None, secrecy: Secrecy
+    target: Target,
+    request: ModelRequest,
+    credentials: str | None,
+    secrecy: Secrecy,
+    deadline: Deadline,
 ) -> ModelResponse:
     adapter, way = ADAPTERS.get(target.kind), auth.WAYS.get(target.auth)
     if adapter is None:
@@ -76,7 +89,7 @@ def _call(
         raise ProviderKindUnknown(f"Grove cannot sign in to a provider by “{target.auth}”.")
     access = Access(
         target=target,
-        deadline=Deadline(min(float(request.timeout_seconds), target.deployment_timeout_seconds)),
+        deadline=deadline,
         secret=lambda name: secrecy.note(_reveal(name, target)),
         may_use_machine=_may_use_machine,
         credentials=credentials,

@@ -8,7 +8,7 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -37,11 +37,21 @@ _pools_change = threading.Lock()
 
 
 class Deadline:
-    """The moment at which a call has taken all its time. In seconds of the monotonic clock."""
+    """The moment at which a call has taken all its time. In seconds of the monotonic clock.
 
-    def __init__(self, seconds: float) -> None:
+    `leave` is called before anything of the call leaves, and may wait: the time counts from then.
+    """
+
+    def __init__(self, seconds: float, leave: Callable[[], None] | None = None) -> None:
         self.seconds = seconds
         self.began_at = time.monotonic()
+        self._leave = leave
+
+    def leave(self) -> None:
+        """Whatever has to be before the call leaves has been, once this returns."""
+        if self._leave is not None:
+            self._leave()
+            self._leave, self.began_at = None, time.monotonic()
 
     def left(self) -> float:
         return max(0.0, self.began_at + self.seconds - time.monotonic())
@@ -125,6 +135,7 @@ def exchange(outgoing: Outgoing, deadline: Deadline) -> Iterator[Incoming]:
         place = _place_of(outgoing.address)
         headers = STANDING | dict(outgoing.headers)
         asking = Asking(outgoing.method, place.target, place.host, headers.items(), outgoing.body)
+        deadline.leave()
         with _pool_for(outgoing, place.origin).ask(asking, deadline.left) as answer:
             incoming = Incoming(answer, outgoing.who, deadline)
             yield incoming

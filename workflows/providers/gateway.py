@@ -63,14 +63,14 @@ def plan(
 def complete(
     target: Target, request: ModelRequest, *, permit: Permit, credentials: str | None = None
 ) -> ModelResponse:
-    """Ask the model. Raises ProviderError; the permit says which recorded decision allowed it.
+    """Ask the model. Raises ProviderError; the permit says which recorded decision allowed it, and when it may leave.
 
     `credentials`: the caller's own key, used for this call and kept nowhere.
     """
     if not isinstance(permit, Permit):
         raise TypeError("A model call needs the permit of a recorded decision.")
     try:
-        response = adapters.call(target, request, credentials=credentials)
+        response = adapters.call(target, request, credentials=credentials, leave=permit.leave)
     except ProviderError as error:
         breakers.note_failure(target, error)
         raise

@@ -42,10 +42,12 @@ class Purse:
         self._tokens: OrderedDict[Hashable, Token] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
 
-    def get(self, key: Hashable, make: Callable[[], Token]) -> Token:
-        """The token that still holds, or a new one. Raises what `make` raises."""
+    def get(self, key: Hashable, leave: Callable[[], None], make: Callable[[], Token]) -> Token:
+        """The token that still holds, or a new one. Raises what `make` raises, and `leave`, which comes before it and
+        may wait."""
         if found := self._find(key):
             return found
+        leave()
         with self._change:
             making = self._making.setdefault(key, threading.Lock())
         with making:
@@ -88,7 +90,8 @@ class TokenWay(Authentication):
         raise NotImplementedError
 
     def headers(self, access: Access, signed: Signed) -> Mapping[str, str]:
-        token = purse.get((type(self), self.key(access)), lambda: self.make(access))
+        key = (type(self), self.key(access))
+        token = purse.get(key, access.deadline.leave, lambda: self.make(access))
         return {"Authorization": f"Bearer {token.value}"}
 
     def learn(self, access: Access, rejection: Rejection) -> bool:
