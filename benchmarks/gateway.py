@@ -2,14 +2,14 @@
 
 Each governed call is made by a node of a real run, through the door that all nodes go through: plan, decision,
 reservation of money in two budgets and the intent in one durable commit before the call leaves; the adapter's
-translation both ways; detectors over the answer, sealing. The call that a node begins with is decided while the wave
-is written that starts it, and its intent is in the same commit: of such a call what the wave takes longer than
-waves without intents (their median, in the same turn) and the door's own method are added up. A further call of a node
-is the door's method alone, from the node's asking to its answer. What the run writes afterwards with its wave is in
-benchmarks/run_overhead.py. The bare call is httpx to the same server with the same words, in the same process, between
-the runs. “By hand” is the least that keeps the promise: psycopg writes two rows, counts in two budgets and commits,
-then httpx calls. Masked calls carry a letter with personal data to a provider outside, so that they are decided twice
-and rewritten.
+translation both ways; detectors over the answer, sealing. The call that a node begins with is decided and made ready
+while the wave is written that starts it, and leaves with the commit: of such a call what the wave takes longer than
+waves without intents (their median, in the same turn) and the door's own method from that commit on are added up. A
+further call of a node is the door's method alone, from the node's asking to its answer. What the run writes afterwards
+with its wave is in benchmarks/run_overhead.py. The bare call is httpx to the same server with the same words, in the
+same process, between the runs. “By hand” is the least that keeps the promise: psycopg writes two rows, counts in two
+budgets and commits, then httpx calls. Masked calls carry a letter with personal data to a provider outside, so that
+they are decided twice and rewritten.
 
 On a machine that has other work to do, calls wait for a processor: `cpu` is the processor time alone, which that does
 not change. It leaves out the disk's part of the commit, so the limit is on the whole.
@@ -68,12 +68,16 @@ class Taken:
         self.clock += others.clock
         self.cpu += others.cpu
 
+    ended_at: float = 0.0  # the last one
+
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def one(self, after: "Taken | None" = None) -> Iterator[None]:
+        """Of what waits for the end of another one, `after`, the clock runs from that on."""
         began, worked = time.perf_counter(), time.thread_time()
         yield
+        self.ended_at = time.perf_counter()
         self.cpu.append((time.thread_time() - worked) * 1000)
-        self.clock.append((time.perf_counter() - began) * 1000)
+        self.clock.append((self.ended_at - max(began, after.ended_at if after else 0)) * 1000)
 
 
 def chain() -> str:
@@ -184,7 +188,7 @@ def clocked(*, riding: bool) -> Iterator[Watch]:
     door, room, write = GovernedDoor.model, NodePool.room, writing.write
 
     def model(self: Any, **asked: Any) -> Any:
-        with watch.door.one():
+        with watch.door.one(after=watch.waves):
             return door(self, **asked)
 
     def written(steps: Any, stopping: Any, *meanwhile: Any) -> Any:
