@@ -220,6 +220,18 @@ def test_token_that_is_refused_is_renewed_once(
     assert len(provider.seen) == 2
 
 
+def test_no_token_is_asked_for_before_the_call_may_leave(
+    provider: WireServer, token_server: TokenServer
+) -> None:
+    def refuse() -> None:
+        raise RuntimeError("It did not get on record.")
+
+    with pytest.raises(RuntimeError, match="on record"):
+        adapters.call(oauth2(provider, token_server), make_request(), leave=refuse)
+
+    assert (provider.seen, token_server.count) == ([], 0)
+
+
 def test_second_refusal_is_the_answer(provider: WireServer, token_server: TokenServer) -> None:
     provider.script = lambda _seen: OPENAI.error(401)
 

@@ -104,6 +104,29 @@ def test_server_that_drips_is_a_timeout() -> None:
     assert time.monotonic() - began < 30  # it drips for a minute
 
 
+def test_time_of_a_call_counts_from_its_departure() -> None:
+    deadline = clients.Deadline(30, leave=lambda: None)
+    deadline.began_at -= 100  # it waited for that long
+
+    assert deadline.left() == 0
+    deadline.leave()
+
+    assert deadline.left() > 0
+
+
+def test_nothing_of_a_call_that_may_not_leave_does() -> None:
+    def refuse() -> None:
+        raise RuntimeError("It did not get on record.")
+
+    with WireServer(only(lambda: OPENAI.text("Hello."))) as server:
+        target = make_target(base_url=server.base_url)
+        with pytest.raises(RuntimeError, match="on record"):
+            adapters.call(target, make_request(), leave=refuse)
+
+        assert server.seen == []
+        assert adapters.call(target, make_request()).text == "Hello."
+
+
 def test_connection_that_breaks_in_the_middle_is_never_failed_over() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_break_off, args=(server,), daemon=True).start()
