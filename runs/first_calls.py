@@ -148,6 +148,7 @@ class FirstCalls(Meanwhile):
         for ride in self._rides.values():
             if ride is not None:
                 ride.note(written)
+        self.begin()  # whoever has not yet
 
     def board(self) -> None:
         """Decide, and put it into the waves; once, however often they are written."""
@@ -168,8 +169,9 @@ class FirstCalls(Meanwhile):
 
     def begin(self) -> None:
         """Let these nodes make ready what was decided. Nothing leaves before it is on record."""
-        while self._ready:
-            self.start(*self._ready.pop())
+        ready, self._ready = self._ready, []
+        for each in ready:
+            self.start(*each)
 
     def _ride_of(self, live: LiveRun) -> Ride | None:
         intents = live.intents

@@ -65,10 +65,11 @@ def call(
     """
     secrecy = Secrecy(credentials)
     allowed = min(float(request.timeout_seconds), target.deployment_timeout_seconds)
+    deadline = Deadline(allowed, leave)
     try:
-        answer = _call(target, request, credentials, secrecy, Deadline(allowed, leave))
-        return secrecy.mask_answer(answer)
+        return secrecy.mask_answer(_call(target, request, credentials, secrecy, deadline))
     except ProviderError as error:
+        deadline.leave()  # what failed while it was made ready is told as what left is: once it is on record
         error.sentence = secrecy.mask(error.sentence)
         error.args = (error.sentence,)
         raise

@@ -127,6 +127,15 @@ def test_nothing_of_a_call_that_may_not_leave_does() -> None:
         assert adapters.call(target, make_request()).text == "Hello."
 
 
+def test_what_fails_while_it_is_made_ready_is_told_when_the_call_might_have_left() -> None:
+    told: list[str] = []
+
+    with pytest.raises(ProviderError):
+        adapters.call(make_target(kind="unheard_of"), make_request(), leave=lambda: told.append(""))
+
+    assert told == [""]
+
+
 def test_connection_that_breaks_in_the_middle_is_never_failed_over() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_break_off, args=(server,), daemon=True).start()
