@@ -7,6 +7,7 @@ the node finds out by itself at the governed door, as with each of its further c
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -106,6 +107,9 @@ class Decided:
         return Settlement.failed(self.call_id, WITHDRAWN, sentence)
 
 
+# Threads that have been told run once this one lets the interpreter go: by itself it would when it has all else done.
+GIVE_WAY_SECONDS = 0.00002
+
 Begin = Callable[[LiveRun, Start, Decided], None]
 
 
@@ -139,6 +143,8 @@ class FirstCalls(Meanwhile):
         for decided in self._decided.values():
             in_time = decided.draft.run_id in written
             decided.boarding.tell(wave=in_time, call=in_time and decided.call_id in written)
+        if self._decided:
+            time.sleep(GIVE_WAY_SECONDS)
         for step in self.steps:
             if step.live.run_id in written:
                 for outcome in step.outcomes:
