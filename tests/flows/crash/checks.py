@@ -122,7 +122,8 @@ def _calls(record: RunRecord, path: str, calls: Sequence[Call], *, is_done: bool
     if statuses[CallStatus.INTENDED]:
         yield f"{path} left a call as an intent"
     if statuses[CallStatus.COMPLETED] > 1:
-        yield f"{path} has {statuses[CallStatus.COMPLETED]} completed calls"
+        told = [f"{type(call).__name__} {call.attempt} {call.status}" for call in calls]
+        yield f"{path} has {statuses[CallStatus.COMPLETED]} completed calls: {told}, resumes: {_resumes(record)}"
     was_answered = any(wait.answered_at is not None for wait in record.waits.get(path, ()))
     if is_done and not (statuses[CallStatus.COMPLETED] or _was_done_before(calls) or was_answered):
         yield f"{path} is done without a completed call: {dict(statuses)}"
