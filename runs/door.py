@@ -125,9 +125,10 @@ class NodeDoor(GovernedDoor):
         return self._allowed(cast("A", first.final.act), first.draft, leave=leave)
 
     def _leave(self, first: Decided) -> None:
-        """All is ready: wait for the record. Raises NotAboard, and ClaimLost where the attempt was given up."""
-        first.boarding.await_call()
+        """All is ready: wait for the record. Raises NotAboard, and ClaimLost where the attempt was given up or its run
+        is no longer held here: then nothing leaves, and if there is such a call on record, it says so."""
         try:
+            first.boarding.await_call()
             self._check_wanted()
         except ClaimLost:
             self._settlements.append(first.withdrawn())

@@ -182,7 +182,7 @@ class Executor:
                 return
             with first_calls.riding(steps, room=self._pool.room, start=self._submit) as first:
                 written = writing.write(steps, self._stopping, first)
-                first.note(written)
+                first.note(written, self._holds)
             for step in steps:
                 if step.live.run_id in written:
                     self._follow(step, first)

@@ -138,11 +138,15 @@ class FirstCalls(Meanwhile):
         """Whether this attempt is at work already."""
         return start.execution_id in self._decided
 
-    def note(self, written: set[UUID]) -> None:
-        """The wave is on record: the runs and calls that are among `written`. What was decided on them may leave."""
+    def note(self, written: set[UUID], holds: Callable[[LiveRun], bool]) -> None:
+        """The wave is on record: the runs and calls that are among `written`. Of runs that this process still `holds`,
+        what was decided may leave: while the database was away another worker may have taken one up."""
+        lives = [step.live for step in self.steps if step.live.run_id in written]
+        held = {live.run_id for live in lives if holds(live)}
         for decided in self._decided.values():
-            in_time = decided.draft.run_id in written
-            decided.boarding.tell(wave=in_time, call=in_time and decided.call_id in written)
+            decided.boarding.tell(
+                wave=decided.draft.run_id in held, call=decided.call_id in written
+            )
         if self._decided:
             time.sleep(GIVE_WAY_SECONDS)
         for step in self.steps:

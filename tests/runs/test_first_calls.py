@@ -336,6 +336,30 @@ def test_a_call_is_made_ready_while_its_wave_is_written_and_leaves_with_the_comm
     settled(run)
 
 
+def test_a_call_of_a_run_that_was_let_go_meanwhile_does_not_leave(
+    model: ScriptedModel, monkeypatch: pytest.MonkeyPatch, ready: threading.Event
+) -> None:
+    """The database was away so long that this worker has entered anew: whoever takes the run up asks."""
+    begin, let_go = FirstCalls.begin, []
+
+    def begins(calls: FirstCalls) -> None:
+        begin(calls)
+        if not let_go:
+            let_go.append(ready.wait(10))
+            executor._let_go([step.live for step in calls.steps])
+
+    monkeypatch.setattr(FirstCalls, "begin", begins)
+    run = make_run(make_version(definitions.TALK))
+    with running_executor() as executor:
+        run = finish(run)
+        wait_until(lambda: outcomes(run)[0] == ("ask", "failed", WITHDRAWN))
+
+    assert (run.status, let_go) == ("completed", [True])
+    assert [status for _, status, _ in outcomes(run)[1:]] == ["completed", "completed"]
+    assert len(model.prompts) == 2
+    same(run)
+
+
 def test_a_node_whose_start_is_not_on_record_does_nothing(
     model: ScriptedModel, monkeypatch: pytest.MonkeyPatch, ready: threading.Event
 ) -> None:
