@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
+from django.db import connections
 from django.utils.timezone import now
 
 from compliance.labels import Labels
@@ -55,9 +56,17 @@ def take_up(won: Sequence[Claim], *, worker: str) -> list[LiveRun]:
             taken.extend(lives)
         except Exception:
             logger.exception("Runs could not be taken up; trying again")
+            _drop_broken()
             for claim in group:
                 give_back(claim)
     return taken
+
+
+def _drop_broken() -> None:
+    """A connection that broke stays broken: without this the keys' one would, for as long as the other one holds."""
+    for each in connections.all(initialized_only=True):
+        if not each.in_atomic_block and not each.is_usable():
+            each.close()
 
 
 def _take_up_for(tenant: Tenant, group: Sequence[Claim], worker: str) -> Iterable[LiveRun]:
