@@ -27,6 +27,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
         os.environ.pop(name, None)
     os.environ["GROVE_STATE_DIR"] = tempfile.mkdtemp(prefix="grove-tests-")
     Path(os.environ["GROVE_STATE_DIR"]).chmod(0o755)  # PostgreSQL's account must get through
+    Path(os.environ["GROVE_STATE_DIR"], "static").mkdir()  # nothing is collected: the finders serve
 os.environ["GROVE_ROOT_KEY"] = "dGVzdHMgdGVzdHMgdGVzdHMgdGVzdHMgdGVzdHMgMTI="
 os.environ["GROVE_SECRET_KEY"] = "only for tests, and long enough not to be complained about"
 os.environ["GROVE_LOG_LEVEL"] = "WARNING"

@@ -126,6 +126,8 @@ def _enter(
 
 
 def _note(message: "ConsoleMessage", complaints: list[str]) -> None:
-    """Browsers complain of every answer of 4xx, of those, too, that a test is about."""
-    if message.type == "error" and "status of 4" not in message.text:
+    """Browsers complain of every answer of 4xx, of those, too, that a test is about; htmx of what a newer request
+    replaced (what failed it names once more)."""
+    of_no_account = ("status of 4", "htmx:sendAbort", "htmx:afterRequest")
+    if message.type == "error" and not any(each in message.text for each in of_no_account):
         complaints.append(message.text)

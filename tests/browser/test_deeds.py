@@ -76,11 +76,11 @@ def test_a_run_is_started_without_scripts(visit: "Visit") -> None:
 
     page.get_by_label("Text of the letter").fill("too short")
     page.get_by_role("button", name="Start run").click()
-    assert page.get_by_role("alert").is_visible()
+    page.get_by_role("alert").wait_for()
     page.get_by_label("Text of the letter").fill(LETTER)
     page.get_by_role("button", name="Start run").click()
 
-    assert page.get_by_role("heading", name="Complaint handling", level=1).is_visible()
+    page.get_by_role("heading", name="Complaint handling", level=1).wait_for()
 
 
 def test_a_run_is_started_from_a_text_file(visit: "Visit") -> None:
@@ -117,7 +117,7 @@ def test_a_node_is_reached_and_opened_by_keyboard(visit: "Visit", bank: "Bank") 
 def test_an_auditor_sees_that_a_node_ran_but_no_payload(visit: "Visit", bank: "Bank") -> None:
     page = visit(f"/runs/{bank.completed.pk}/?node=mask", Role.AUDITOR)
 
-    assert page.get_by_text("Your role does not show inputs and outputs.").is_visible()
+    page.get_by_text("Your role does not show inputs and outputs.").wait_for()
     assert "35 euros" not in page.content()
 
 
@@ -125,7 +125,7 @@ def test_the_page_before_a_resume_says_what_runs_and_what_is_reused(
     visit: "Visit", bank: "Bank"
 ) -> None:
     page = visit(f"/runs/{bank.failed.pk}/", Role.OPERATOR)
-    assert page.get_by_text("draft_urgent failed").is_visible()
+    page.get_by_text("draft_urgent failed").wait_for()
 
     page.get_by_role("link", name="Resume from checkpoint").click()
 
@@ -180,7 +180,7 @@ def test_a_run_is_disposed_of_in_four_steps(visit: "Visit", bank: "Bank") -> Non
 
     page.get_by_role("heading", name="Disposal of a run").wait_for()
     page.goto(f"/runs/{bank.cancelled.pk}/")
-    assert page.get_by_text("This run was disposed of").is_visible()
+    page.get_by_text("This run was disposed of").wait_for()
 
 
 def test_an_auditor_has_the_ledger_verified_by_a_worker(visit: "Visit") -> None:
@@ -194,6 +194,6 @@ def test_an_auditor_has_the_ledger_verified_by_a_worker(visit: "Visit") -> None:
             break
         page.wait_for_timeout(500)
         page.reload()
-    assert page.get_by_role("row", name="Carol").get_by_text("Sound").is_visible()
+    page.get_by_role("row", name="Carol").get_by_text("Sound").wait_for()
     page.goto("/settings/ledger/")
     assert "by Carol" in page.locator("dl.facts").inner_text()

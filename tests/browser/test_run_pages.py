@@ -85,7 +85,7 @@ def test_a_container_is_unfolded_without_scripts(visit: "Visit", bank: "Bank") -
 
     page.get_by_role("link", name="Unfold Each number").click()
 
-    assert page.get_by_text("Entry 19", exact=True).is_visible()
+    page.get_by_text("Entry 19", exact=True).wait_for()
 
 
 def test_the_plan_of_a_fork_follows_what_is_chosen(visit: "Visit", bank: "Bank") -> None:
