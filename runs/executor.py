@@ -229,13 +229,14 @@ class Executor:
         return Step(live=live, outcomes=outcomes, wave=wave, starting=starting)
 
     def _follow(self, step: Step, first: FirstCalls) -> None:
-        """After the commit: what follows may start, and a run that is over or rests is let go."""
+        """After the commit: what follows may start, and a run that is over or rests is let go.
+
+        An answer that came before a run was parked is in the record, and the wave has seen it: see checkpoint.sql.
+        """
         live = step.live
         if live.is_over or step.wave.run["parks"]:
             self._let_go([live])
             self._tell_parent(live)
-            if not live.is_over and waits.find_answered(live):
-                claims.signal(live.run_id)  # it came before this wave, which did not know
         else:
             live.put_away()
             for start in step.starting:

@@ -160,6 +160,14 @@ class LiveRun:
             if found.status == NodeStatus.WAITING or found.goes_on:
                 yield path, found
 
+    def asks(self) -> dict[str, str]:
+        """The questions that it waits for, by their ids, and the paths of the nodes that asked them."""
+        return {
+            each.pause.about["wait"]: path
+            for path, each in self.waiting_or_recorded()
+            if each.pause and each.pause.kind in ("callback", "approval")
+        }
+
     def is_current(self, outcome: Outcome) -> bool:
         """False for what an attempt brings that was given up."""
         return self.is_at_work(outcome.node_id, outcome.execution_id)

@@ -368,7 +368,7 @@ class Turn:
         live, alarm = self.live, self.live.next_alarm
         at_hand = any(each.pause and each.pause.kind == "child" for each in live.waiting.values())
         if not at_hand and (alarm is None or alarm > self.at + HELD_FOR):
-            self.rows.wave.run |= {"parks": True, "due_at": alarm}
+            self.rows.wave.run |= {"parks": True, "due_at": alarm, "asks": [*live.asks()]}
 
 
 def failed(path: str, execution_id: UUID, at: datetime, code: str, sentence: str) -> Outcome:

@@ -245,11 +245,7 @@ def _why_not(wait: Wait, at: datetime) -> str:
 
 def find_answered(live: LiveRun) -> set[str]:
     """The paths of waiting nodes for which an answer is there, or whose child run has ended."""
-    asked = {
-        each.pause.about["wait"]: path
-        for path, each in live.waiting_or_recorded()
-        if each.pause and each.pause.kind in ("callback", "approval")
-    }
+    asked = live.asks()
     started = {
         each.pause.about["run"]: path
         for path, each in live.waiting_or_recorded()

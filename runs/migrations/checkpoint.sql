@@ -30,6 +30,8 @@ END $$;
 --   finished  executions of earlier waves that came to an end
 --   moved     executions that begin to wait, or go on after waiting
 --   facts_of  roots of trees for which intents follow in the same transaction, by grove_ride: see intend.sql
+-- A run that parks names the questions it `asks`. Whoever answers one locks the claim before and signals it after: so one
+-- that has come by now is seen here, though the signal was taken by a worker that can do nothing with it any more.
 -- Most waves bring one row or two of a kind: what is there already is found and changed one by one, by its id. A join
 -- with what is brought would cost more than the change.
 CREATE OR REPLACE FUNCTION grove_checkpoint(wave jsonb, payloads bytea[]) RETURNS uuid[] LANGUAGE plpgsql
@@ -59,6 +61,12 @@ BEGIN
             WHERE c.run_id = (b->>'id')::uuid AND c.token = (b->>'token')::integer AND c.worker_id IS NOT NULL;
         IF FOUND THEN
             alive := alive || (b->>'id')::uuid;
+            IF (b->>'parks')::boolean AND EXISTS (
+                SELECT FROM runs_wait w WHERE w.answered_at IS NOT NULL
+                    AND w.id = ANY (translate(b->>'asks', '[]"', '{}')::uuid[])
+            ) THEN
+                UPDATE runs_runclaim SET wanted = true, not_before = NULL WHERE run_id = (b->>'id')::uuid;
+            END IF;
         END IF;
     END LOOP;
     IF alive = '{}' THEN

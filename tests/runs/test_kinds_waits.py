@@ -1,15 +1,19 @@
 """Nodes that wait without holding a worker: delay, callback, approval."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
+from django.db import OperationalError
 
-from runs import payloads, waits
+from runs import claims, payloads, waits, writing
 from runs.errors import AnswerInvalid, AnswerRefused, CallbackUnknown
-from runs.models import NodeExecution, Run, RunClaim, RunEvent, ToolCall, Wait
+from runs.models import NodeExecution, Run, RunClaim, RunEvent, ToolCall, Wait, Worker
+from runs.writing import Step
 from tenancy import actors
 from tenancy.actors import Actor
 from tenancy.models import LedgerEntry, Tenant
@@ -302,6 +306,32 @@ def test_an_answer_counts_though_the_attempt_that_asked_was_lost(in_acme: Tenant
     ]
     assert Wait.objects.get(run=run).attempt == 2
     assert len(host.asked) == 1
+
+
+def test_an_answer_that_its_worker_took_to_the_grave_is_seen(
+    in_acme: Tenant, tokens: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes, and its signal is taken, before the wave that parks the run; of that commit the worker never hears."""
+    run = make_run(calling_back(schema=PAID))
+    really = writing.write
+
+    def die_after_the_parking(steps: Sequence[Step], *rest: Any) -> set[UUID]:
+        parks = any(step.wave.run["parks"] for step in steps)
+        if parks:
+            waits.answer_callback(tokens[0], b'{"paid": true}')
+            assert claims.take_signals(worker=Worker.objects.get()) == [run.pk]
+        written = really(steps, *rest)
+        if parks:
+            raise OperationalError
+        return written
+
+    monkeypatch.setattr(writing, "write", die_after_the_parking)
+    park(run)
+    monkeypatch.undo()
+
+    claim = RunClaim.objects.get(run_id=run.pk)
+    assert (claim.wanted, claim.not_before) == (True, None)
+    assert output_of(execute(run)) == {"paid": True}
 
 
 def test_the_address_holds_the_token_and_nothing_else_does(
