@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from runs.models import ModelCall, RunEvent
+from runs.models import ModelCall, RunClaim, RunEvent
 from tenancy.models import new_id_text
 from tenancy.pgbackend.base import DatabaseWrapper
 from tenancy.pgbackend.straight import BINARY, TEXT, Statement, bytea_array
@@ -138,13 +138,27 @@ def find_written(waves: Sequence[RunWave]) -> set[UUID]:
     """The runs whose waves are on record already, and the calls, from an attempt that ended without an answer.
 
     Waves that were written together arrived together, with whatever else was in that transaction; one that tells
-    nothing leaves no trace of its own.
+    nothing leaves no trace of its own. A run that goes on is found only while its claim still holds: when the database
+    was away, others took this worker for dead.
     """
     first_events = [wave.events[0]["id"] for wave in waves if wave.events]
     written = set(RunEvent.objects.filter(pk__in=first_events).values_list("run_id", flat=True))
+    if not written:
+        return set()
+    held = set(
+        RunClaim.objects.filter(
+            run_id__in=[wave.run["id"] for wave in waves], worker_id__isnull=False
+        ).values_list("run_id", "token")
+    )
+    found = {
+        run["id"]
+        for wave in waves
+        if (run := wave.run)["id"] in written or not wave.events
+        if run["ends"] or run["parks"] or (run["id"], run["token"]) in held
+    }
     rode = [row["call"]["id"] for wave in waves if wave.riding for row in wave.riding.row["asked"]]
     calls = ModelCall.objects.filter(pk__in=rode).values_list("pk", flat=True) if rode else ()
-    return {*written, *calls, *(wave.run["id"] for wave in waves if written and not wave.events)}
+    return {*found, *calls}
 
 
 def emit(run_id: UUID, events: Iterable[Row]) -> int | None:

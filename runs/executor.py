@@ -86,6 +86,7 @@ class Executor:
         self._tender = threading.Thread(target=self._tend, name="tender", daemon=True)
         self.worker: Worker | None = None  # None: not entered yet, the database may be away
         self._lifeline: psycopg.Connection[Any] | None = None
+        self._missed_signals = False
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -345,7 +346,11 @@ class Executor:
         return self.worker
 
     def _pass_on_signals(self, worker: Worker) -> None:
-        for run_id in claims.take_signals(worker=worker):
+        """Tell the runs for which something has come; all of them, once what was taken may never have arrived here."""
+        all_of_them, self._missed_signals = self._missed_signals, True
+        taken = claims.take_signals(worker=worker)
+        self._missed_signals = False
+        for run_id in list(self._held) if all_of_them else taken:
             if live := self._held.get(run_id):
                 self._inbox.put((live, Call.SIGNAL))
 

@@ -162,6 +162,19 @@ def test_of_a_wave_that_arrived_only_the_runs_with_a_claim_are_found(
         assert checkpoint.find_written(waves) == {kept.pk}
 
 
+@pytest.mark.parametrize("since", [{"worker_id": None}, {"token": 50}], ids=["freed", "taken up"])
+def test_a_wave_that_arrived_gives_no_right_to_a_run_that_was_lost_since(
+    live: LiveRun, since: dict[str, Any]
+) -> None:
+    wave, _ = live.first_wave(now(), never)
+    checkpoint.write([wave])
+
+    RunClaim.objects.filter(run_id=live.run_id).update(**since)
+
+    assert checkpoint.find_written([wave]) == set()
+    assert checkpoint.write([wave]) == set()
+
+
 def test_the_same_wave_cannot_be_written_twice_even_by_two_at_once(live: LiveRun) -> None:
     wave, _ = live.first_wave(now(), never)
 

@@ -3,15 +3,17 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, OperationalError, connections
+from django.utils.timezone import now
 
 from compliance.labels import Labels
 from runs import cancel, checkpoint, egress, intents, kinds
 from runs.first_calls import Boarding, FirstCalls
-from runs.models import Decision, ModelCall, NodeExecution, Run, RunEvent, RunFacts
+from runs.models import Decision, ModelCall, NodeExecution, Run, RunClaim, RunEvent, RunFacts
 from runs.node_pool import Attempt, NodePool
 from tenancy import actors
 from tenancy.context import current_tenant, tenant_context
@@ -355,6 +357,34 @@ def test_a_call_of_a_run_that_was_let_go_meanwhile_does_not_leave(
         wait_until(lambda: outcomes(run)[0] == ("ask", "failed", WITHDRAWN))
 
     assert (run.status, let_go) == ("completed", [True])
+    assert [status for _, status, _ in outcomes(run)[1:]] == ["completed", "completed"]
+    assert len(model.prompts) == 2
+    same(run)
+
+
+def test_a_call_of_a_run_that_was_lost_before_its_commit_was_known_does_not_leave(
+    model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wave arrived, and the database went away before it said so; when it is back, this worker has been buried."""
+    write, broken = checkpoint.write, []
+
+    def breaks(waves: Any, meanwhile: Any) -> Any:
+        written = write(waves, meanwhile)
+        if not broken and any(wave.riding for wave in waves):
+            later = now() + timedelta(hours=1)
+            broken.append(RunClaim.objects.update(worker_id=None, not_before=later))
+            raise OperationalError("The connection is lost.")
+        return written
+
+    monkeypatch.setattr(checkpoint, "write", breaks)
+    run = make_run(make_version(definitions.TALK))
+    with running_executor():
+        wait_until(lambda: outcomes(run) == [("ask", "failed", WITHDRAWN)])
+        assert model.prompts == []
+        RunClaim.objects.update(not_before=None)
+        run = finish(run)
+
+    assert (run.status, len(broken)) == ("completed", 1)
     assert [status for _, status, _ in outcomes(run)[1:]] == ["completed", "completed"]
     assert len(model.prompts) == 2
     same(run)

@@ -4,14 +4,15 @@ import json
 import threading
 import time
 from typing import Any
+from uuid import UUID
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from compliance.labels import Labels
-from runs import cancel, payloads, resume
+from runs import cancel, claims, payloads, resume
 from runs.errors import RunNotResumable
-from runs.models import ModelCall, NodeExecution, Run, RunClaim, RunEvent, RunFacts
+from runs.models import ModelCall, NodeExecution, Run, RunClaim, RunEvent, RunFacts, Worker
 from tenancy import actors, quotas
 from tenancy.context import tenant_context
 from tenancy.models import LedgerEntry, Tenant
@@ -444,6 +445,31 @@ def test_a_child_that_is_cancelled_fails_the_node_that_waits_for_it(in_acme: Ten
 
     assert (done.status, done.error_code, done.error_node) == ("failed", "child_failed", "low")
     assert "cancelled" in done.error_sentence
+
+
+def test_a_signal_that_was_taken_and_never_arrived_is_not_lost(
+    in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database breaks as it is told that signals were taken: they are gone there, and nobody heard of them here."""
+    low = publish(delay("rest", 3600, "start"), result("{{ rest.until }}", "rest"))
+    run = make_run(publish(sub_workflow("low", low, "start"), result("{{ low }}", "low")))
+    really, taken_in_vain = claims.take_signals, threading.Event()
+
+    def take_in_vain(*, worker: Worker) -> list[UUID]:
+        taken = really(worker=worker)
+        if run.pk in taken and not taken_in_vain.is_set():
+            taken_in_vain.set()
+            raise OperationalError
+        return taken
+
+    monkeypatch.setattr(claims, "take_signals", take_in_vain)
+    with running_executor():
+        wait_until(lambda: {each.status for each in children_of(run)} == {"waiting"})
+        cancel.cancel(run=children_of(run)[0], by=actors.SYSTEM)
+        ended = finish(run)
+
+    assert taken_in_vain.is_set()
+    assert (ended.status, ended.error_code) == ("failed", "child_failed")
 
 
 # -- order of what children bring -------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def _calls(record: RunRecord, path: str, calls: Sequence[Call], *, is_done: bool
     statuses = Counter(call.status for call in calls)
     if statuses[CallStatus.INTENDED]:
         yield f"{path} left a call as an intent"
-    if statuses[CallStatus.COMPLETED] > 1:
+    if statuses[CallStatus.COMPLETED] > 1 + _asked_in_vain(record, path):
         told = [f"{type(call).__name__} {call.attempt} {call.status}" for call in calls]
         yield f"{path} has {statuses[CallStatus.COMPLETED]} completed calls: {told}, resumes: {_resumes(record)}"
     was_answered = any(wait.answered_at is not None for wait in record.waits.get(path, ()))
@@ -135,6 +135,11 @@ def _calls(record: RunRecord, path: str, calls: Sequence[Call], *, is_done: bool
         yield f"{path} reached the world with more than one idempotency key"
     if not calls[0].idempotent and len(came) > 1 + _resumes(record):
         yield f"{path} had its effect {len(came)} times, and {_resumes(record)} times a person allowed it"
+
+
+def _asked_in_vain(record: RunRecord, path: str) -> int:
+    """Questions that were withdrawn, as their run failed: once a person has resumed it, a callback tells of another."""
+    return sum(wait.withdrawn_at is not None for wait in record.waits.get(path, ()))
 
 
 def _was_done_before(calls: Sequence[Call]) -> bool:
