@@ -5,6 +5,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from psycopg_pool import ConnectionPool
+
 from grove_site.env import Env, environment
 from grove_site.vault_settings import read_backend, read_vault
 
@@ -122,7 +124,9 @@ def _database(name: str, default: str) -> dict[str, Any]:
     # The server keeps what it made of statements that bind there (server_cursor), but not behind a pooler.
     options: dict[str, Any] = {"connect_timeout": 10, "prepare_threshold": None if RLS_LOCAL else 0}
     if not RLS_LOCAL:
-        options["pool"] = {"min_size": 1, "max_size": POOL_SIZE, "timeout": 30}
+        # After an outage of the database whoever waits is served within seconds: by itself a pool doubles its pauses.
+        again = {"reconnect_timeout": 10, "reconnect_failed": ConnectionPool.check}
+        options["pool"] = {"min_size": 1, "max_size": POOL_SIZE, "timeout": 30, **again}
     return {
         "ENGINE": "tenancy.pgbackend",
         **env.database(name, default),

@@ -1,15 +1,18 @@
 """Every kind of cursor sees the rows of its tenant, of nobody else, and without a tenant none; in both modes."""
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
+from psycopg_pool import ConnectionPool
 
 from tenancy.context import tenant_context
 from tenancy.errors import NoTenant
 from tenancy.models import Secret, Tenant
+from tests.runs.making import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
 
@@ -205,3 +208,33 @@ def test_the_serving_role_cannot_truncate_or_bypass(acme: Tenant) -> None:
     ):
         cursor.execute("TRUNCATE tenancy_secret")
     assert isinstance(refused.value.__cause__, psycopg.errors.InsufficientPrivilege)
+
+
+def test_whoever_waits_for_a_connection_has_one_when_the_database_is_back() -> None:
+    """However often its pool gave up: nobody else has to ask first."""
+    is_away, gave_up = threading.Event(), threading.Event()
+    options = connections["default"].settings_dict["OPTIONS"]["pool"]
+
+    class Connection(psycopg.Connection[Any]):
+        @classmethod
+        def connect(cls, *args: Any, **options: Any) -> Any:
+            if is_away.is_set():
+                raise psycopg.OperationalError("The database is away.")
+            return super().connect(*args, **options)
+
+    def try_again(pool: ConnectionPool[Any]) -> None:
+        if not pool.get_stats()["pool_size"]:  # no attempt is left
+            gave_up.set()
+            is_away.clear()
+        options["reconnect_failed"](pool)
+
+    is_away.set()
+    soon = options | {"reconnect_timeout": 0.01, "reconnect_failed": try_again}
+    parameters = connections["default"].get_connection_params()
+    known = {name: parameters[name] for name in ("host", "port", "user", "password", "dbname")}
+    with (
+        ConnectionPool(connection_class=Connection, kwargs=known, **soon) as pool,
+        pool.connection(timeout=PATIENCE_SECONDS) as made,
+    ):
+        assert made.execute("SELECT 1").fetchone() == (1,)
+    assert gave_up.is_set()
