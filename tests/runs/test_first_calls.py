@@ -20,6 +20,7 @@ from tenancy.context import current_tenant, tenant_context
 from tenancy.models import Tenant
 from tests.runs import definitions
 from tests.runs.making import (
+    PATIENCE_SECONDS,
     execute,
     finish,
     make_model_group,
@@ -326,7 +327,7 @@ def test_a_call_is_made_ready_while_its_wave_is_written_and_leaves_with_the_comm
 
     def begins(calls: FirstCalls) -> None:
         begin(calls)
-        told.append((ready.wait(10), list(model.prompts)))
+        told.append((ready.wait(PATIENCE_SECONDS), list(model.prompts)))
 
     monkeypatch.setattr(FirstCalls, "begin", begins)
 
@@ -347,7 +348,7 @@ def test_a_call_of_a_run_that_was_let_go_meanwhile_does_not_leave(
     def begins(calls: FirstCalls) -> None:
         begin(calls)
         if not let_go:
-            let_go.append(ready.wait(10))
+            let_go.append(ready.wait(PATIENCE_SECONDS))
             executor._let_go([step.live for step in calls.steps])
 
     monkeypatch.setattr(FirstCalls, "begin", begins)
@@ -398,7 +399,7 @@ def test_a_node_whose_start_is_not_on_record_does_nothing(
     def begins(calls: FirstCalls) -> None:
         begin(calls)
         if not refused:
-            refused.append(ready.wait(10))
+            refused.append(ready.wait(PATIENCE_SECONDS))
             raise DatabaseError("This wave is refused.")
 
     monkeypatch.setattr(FirstCalls, "begin", begins)

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.runs.making import PATIENCE_SECONDS
 from tests.workflows.providers.peer import Peer, Script, heard, is_silent, says, says_once
 from tests.workflows.providers.test_tls import ELSEWHERE, HOUSE, SERVER, context_of
 from workflows.providers import tls, transport
@@ -315,7 +316,7 @@ def test_answer_that_is_not_read_to_its_end_closes_its_connection() -> None:
         with ours.ask(asking(), Deadline(20).left) as answer:
             next(answer.pieces())
 
-        assert hung_up.wait(5)
+        assert hung_up.wait(PATIENCE_SECONDS)
         assert ours._kept == []
 
 
