@@ -161,11 +161,11 @@ class LiveRun:
                 yield path, found
 
     def asks(self) -> dict[str, str]:
-        """The questions that it waits for, by their ids, and the paths of the nodes that asked them."""
+        """The questions on record that it waits for, by their ids, and the paths of the nodes that asked them."""
         return {
             each.pause.about["wait"]: path
             for path, each in self.waiting_or_recorded()
-            if each.pause and each.pause.kind in ("callback", "approval")
+            if each.pause and "wait" in each.pause.about
         }
 
     def is_current(self, outcome: Outcome) -> bool:
