@@ -15,7 +15,8 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.stamp-run
 DEV_STAMP := $(VENV)/.stamp-dev
 SOURCES := grove_site tenancy compliance workflows runs
-TEST_PROCESSES ?= 2
+# For two processors: while one process waits for a browser or a worker, another works.
+TEST_PROCESSES ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --require-hashes --no-deps --progress-bar off
 COUNTED := | awk '/^(Collecting|Requirement already)/ && ++count % 20 == 0 { print "   " count " packages"; fflush() } END { print "   " count + 0 " packages: done" }'
 
