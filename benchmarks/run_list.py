@@ -239,7 +239,7 @@ def filters(middle: Any) -> dict[str, dict[str, str]]:
         "since": f"{middle.created_at:%Y-%m-%d}",
         "until": f"{middle.created_at + timedelta(days=7):%Y-%m-%d}",
     }
-    newest = Run.objects.order_by("-id").values_list("created_at", flat=True)[0]
+    newest, starter = Run.objects.order_by("-id").values_list("created_at", "started_by_id")[0]
     return {
         "first page": {},
         "state failed": {"status": "failed"},
@@ -268,7 +268,9 @@ def filters(middle: Any) -> dict[str, dict[str, str]]:
         "a version": {"q": f"version:{often}@1"},
         "a version of few runs": {"q": f"version:{seldom}@1"},
         "failed, of a version": {"q": f"status:failed version:{seldom}@1"},
+        "a starter of all": {"q": f"by:{starter}"},
         "a starter of none": {"q": "by:me"},
+        "a class of all": {"q": "class:internal"},
         "a class of none": {"q": "class:restricted"},
         "an error of none": {"q": "error:no_such_thing"},
         "a node of none": {"q": "status:failed node:no_such_thing"},
