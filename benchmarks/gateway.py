@@ -63,12 +63,11 @@ class Taken:
 
     clock: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
+    ended_at: float = 0.0  # the last one
 
     def add(self, others: "Taken") -> None:
         self.clock += others.clock
         self.cpu += others.cpu
-
-    ended_at: float = 0.0  # the last one
 
     @contextmanager
     def one(self, after: "Taken | None" = None) -> Iterator[None]:

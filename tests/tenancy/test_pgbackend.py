@@ -210,6 +210,26 @@ def test_the_serving_role_cannot_truncate_or_bypass(acme: Tenant) -> None:
     assert isinstance(refused.value.__cause__, psycopg.errors.InsufficientPrivilege)
 
 
+def test_a_connection_that_broke_in_the_pool_is_given_to_nobody() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    parameters = connection.get_connection_params()
+    known = {name: parameters[name] for name in ("host", "port", "user", "password", "dbname")}
+    pool = connection.pool
+    connection.close()
+
+    with psycopg.connect(**known, autocommit=True) as other:
+        idle = "usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()"
+        stopped = other.execute(
+            f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {idle}"
+        ).fetchall()
+    assert len(stopped) >= pool.get_stats()["pool_available"] >= 1
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
+
+
 def test_whoever_waits_for_a_connection_has_one_when_the_database_is_back() -> None:
     """However often its pool gave up: nobody else has to ask first."""
     is_away, gave_up = threading.Event(), threading.Event()
