@@ -132,7 +132,6 @@ def _database(name: str, default: str) -> dict[str, Any]:
         **env.database(name, default),
         "OPTIONS": options,
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,  # nobody is given a connection that broke while it lay in the pool
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }
 

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -44,6 +45,7 @@ def root_keys() -> RootKeys:
     return RootKeys(parse(settings.ROOT_KEY), tuple(map(parse, settings.ROOT_KEYS_OLD)))
 
 
+@lru_cache(maxsize=8)  # every key that is opened asks for it
 def parse(text: str) -> Key:
     """A root key from its base64 form. Its id is derived from it, so that both are always the same pair."""
     try:

@@ -8,6 +8,7 @@ Session mode: the setting lives on the physical connection (direct connections a
 Local mode: the setting lives in each transaction (PgBouncer in transaction pooling).
 """
 
+import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -92,7 +93,15 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         return cursor
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """One that works: where the first of the pool broke while it lay there, all are looked at and replaced at once.
+
+        A pool that looks by itself before it gives each asks the server, and waits longer after each that broke.
+        """
         connection = super().get_new_connection(conn_params)
+        while self.pool and _is_broken(connection):
+            self.pool.putconn(connection)
+            self.pool.check()
+            connection = super().get_new_connection(conn_params)
         if not getattr(connection.cursor_factory, "is_tenant_safe", False):
             connection.cursor_factory = _tenant_cursor(connection.cursor_factory)
             connection.server_cursor_factory = _refuse_server_side_cursor
@@ -121,6 +130,18 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         if self.connection is not None:
             self.connection.believed_tenant = None
             straight.forget(self.connection)
+
+
+def _is_broken(connection: "psycopg.Connection[Any]") -> bool:
+    """Whether the server has closed this idle connection. What it said before is taken in; nothing is asked."""
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    try:
+        while poll.poll(0):
+            connection.pgconn.consume_input()
+    except psycopg.Error:
+        return True
+    return False
 
 
 def _refuse_server_side_cursor(*args: Any, **kwargs: Any) -> Any:
