@@ -320,6 +320,22 @@ def ready(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     return event
 
 
+def once_ready(
+    monkeypatch: pytest.MonkeyPatch, ready: threading.Event, act: Callable[[FirstCalls], None]
+) -> list[bool]:
+    """Do this, once, when a first call has been made ready and nothing is on record yet. The list tells that it was."""
+    begin, done = FirstCalls.begin, []
+
+    def begins(calls: FirstCalls) -> None:
+        begin(calls)
+        if not done:
+            done.append(ready.wait(PATIENCE_SECONDS))
+            act(calls)
+
+    monkeypatch.setattr(FirstCalls, "begin", begins)
+    return done
+
+
 def test_a_call_is_made_ready_while_its_wave_is_written_and_leaves_with_the_commit(
     model: ScriptedModel, monkeypatch: pytest.MonkeyPatch, ready: threading.Event
 ) -> None:
@@ -343,21 +359,17 @@ def test_a_call_of_a_run_that_was_let_go_meanwhile_does_not_leave(
     model: ScriptedModel, monkeypatch: pytest.MonkeyPatch, ready: threading.Event
 ) -> None:
     """The database was away so long that this worker has entered anew: whoever takes the run up asks."""
-    begin, let_go = FirstCalls.begin, []
 
-    def begins(calls: FirstCalls) -> None:
-        begin(calls)
-        if not let_go:
-            let_go.append(ready.wait(PATIENCE_SECONDS))
-            executor._let_go([step.live for step in calls.steps])
+    def let_go(calls: FirstCalls) -> None:
+        executor._let_go([step.live for step in calls.steps])
 
-    monkeypatch.setattr(FirstCalls, "begin", begins)
+    done = once_ready(monkeypatch, ready, let_go)
     run = make_run(make_version(definitions.TALK))
     with running_executor() as executor:
         run = finish(run)
         wait_until(lambda: outcomes(run)[0] == ("ask", "failed", WITHDRAWN))
 
-    assert (run.status, let_go) == ("completed", [True])
+    assert (run.status, done) == ("completed", [True])
     assert [status for _, status, _ in outcomes(run)[1:]] == ["completed", "completed"]
     assert len(model.prompts) == 2
     same(run)
@@ -394,15 +406,10 @@ def test_a_call_of_a_run_that_was_lost_before_its_commit_was_known_does_not_leav
 def test_a_node_whose_start_is_not_on_record_does_nothing(
     model: ScriptedModel, monkeypatch: pytest.MonkeyPatch, ready: threading.Event
 ) -> None:
-    begin, refused = FirstCalls.begin, []
+    def refuse(_calls: FirstCalls) -> None:
+        raise DatabaseError("This wave is refused.")
 
-    def begins(calls: FirstCalls) -> None:
-        begin(calls)
-        if not refused:
-            refused.append(ready.wait(PATIENCE_SECONDS))
-            raise DatabaseError("This wave is refused.")
-
-    monkeypatch.setattr(FirstCalls, "begin", begins)
+    refused = once_ready(monkeypatch, ready, refuse)
 
     run = execute(make_run(make_version(definitions.TALK)))
 

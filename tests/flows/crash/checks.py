@@ -138,8 +138,9 @@ def _calls(record: RunRecord, path: str, calls: Sequence[Call], *, is_done: bool
 
 
 def _asked_in_vain(record: RunRecord, path: str) -> int:
-    """Questions that were withdrawn, as their run failed: once a person has resumed it, a callback tells of another."""
-    return sum(wait.withdrawn_at is not None for wait in record.waits.get(path, ()))
+    """Callbacks that were withdrawn as their run failed: once a person has resumed it, they tell of another address."""
+    asked = (wait for wait in record.waits.get(path, ()) if wait.kind == WaitKind.CALLBACK)
+    return sum(wait.withdrawn_at is not None for wait in asked)
 
 
 def _was_done_before(calls: Sequence[Call]) -> bool:
