@@ -10,22 +10,28 @@ import socket
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from django.conf import settings
-from django.db import DatabaseError, connection, models
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, models
 from django.utils.timezone import now
 
 from runs.hot_path import ask_all
 from runs.models import RunClaim, Worker
+from tenancy.models import Tenant
 
 LOCK_CLASS = 0x67726F76  # "grov": the first half of our advisory lock numbers
 HUNG_AFTER_SECONDS = 15
 PAUSE = timedelta(seconds=5)
 
-CLAIM = "SELECT * FROM grove_claim(%s, %s)"  # runs/migrations/claim.sql
+# Its tenant comes with each: without it nothing of a run can be read. See runs/migrations/claim.sql.
+CLAIM = """
+SELECT c.run, c.new_token, c.workers_lost, {of_tenant}
+FROM grove_claim(%s, %s) AS c JOIN tenancy_tenant t ON t.id = c.tenant
+"""
 
 BURY = """
 DELETE FROM runs_worker w
@@ -60,7 +66,7 @@ class Claim:
     """The right to move one run forward. `losses` counts workers lost since the run last came forward."""
 
     run_id: UUID
-    tenant_id: UUID
+    tenant: Tenant
     token: int
     losses: int
 
@@ -71,11 +77,24 @@ def claim_waiting(*, worker: Worker, limit: int) -> list[Claim]:
     Runs of a tenant that is suspended wait until it is restored; of one with a quota of runs under way, as many are
     held by workers as it says, child runs among them, and the others wait for a place.
     """
-    rows = ask_all(CLAIM, [worker.pk, limit])
+    claim, columns = _claim()
     return [
-        Claim(run_id=run, tenant_id=tenant, token=token, losses=losses)
-        for run, tenant, token, losses in sorted(rows)
+        Claim(
+            run_id=run,
+            tenant=Tenant.from_db(DEFAULT_DB_ALIAS, columns, tenant),
+            token=token,
+            losses=losses,
+        )
+        for run, token, losses, *tenant in sorted(ask_all(claim, [worker.pk, limit]))
     ]
+
+
+@cache
+def _claim() -> tuple[str, list[str]]:
+    """The statement, and what it says of tenants."""
+    fields = Tenant._meta.concrete_fields
+    named = CLAIM.format(of_tenant=", ".join(f"t.{field.column}" for field in fields))
+    return named, [field.attname for field in fields]
 
 
 def signal(run_id: UUID) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
@@ -31,28 +31,28 @@ from workflows.nodes import Pause
 
 logger = logging.getLogger(__name__)
 
-TENANT = Prepared(lambda id: Tenant.objects.filter(pk=id), by_key=True, id=UUID)
 RUNS = Prepared(lambda ids: Run.objects.filter(pk__in=ids), by_key=True, ids=list)
+# With the run itself: of most, which are nobody's children, that is all that there is to read.
 FACTS = Prepared(
-    lambda roots: RunFacts.objects.filter(root_run_id__in=roots), by_key=True, roots=list
+    lambda roots: RunFacts.objects.select_related("root_run").filter(root_run_id__in=roots),
+    by_key=True,
+    roots=list,
 )
 PLAIN_FOR_SEALED = 4  # text shrinks to about a quarter before it is sealed
 
 
 def take_up(won: Sequence[Claim], *, worker: str) -> list[LiveRun]:
     """Live runs for these claims. One that can never be read again is failed; any other fault is tried again."""
-    by_tenant: dict[UUID, list[Claim]] = defaultdict(list)
+    by_tenant: dict[Tenant, list[Claim]] = defaultdict(list)
     for claim in won:
-        by_tenant[claim.tenant_id].append(claim)
+        by_tenant[claim.tenant].append(claim)
     taken: list[LiveRun] = []
-    for tenant_id, group in by_tenant.items():
-        tenant = TENANT.find(id=tenant_id)
-        if tenant is None:
-            continue  # it is gone, and its runs with it
+    for tenant, group in by_tenant.items():
         try:
             with tenant_context(tenant):
-                lives = list(_take_up_for(tenant, group, worker))
-                _tell_facts(lives)
+                runs, facts = _find([claim.run_id for claim in group])
+                lives = list(_take_up_for(tenant, group, runs, worker))
+                _tell_facts(lives, facts)
             taken.extend(lives)
         except Exception:
             logger.exception("Runs could not be taken up; trying again")
@@ -69,8 +69,20 @@ def _drop_broken() -> None:
             each.close()
 
 
-def _take_up_for(tenant: Tenant, group: Sequence[Claim], worker: str) -> Iterable[LiveRun]:
-    runs = {run.pk: run for run in RUNS.find_all(ids=[claim.run_id for claim in group])}
+def _find(ids: list[UUID]) -> tuple[dict[UUID, Run], dict[UUID, RunFacts]]:
+    """These runs, and the facts of the trees of which they are the roots."""
+    facts = {each.root_run_id: each for each in FACTS.find_all(roots=ids)}
+    runs = {root: each.root_run for root, each in facts.items()}
+    for each in facts.values():
+        each._state.fields_cache.clear()  # they are kept for as long as the tree is at work
+    if others := [id for id in ids if id not in runs]:
+        runs |= {run.pk: run for run in RUNS.find_all(ids=others)}
+    return runs, facts
+
+
+def _take_up_for(
+    tenant: Tenant, group: Sequence[Claim], runs: Mapping[UUID, Run], worker: str
+) -> Iterable[LiveRun]:
     begun = [run.pk for run in runs.values() if run.status != RunStatus.QUEUED or run.event_seq > 0]
     left: dict[UUID, list[NodeExecution]] = defaultdict(list)
     if begun:
@@ -97,12 +109,13 @@ def _take_up_for(tenant: Tenant, group: Sequence[Claim], worker: str) -> Iterabl
             give_back(claim)
 
 
-def _tell_facts(lives: Iterable[LiveRun]) -> None:
+def _tell_facts(lives: Iterable[LiveRun], facts: Mapping[UUID, RunFacts]) -> None:
     """What the runs that may call models have touched so far: who knows that can decide on their first calls."""
     trees = {live.root_run_id: live.intents for live in lives if live.model_groups}
-    if trees:
-        for facts in FACTS.find_all(roots=list(trees)):
-            trees[facts.root_run_id].learn(facts)
+    others = [root for root in trees if root not in facts]
+    for each in [*facts.values(), *(FACTS.find_all(roots=others) if others else ())]:
+        if each.root_run_id in trees:
+            trees[each.root_run_id].learn(each)
 
 
 def _live(

@@ -79,7 +79,7 @@ def freed() -> set[UUID]:
 def test_a_claim_gives_the_run_its_tenant_and_a_new_token(worker: Worker, run: Run) -> None:
     claim = hold(worker, run)
 
-    assert (claim.tenant_id, claim.token, claim.losses) == (run.tenant_id, 1, 0)
+    assert (claim.tenant, claim.token, claim.losses) == (run.tenant, 1, 0)
     assert claim_of(run).worker_id == worker.pk
     assert claims.claim_waiting(worker=worker, limit=10) == []
 
@@ -130,7 +130,7 @@ def test_runs_of_a_suspended_tenant_wait_until_it_is_restored(worker: Worker, ru
     assert claims.claim_waiting(worker=worker, limit=10) == []
 
     tenant.update(status=TenantStatus.ACTIVE)
-    assert hold(worker, run).tenant_id == run.tenant_id
+    assert hold(worker, run).tenant == run.tenant
 
 
 def test_a_living_worker_keeps_its_runs(worker: Worker, run: Run) -> None:
