@@ -31,8 +31,8 @@ class RunClaim(models.Model):
     tenant_id = models.UUIDField()
     wanted = models.BooleanField(default=True)  # a worker should take this run up
     worker_id = models.UUIDField(null=True)
-    token = models.PositiveIntegerField(default=0)
-    losses = models.PositiveSmallIntegerField(default=0)  # workers lost since it last came forward
+    token = models.IntegerField(default=0)
+    losses = models.SmallIntegerField(default=0)  # workers lost since it last came forward
     heartbeat_at = models.DateTimeField(null=True)
     signalled = models.BooleanField(default=False)  # something that it waits for has come
     rests = models.BooleanField(

@@ -13,7 +13,7 @@ class Decision(OwnedThroughParent):
 
     run = TenantForeignKey("runs.Run", related_name="decisions", db_index=False)
     node_id = models.CharField(max_length=200)
-    attempt = models.PositiveSmallIntegerField()
+    attempt = models.SmallIntegerField()
     action_kind = models.CharField(max_length=32)
     resource_kind = models.CharField(max_length=32)
     resource_id = models.CharField(max_length=200)
@@ -27,7 +27,7 @@ class Decision(OwnedThroughParent):
     action_digest = models.CharField(max_length=64)
     facts = models.JSONField()
     snapshot = TenantForeignKey("compliance.PolicySnapshot", related_name="+", db_index=False)
-    engine_us = models.PositiveIntegerField()
+    engine_us = models.IntegerField()
     at = models.DateTimeField()
 
     class Meta(OwnedThroughParent.Meta):
@@ -55,7 +55,7 @@ class ModelCall(LeavingCall):
     decision = TenantForeignKey("runs.Decision", related_name="model_calls", db_index=False)
     deployment = TenantForeignKey("workflows.Deployment", related_name="+", db_index=False)
     node_id = models.CharField(max_length=200)
-    attempt = models.PositiveSmallIntegerField()
+    attempt = models.SmallIntegerField()
     model_group = models.CharField(max_length=100)
     status = models.CharField(
         max_length=16, choices=CallStatus.choices, default=CallStatus.INTENDED
@@ -96,12 +96,12 @@ class RunFacts(TenantOwned):
     """
 
     root_run = TenantForeignKey("runs.Run", related_name="facts", db_index=False)
-    max_class = models.PositiveSmallIntegerField(default=0)
+    max_class = models.SmallIntegerField(default=0)
     tags = models.JSONField(default=list)
     tools_used = models.JSONField(default=list)
     destinations = models.JSONField(default=list)
-    calls = models.PositiveIntegerField(default=0)
-    model_calls = models.PositiveIntegerField(default=0)
+    calls = models.IntegerField(default=0)
+    model_calls = models.IntegerField(default=0)
     in_flight = models.IntegerField(default=0)
     spent_micros = models.BigIntegerField(default=0)
     reserved_micros = models.BigIntegerField(default=0)

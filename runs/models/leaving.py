@@ -11,7 +11,7 @@ class LeavingCall(OwnedThroughParent):
 
     region = models.CharField(max_length=32, blank=True)
     egress = models.CharField(max_length=16, blank=True)
-    data_class = models.PositiveSmallIntegerField(default=0)  # of what was sent
+    data_class = models.SmallIntegerField(default=0)  # of what was sent
     tags = ArrayField(models.CharField(max_length=64), default=list)
     # carried out before it left
     redactions = ArrayField(models.CharField(max_length=64), default=list)

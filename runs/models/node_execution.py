@@ -12,7 +12,7 @@ class NodeExecution(OwnedThroughParent):
     run = TenantForeignKey("runs.Run", related_name="node_executions", db_index=False)
     node_id = models.CharField(max_length=200)  # the path of an instance: each_claim[3].draft
     kind = models.CharField(max_length=32)
-    attempt = models.PositiveSmallIntegerField(default=1)
+    attempt = models.SmallIntegerField(default=1)
     status = models.CharField(max_length=16, choices=NodeStatus.choices)
 
     output_sealed = models.BinaryField(null=True)
@@ -29,7 +29,7 @@ class NodeExecution(OwnedThroughParent):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     worker = models.CharField(max_length=64, blank=True)
-    claim_token = models.PositiveIntegerField(default=0)
+    claim_token = models.IntegerField(default=0)
     model = models.CharField(max_length=200, blank=True)
     tokens_in = models.BigIntegerField(default=0)
     tokens_out = models.BigIntegerField(default=0)
@@ -50,7 +50,7 @@ class RunEvent(OwnedThroughParent):
     """What happened, numbered without a gap within its run. Never holds content."""
 
     run = TenantForeignKey("runs.Run", related_name="events", db_index=False)
-    seq = models.PositiveIntegerField()
+    seq = models.IntegerField()
     name = models.CharField(max_length=40)
     node_id = models.CharField(max_length=200, blank=True)
     body = models.JSONField(default=dict)

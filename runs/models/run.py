@@ -18,7 +18,7 @@ class Run(TenantOwned):
     root_run = TenantForeignKey("self", null=True, related_name="tree", db_index=False)
     parent_run = TenantForeignKey("self", null=True, related_name="children", db_index=False)
     parent_node = models.CharField(max_length=200, blank=True)
-    parent_attempt = models.PositiveSmallIntegerField(default=0)
+    parent_attempt = models.SmallIntegerField(default=0)
     forked_from = TenantForeignKey("self", null=True, related_name="forks", db_index=False)
     forked_at = models.CharField(max_length=200, blank=True)  # the first node that runs anew
     purpose = models.CharField(
@@ -28,7 +28,7 @@ class Run(TenantOwned):
     owner_label = models.CharField(max_length=200, blank=True)
     subject_key = models.CharField(max_length=64, blank=True)  # keyed digest, never the identifier
     data_key_id = models.UUIDField()
-    data_class = models.PositiveSmallIntegerField()
+    data_class = models.SmallIntegerField()
     labels = models.JSONField()
 
     manifest = models.JSONField()
@@ -56,14 +56,14 @@ class Run(TenantOwned):
     finished_at = models.DateTimeField(null=True)
     disposed_at = models.DateTimeField(null=True)
 
-    nodes_total = models.PositiveIntegerField()
-    nodes_done = models.PositiveIntegerField(default=0)
+    nodes_total = models.IntegerField()
+    nodes_done = models.IntegerField(default=0)
     tokens_in = models.BigIntegerField(default=0)
     tokens_out = models.BigIntegerField(default=0)
     cost_micros = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3, default="EUR")
-    event_seq = models.PositiveIntegerField(default=0)
-    takeovers = models.PositiveSmallIntegerField(default=0)
+    event_seq = models.IntegerField(default=0)
+    takeovers = models.SmallIntegerField(default=0)
     was_denied = (
         models.BooleanField(  # a policy denied it something; PostgreSQL notes it with the decision
             default=False, db_default=False, editable=False
