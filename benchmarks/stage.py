@@ -7,13 +7,15 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOT_KEY = "bWVhc3VyZW1lbnRzIG1lYXN1cmVtZW50cyBtZWFzdXI="
@@ -209,6 +211,36 @@ def _serve(seconds: float, pipe: Any) -> None:
     server.daemon_threads = True
     pipe.send(server.server_address[1])
     server.serve_forever()
+
+
+def wake(executor: Any) -> float:
+    """Have it take up the one run that waits. Milliseconds from the claim until it lets go, after the last commit.
+
+    Not looked for: whoever looks every millisecond takes processor and interpreter lock from the executor.
+    """
+    let_go, is_over = executor._let_go, threading.Event()
+    ended = [0.0]
+
+    def noted(lives: Any) -> None:
+        let_go(lives)
+        ended[0] = time.perf_counter()
+        is_over.set()
+
+    with patch.object(executor, "_let_go", noted):
+        began = time.perf_counter()
+        executor.wake()
+        if not is_over.wait(60):
+            raise SystemExit("Waited in vain for the end of a run.")
+    return (ended[0] - began) * 1000
+
+
+@contextmanager
+def kept_to_one_processor(*, unless: bool) -> Iterator[None]:
+    """As a worker is with GROVE_WORKER_PROCESSOR: this process alone, PostgreSQL and models have all of them."""
+    from grove_site import processor
+
+    with nullcontext() if unless else processor.kept_to_one():
+        yield
 
 
 def wait_until(true: Callable[[], bool], seconds: float, every: float = 0.01) -> None:

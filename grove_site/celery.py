@@ -4,9 +4,10 @@ import os
 from typing import Any
 
 from celery import signals
+from django.conf import settings
 from tenant_schemas_celery.app import CeleryApp
 
-from grove_site import garbage
+from grove_site import garbage, processor
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "grove_site.settings")
 
@@ -23,6 +24,7 @@ def start_executor(sender: Any = None, **kwargs: Any) -> None:
     garbage.settle()
     queues = {queue.name for queue in sender.task_consumer.queues}
     if "runs" in queues:
+        processor.keep_to(settings.WORKER_PROCESSOR)
         here.start()
 
 
