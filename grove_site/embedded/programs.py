@@ -5,6 +5,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from grove_site.processor import ANY
+
 QUEUES = "runs,chores"
 GRACE_SECONDS = 8  # what a page or a stream gets to end by itself
 
@@ -38,8 +40,12 @@ def web(*, port: int, host: str = "127.0.0.1") -> Program:
     )
 
 
-def worker(*, number: int, slots: int) -> Program:
-    """One process; its threads hold runs. SIGTERM lets it finish what it holds."""
+def worker(*, number: int, slots: int, first_processor: int = ANY) -> Program:
+    """One process; its threads hold runs. SIGTERM lets it finish what it holds.
+
+    Worker 1 keeps to the first processor, worker 2 to the one after it, and so on.
+    """
+    own = ANY if first_processor == ANY else first_processor + number - 1
     return Program(
         name=f"worker {number}",
         arguments=(
@@ -48,6 +54,7 @@ def worker(*, number: int, slots: int) -> Program:
             *("--hostname", f"worker{number}@%h"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ),
+        env={"GROVE_WORKER_PROCESSOR": str(own)} if own != ANY else {},
         says_ready=True,
         stop_seconds=20,
     )

@@ -33,6 +33,7 @@ class Plan:
     port: int
     workers: int
     slots: int
+    first_processor: int  # of the workers; see programs.worker
     demo: bool
     demo_input: Path | None
     stay: bool  # False: stop when the demo has ended
@@ -121,7 +122,13 @@ class Supervisor:
 
     def _start_programs(self) -> None:
         for number in range(1, self.plan.workers + 1):
-            self._start(programs.worker(number=number, slots=self.plan.slots))
+            self._start(
+                programs.worker(
+                    number=number,
+                    slots=self.plan.slots,
+                    first_processor=self.plan.first_processor,
+                )
+            )
         self._start(programs.beat())
         self._start(programs.web(port=self.plan.port, host=self.plan.host))
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from grove_site import processor
+from grove_site.embedded import programs
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 BOUND = """
 import logging, os, sys, threading
 from grove_site import processor
+from grove_site.embedded import programs
 logging.basicConfig(format="%(message)s")
 go, done, seen = threading.Event(), threading.Event(), []
 def look():
@@ -69,3 +71,10 @@ def test_a_measurement_gives_the_processors_back() -> None:
         assert os.sched_getaffinity(0) == {number} <= before
 
     assert os.sched_getaffinity(0) == before
+
+
+def test_workers_that_are_started_together_have_one_each() -> None:
+    own = [programs.worker(number=n, slots=1, first_processor=2).env for n in (1, 2)]
+
+    assert own == [{"GROVE_WORKER_PROCESSOR": "2"}, {"GROVE_WORKER_PROCESSOR": "3"}]
+    assert programs.worker(number=2, slots=1).env == {}

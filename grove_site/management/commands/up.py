@@ -41,6 +41,7 @@ class Command(BaseCommand):
             port=options["port"],
             workers=options["workers"],
             slots=settings.RUN_SLOTS,
+            first_processor=settings.WORKER_PROCESSOR,
             demo=options["demo"] or text is not None,
             demo_input=text and text.resolve(),
             stay=not options["until_demo_ends"],
