@@ -10,7 +10,7 @@ import orjson
 import pytest
 from django.db import OperationalError
 
-from runs import claims, payloads, waits, writing
+from runs import claims, payloads, resume, waits, writing
 from runs.errors import AnswerInvalid, AnswerRefused, CallbackUnknown
 from runs.models import NodeExecution, Run, RunClaim, RunEvent, ToolCall, Wait, Worker
 from runs.writing import Step
@@ -364,7 +364,7 @@ def approving(*, with_branch: bool = False, **more: Any) -> WorkflowVersion:
 
 
 def decide(run: Run, verdict: str = "approved", **more: Any) -> None:
-    wait = Wait.objects.get(run=run)
+    wait = Wait.objects.filter(run=run).latest("attempt")
     said: dict[str, Any] = {"reason": "Because.", "by": ROB, "role": "reviewer"}
     waits.decide(wait=wait, verdict=verdict, **said | more)
 
@@ -421,6 +421,23 @@ def test_a_refusal_without_a_branch_fails_the_run(in_acme: Tenant) -> None:
         "approval_refused",
         "check",
     )
+
+
+def test_what_was_refused_is_asked_again_in_a_run_that_is_resumed(in_acme: Tenant) -> None:
+    """A resume tries again what failed. Who refused is not overruled by it: the question is open once more."""
+    run = make_run(approving())
+    park(run)
+    decide(run, "refused")
+    execute(run)
+
+    resume.resume(run=Run.objects.get(pk=run.pk), by=actors.SYSTEM)
+    park(run)
+    decide(run)
+    done = execute(run)
+
+    assert done.status == "completed"
+    answers = Wait.objects.filter(run=run).order_by("attempt").values_list("attempt", "verdict")
+    assert list(answers) == [(1, "refused"), (2, "approved")]
 
 
 def test_an_approval_that_nobody_decides_expires(in_acme: Tenant) -> None:

@@ -143,6 +143,13 @@ def _asked_in_vain(record: RunRecord, path: str) -> int:
     return sum(wait.withdrawn_at is not None for wait in asked)
 
 
+def _refused_before(record: RunRecord, path: str) -> int:
+    """Approvals that were refused, in a run that a person resumed since, for what was interrupted beside them: what
+    failed is tried again with it."""
+    attempts = record.nodes[path][:-1]
+    return min(_resumes(record), sum(row.error_code == "approval_refused" for row in attempts))
+
+
 def _was_done_before(calls: Sequence[Call]) -> bool:
     """A tool whose answer came late is not asked again: its answer is taken."""
     return any(isinstance(call, ToolCall) and call.status == CallStatus.LATE for call in calls)
@@ -152,8 +159,9 @@ def _questions(record: RunRecord) -> Iterator[str]:
     """Nobody is asked again what was answered, and nothing is started again that was under way."""
     for path, waits in record.waits.items():
         answered = sum(wait.answered_at is not None for wait in waits)
-        if answered > 1:
-            yield f"{path} was answered {answered} times"
+        if answered > 1 + _refused_before(record, path):
+            told = f"{_told(record.nodes[path])}, resumes: {_resumes(record)}"
+            yield f"{path} was answered {answered} times: {told}"
         open_ones = [
             wait for wait in waits if wait.answered_at is None and wait.withdrawn_at is None
         ]
