@@ -16,7 +16,6 @@ not change. It leaves out the disk's part of the commit, so the limit is on the 
 processor, as docs/scale.md advises for workers; with `--anywhere` it runs wherever the kernel likes.
 """
 
-import argparse
 import json
 import statistics
 import time
@@ -30,6 +29,7 @@ from benchmarks.stage import (
     add_model,
     kept_to_one_processor,
     make_tenant,
+    options,
     publish,
     slow_model,
     wake,
@@ -330,11 +330,7 @@ def measure(repeat: int, *, anywhere: bool = False) -> list[Row]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--repeat", type=int, default=25)
-    parser.add_argument("--anywhere", action="store_true")
-    asked = parser.parse_args()
+    asked = options(__doc__, repeat=25)
     rows = measure(asked.repeat, anywhere=asked.anywhere)
     if asked.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))

@@ -1,16 +1,14 @@
-"""What running a graph costs beside a bare loop: `python -m benchmarks.run_overhead [--json] [--anywhere]`.
+"""A run beside a bare loop: `python -m benchmarks.run_overhead [--json] [--repeat N] [--anywhere]`.
 
-The bare loop is psycopg that inserts a row per node and commits once per wave, on the same server in
-the same run; for governed calls it commits before and after each call to the same model server. Grove has
-everything on: sealing, row-level security, claims, events, NOTIFY, ledger and, for model calls, decisions.
-Pure nodes ride with the wave that makes them ready, so the lines “a wave for each” show what a node costs
-that has to wait for its commit. Governed calls are measured with a model that answers at once, which shows Grove's
-own time and nothing else, and with one that takes 50 ms. This process, Grove's part and the bare loop in it, keeps to
-one processor, as docs/scale.md advises for workers; PostgreSQL and the model have all of them. With `--anywhere` it
-runs wherever the kernel likes.
+The bare loop is psycopg that inserts a row per node and commits once per wave, on the same server in the same run;
+for governed calls it commits before and after each call to the same model server. Grove has everything on: sealing,
+row-level security, claims, events, NOTIFY, ledger and, for model calls, decisions. Pure nodes ride with the wave that
+makes them ready, so “a wave for each” is what a node costs that waits for its commit. Governed calls are measured
+with a model that answers at once, which shows Grove's own time alone, and with one that takes 50 ms. This process,
+Grove's part and the bare loop in it, keeps to one processor, as docs/scale.md advises for workers; PostgreSQL and the
+model have all of them. With `--anywhere` it runs wherever the kernel likes.
 """
 
-import argparse
 import json
 import statistics
 import threading
@@ -25,6 +23,7 @@ from benchmarks.stage import (
     add_model,
     kept_to_one_processor,
     make_tenant,
+    options,
     publish,
     slow_model,
     wait_until,
@@ -142,8 +141,7 @@ def one_run(version: Any, executor: Any) -> tuple[float, str]:
     from tenancy import actors
 
     run = start.start(version=version, run_input={"n": 1}, by=actors.SYSTEM)
-    taken = wake(executor)
-    return taken, Run.objects.get(pk=run.pk).status
+    return wake(executor), Run.objects.get(pk=run.pk).status
 
 
 class Counter:
@@ -378,11 +376,7 @@ def measure(repeat: int, *, anywhere: bool = False) -> list[Row]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--repeat", type=int, default=9)
-    parser.add_argument("--anywhere", action="store_true")
-    asked = parser.parse_args()
+    asked = options(__doc__, repeat=9)
     rows = measure(asked.repeat, anywhere=asked.anywhere)
     if asked.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))

@@ -3,6 +3,7 @@
 Import this before anything of Django's: `with Stage() as stage:` sets the environment and loads the settings.
 """
 
+import argparse
 import os
 import shutil
 import sys
@@ -239,8 +240,17 @@ def kept_to_one_processor(*, unless: bool) -> Iterator[None]:
     """As a worker is with GROVE_WORKER_PROCESSOR: this process alone, PostgreSQL and models have all of them."""
     from grove_site import processor
 
-    with nullcontext() if unless else processor.kept_to_one():
+    with nullcontext() if unless or sys.platform != "linux" else processor.kept_to_one():
         yield
+
+
+def options(about: str | None, *, repeat: int) -> argparse.Namespace:
+    """Of a measurement that is made in this process: json, repeat, anywhere."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--repeat", type=int, default=repeat)
+    parser.add_argument("--anywhere", action="store_true", help="on whatever processor is idle")
+    return parser.parse_args()
 
 
 def wait_until(true: Callable[[], bool], seconds: float, every: float = 0.01) -> None:

@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 def keep_to(number: int) -> None:
     """Bind this process to the processor of this number: the threads that it has, and those that they start.
 
-    ANY leaves it to the kernel. One that this process may not use is said in the log, and changes nothing.
+    ANY leaves it to the kernel. One that this process may not use is said in the log, and changes nothing: a worker
+    goes on where it is.
     """
     if number == ANY:
         return
@@ -35,7 +36,10 @@ def keep_to(number: int) -> None:
             ", ".join(map(str, sorted(may_use))),
         )
         return
-    _bind({number})
+    try:
+        _bind({number})
+    except OSError as error:  # a sandbox may forbid it
+        logger.warning("GROVE_WORKER_PROCESSOR cannot be followed: %s", error)
 
 
 @contextmanager

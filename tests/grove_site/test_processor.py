@@ -64,6 +64,19 @@ def test_a_processor_that_is_not_ours_is_told_and_changes_nothing() -> None:
     assert ", ".join(map(str, sorted(ours))) in told
 
 
+def test_a_sandbox_that_forbids_it_stops_no_worker(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def forbid(thread: int, numbers: set[int]) -> None:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbid)
+
+    processor.keep_to(min(os.sched_getaffinity(0)))
+
+    assert "GROVE_WORKER_PROCESSOR cannot be followed: Operation not permitted" in caplog.text
+
+
 def test_a_measurement_gives_the_processors_back() -> None:
     before = os.sched_getaffinity(0)
 

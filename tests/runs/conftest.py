@@ -1,8 +1,12 @@
 """Who calls, and what there is to call about."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.test import Client
 
+from runs import claims
+from runs.models import RunClaim, Worker
 from tenancy.models import Tenant
 from tenancy.permissions import Role
 from tests import factories
@@ -26,3 +30,13 @@ def mallory(beta: Tenant) -> Client:
 @pytest.fixture
 def chain(in_acme: Tenant) -> WorkflowVersion:
     return make_version(definitions.CHAIN)
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    """One that is on record and alive. Nothing waits for it yet."""
+    RunClaim.objects.update(wanted=False, worker_id=None)  # what other tests left behind
+    worker, lifeline = claims.register()
+    assert lifeline is not None
+    with lifeline:
+        yield worker

@@ -1,6 +1,6 @@
 """A wave is written whole, once, and only by whoever holds the claim."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,15 +28,6 @@ def _a_wave_for_each_node(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def never(start: live_run.Start, live: LiveRun) -> Outcome:
     raise AssertionError(f"{start.path} was run on the spot")
-
-
-@pytest.fixture
-def worker() -> Iterator[Worker]:
-    RunClaim.objects.update(wanted=False, worker_id=None)  # what other tests left behind
-    worker, lifeline = claims.register()
-    assert lifeline is not None
-    with lifeline:
-        yield worker
 
 
 @pytest.fixture

@@ -1,27 +1,17 @@
 """What is read of a run when it is taken up."""
 
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
 
 from runs import claims, taking_up
 from runs.live_run import LiveRun
-from runs.models import Run, RunClaim, RunFacts, Worker
+from runs.models import Run, RunFacts, Worker
 from tenancy.context import tenant_context
 from tests.runs.making import make_run
 from workflows.models import WorkflowVersion
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "keys"])
-
-
-@pytest.fixture
-def worker() -> Iterator[Worker]:
-    RunClaim.objects.update(wanted=False, worker_id=None)  # what other tests left behind
-    worker, lifeline = claims.register()
-    assert lifeline is not None
-    with lifeline:
-        yield worker
 
 
 def take_up(worker: Worker, *runs: Run) -> dict[UUID, LiveRun]:
