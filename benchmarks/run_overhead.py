@@ -1,8 +1,9 @@
 """A run beside a bare loop: `python -m benchmarks.run_overhead [--json] [--repeat N] [--anywhere]`.
 
 The bare loop is psycopg that inserts a row per node and commits once per wave, on the same server in the same run;
-for governed calls it commits before and after each call to the same model server. Grove has everything on: sealing,
-row-level security, claims, events, NOTIFY, ledger and, for model calls, decisions. Pure nodes ride with the wave that
+for governed calls it commits before and after each call to the same model server, and once for whatever else a run
+commits: its claim, its input, its output. Grove has everything on: sealing, row-level security, claims, events, NOTIFY,
+ledger and, for model calls, decisions. Pure nodes ride with the wave that
 makes them ready, so “a wave for each” is what a node costs that waits for its commit. Governed calls are measured
 with a model that answers at once, which shows Grove's own time alone, and with one that takes 50 ms. This process,
 Grove's part and the bare loop in it, keeps to one processor, as docs/scale.md advises for workers; PostgreSQL and the
@@ -33,6 +34,8 @@ from benchmarks.stage import (
 RATIO_LIMIT, MANY_LIMIT, TRIVIAL_COMMITS, GOVERNED_COMMITS = 2.0, 2.5, 1.2, 2.2
 THINKING_SECONDS = 0.05  # of a model that is quicker than any real one, and does not answer at once
 CHAIN, FAN, RUNS, NODES = 40, 40, 200, 10
+THINKING_SHARE = 5  # what takes long is measured in so many times fewer turns
+FRAME = 3  # of a run, whatever its nodes are: the claim, the input, the output
 
 
 @dataclass
@@ -93,6 +96,8 @@ def _tail(after: list[str], value: str) -> str:
 
 # -- the bare loop ------------------------------------------------------------------------------------------------
 
+BARE_ROW = "INSERT INTO bare (run, node, output) VALUES (gen_random_uuid(), 'n', '{\"n\": 1}')"
+
 
 def bare(url: str, waves: list[int]) -> float:
     """Milliseconds for a loop that inserts a row per node and commits once per wave."""
@@ -106,14 +111,12 @@ def bare(url: str, waves: list[int]) -> float:
         for wave in waves:
             with connection.transaction() if wave > 1 else nullcontext():
                 for _ in range(wave):
-                    connection.execute(
-                        "INSERT INTO bare (run, node, output) VALUES (gen_random_uuid(), 'n', '{\"n\": 1}')"
-                    )
+                    connection.execute(BARE_ROW)
         return (time.perf_counter() - started) * 1000
 
 
-def bare_calls(url: str, model_url: str, waves: list[int]) -> float:
-    """Milliseconds for a loop that commits a row, calls the model, and commits a row, for each node in turn."""
+def bare_calls(url: str, model_url: str, calls: int) -> float:
+    """Milliseconds for a loop that commits a row for each part of the frame, and before and after each call."""
     import httpx
     import psycopg
 
@@ -121,13 +124,11 @@ def bare_calls(url: str, model_url: str, waves: list[int]) -> float:
     with httpx.Client() as client, psycopg.connect(url, autocommit=True) as connection:
         client.post(f"{model_url}/chat/completions", json=asked)  # warm, as Grove's is
         started = time.perf_counter()
-        for _ in range(sum(waves)):
-            for step in (0, 1):
-                connection.execute(
-                    "INSERT INTO bare (run, node, output) VALUES (gen_random_uuid(), 'n', '{\"n\": 1}')"
-                )
-                if not step:
-                    client.post(f"{model_url}/chat/completions", json=asked).json()
+        for call in range(-FRAME, calls):
+            connection.execute(BARE_ROW)
+            if call >= 0:
+                client.post(f"{model_url}/chat/completions", json=asked).json()
+                connection.execute(BARE_ROW)
         return (time.perf_counter() - started) * 1000
 
 
@@ -198,7 +199,7 @@ def _writes(query: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """A graph to measure: `waves` are what the bare loop commits; without a limit it is only shown."""
+    """A graph to measure: `waves` are what the bare loop commits; `nodes` of a governed one are its calls alone."""
 
     name: str
     text: str
@@ -206,7 +207,7 @@ class Shape:
     waves: list[int]
     governed: bool = False
     riding: bool = True
-    ratio_limit: float | None = RATIO_LIMIT
+    ratio_limit: float | None = RATIO_LIMIT  # without one it is only shown
 
     @property
     def commits_limit(self) -> float:
@@ -232,7 +233,7 @@ def measure_single(stage: Stage, shape: Shape, repeat: int, model_url: str) -> R
         with Counter() as counter:
             for _ in range(repeat):
                 if shape.governed:
-                    bares.append(bare_calls(stage.owner_url, model_url, shape.waves))
+                    bares.append(bare_calls(stage.owner_url, model_url, shape.nodes))
                 else:
                     bares.append(bare(stage.owner_url, shape.waves))
                 taken, status = one_run(version, executor)
@@ -248,10 +249,7 @@ def measure_single(stage: Stage, shape: Shape, repeat: int, model_url: str) -> R
 def _row(shape: Shape, ours: list[float], bares: list[float], counter: Counter, repeat: int) -> Row:
     total, bare_ms = statistics.median(ours), statistics.median(bares)
     ratio = statistics.median(o / b for o, b in zip(ours, bares, strict=True))
-    frame = (
-        3 if shape.governed else 0
-    )  # commits of the input, the output and the claim are not the calls
-    commits = (counter.commits / repeat - frame) / shape.nodes
+    commits = (counter.commits / repeat - FRAME * shape.governed) / shape.nodes
     holds = commits <= shape.commits_limit
     limit = f"{shape.commits_limit} commits a node"
     if shape.ratio_limit is not None:
@@ -282,7 +280,7 @@ def measure_many(stage: Stage, repeat: int) -> Row:
     nodes = RUNS * (NODES + 2)
     ours, bares = [], []
     with stage.workers(2):
-        for _ in range(max(1, repeat // 3)):
+        for _ in range(repeat):
             bares.append(_bare_in_two(stage.owner_url))
             before = Run.objects.filter(status__in=TERMINAL).count()
             tenant = Tenant.objects.filter(pk=current_tenant().pk)
@@ -369,14 +367,15 @@ def measure(repeat: int, *, anywhere: bool = False) -> list[Row]:
             with slow_model(seconds) as url, tenant_context(make_tenant(f"measured{len(rows)}")):
                 add_model(url)
                 asked = governed_shapes(name) if rows else [*shapes(), *governed_shapes(name)]
+                turns = max(1, repeat // THINKING_SHARE) if seconds else repeat
                 with kept_to_one_processor(unless=anywhere):
-                    rows += [measure_single(stage, shape, repeat, url) for shape in asked]
+                    rows += [measure_single(stage, shape, turns, url) for shape in asked]
         with tenant_context(make_tenant("many")):
-            return [*rows, measure_many(stage, repeat)]
+            return [*rows, measure_many(stage, max(1, repeat // THINKING_SHARE))]
 
 
 def main() -> int:
-    asked = options(__doc__, repeat=9)
+    asked = options(__doc__, repeat=25)
     rows = measure(asked.repeat, anywhere=asked.anywhere)
     if asked.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import psycopg
@@ -19,9 +19,10 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, models
 from django.utils.timezone import now
 
-from runs.hot_path import ask_all
 from runs.models import RunClaim, Worker
 from tenancy.models import Tenant
+from tenancy.pgbackend.base import DatabaseWrapper
+from tenancy.pgbackend.straight import TEXT, Statement
 
 LOCK_CLASS = 0x67726F76  # "grov": the first half of our advisory lock numbers
 HUNG_AFTER_SECONDS = 15
@@ -30,7 +31,7 @@ PAUSE = timedelta(seconds=5)
 # Its tenant comes with each: without it nothing of a run can be read. See runs/migrations/claim.sql.
 CLAIM = """
 SELECT c.run, c.new_token, c.workers_lost, {of_tenant}
-FROM grove_claim(%s, %s) AS c JOIN tenancy_tenant t ON t.id = c.tenant
+FROM grove_claim($1, $2) AS c JOIN tenancy_tenant t ON t.id = c.tenant
 """
 
 BURY = """
@@ -78,6 +79,7 @@ def claim_waiting(*, worker: Worker, limit: int) -> list[Claim]:
     held by workers as it says, child runs among them, and the others wait for a place.
     """
     claim, columns = _claim()
+    won = cast(DatabaseWrapper, connection).ask(claim, str(worker.pk).encode(), b"%d" % limit)
     return [
         Claim(
             run_id=run,
@@ -85,16 +87,17 @@ def claim_waiting(*, worker: Worker, limit: int) -> list[Claim]:
             token=token,
             losses=losses,
         )
-        for run, token, losses, *tenant in sorted(ask_all(claim, [worker.pk, limit]))
+        for run, token, losses, *tenant in sorted(won)
     ]
 
 
 @cache
-def _claim() -> tuple[str, list[str]]:
+def _claim() -> tuple[Statement, list[str]]:
     """The statement, and what it says of tenants."""
     fields = Tenant._meta.concrete_fields
     named = CLAIM.format(of_tenant=", ".join(f"t.{field.column}" for field in fields))
-    return named, [field.attname for field in fields]
+    statement = Statement(named.encode(), (TEXT, TEXT), rows=True)
+    return statement, [field.attname for field in fields]
 
 
 def signal(run_id: UUID) -> None:

@@ -4,12 +4,10 @@ With checkpoint.py and intents.py the only module of this floor that goes around
 several tables by one statement.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, models
 
 from tenancy.pgbackend.base import DatabaseWrapper
@@ -52,22 +50,10 @@ def blank(model: type[models.Model]) -> dict[str, Any]:
 
 def ask(statement: str, values: Sequence[Any]) -> Any:
     """The first row of what the statement gives."""
-    with _asked(statement, values) as cursor:
-        return cursor.fetchone()
-
-
-def ask_all(statement: str, values: Sequence[Any]) -> list[Any]:
-    """The rows of what the statement gives."""
-    with _asked(statement, values) as cursor:
-        return cursor.fetchall()
-
-
-@contextmanager
-def _asked(statement: str, values: Sequence[Any]) -> Iterator[psycopg.Cursor[Any]]:
     wrapper = cast(DatabaseWrapper, connection)
     with wrapper.wrap_database_errors, wrapper.server_cursor() as cursor:
         cursor.execute(statement, values)
-        yield cursor
+        return cursor.fetchone()
 
 
 @lru_cache(maxsize=16)

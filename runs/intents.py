@@ -298,11 +298,9 @@ def of(root_run_id: UUID) -> Intents:
 
 def _intend(root: UUID, stamp: int, rows: list[Row], requests: list[bytes]) -> Mapping[str, Any]:
     """What grove_intend says."""
-    with cast("DatabaseWrapper", connection).straight() as sending:
-        asked = (str(root).encode(), b"%d" % stamp, orjson.dumps(rows), bytea_array(requests))
-        sending.send(INTEND, *asked)
-    answer: Mapping[str, Any] = orjson.loads(sending.answers[0] or b"{}")
-    return answer
+    asked = (str(root).encode(), b"%d" % stamp, orjson.dumps(rows), bytea_array(requests))
+    answer = cast("DatabaseWrapper", connection).ask(INTEND, *asked)
+    return cast("Mapping[str, Any]", orjson.loads(answer or b"{}"))
 
 
 def _refuse(asked: _Asked, answer: Mapping[str, Any]) -> None:

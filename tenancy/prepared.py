@@ -3,10 +3,11 @@
 To put together a statement that finds one row by its key takes Django longer than it takes PostgreSQL to answer it.
 """
 
+import itertools
+import re
 import secrets
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -17,9 +18,12 @@ from django.db.models.query import RelatedPopulator, get_related_populators
 
 from tenancy.context import current_tenant, find_current_tenant
 from tenancy.pgbackend.base import DatabaseWrapper
+from tenancy.pgbackend.straight import TEXT, Statement
 
 Row = TypeVar("Row", bound=models.Model)
 TENANT = "tenant"  # always the one whose request it is
+# How long a list in a subquery is, the server cannot know while it plans: else it would plan for each of them anew.
+ANY_LENGTH = "(SELECT %s)::uuid[]"
 FIXED = (
     str,
     int,
@@ -47,13 +51,15 @@ class _Statement:
 class Prepared(Generic[Row]):
     """The rows that `select` gives for values of these names and kinds. The statement knows their places, no value.
 
-    A value of the kind `list` is asked by `…__in`, with UUIDs. Where rows are found `by_key`, whatever the values are,
-    the server keeps the plan, too.
+    A value of the kind `list` is asked by `…__in`, with UUIDs. Where rows are found `by_key`, by such lists alone and
+    whatever is in them, the server keeps the plan, too, and the way to it is straight.
     """
 
     def __init__(
         self, select: Callable[..., models.QuerySet[Row]], *, by_key: bool = False, **kinds: type
     ) -> None:
+        if by_key and set(kinds.values()) != {list}:
+            raise TypeError("By keys only lists of them are asked.")
         self._select, self._by_key, self._kinds = select, by_key, kinds
 
     def find(self, **values: Any) -> Row | None:
@@ -67,23 +73,16 @@ class Prepared(Generic[Row]):
 
     def _rows(self, values: Mapping[str, Any], at_most: int | None = None) -> list[Sequence[Any]]:
         sql, parameters = self.fill(values)
-        with self._cursor() as cursor:
-            cursor.execute(sql, parameters)
-            rows: list[Sequence[Any]] = (
-                cursor.fetchall() if at_most is None else cursor.fetchmany(at_most)
-            )
-            return rows
-
-    @contextmanager
-    def _cursor(self) -> Iterator[Any]:
         connection = connections[self._statement.alias]
-        if not self._by_key:
+        rows: list[Sequence[Any]]
+        if self._by_key:
+            asked = [_as_text(each) for each in parameters]
+            rows = cast(DatabaseWrapper, connection).ask(self._straight, *asked)
+        else:
             with connection.cursor() as cursor:
-                yield cursor
-            return
-        wrapper = cast(DatabaseWrapper, connection)
-        with wrapper.wrap_database_errors, wrapper.server_cursor() as cursor:
-            yield cursor
+                cursor.execute(sql, parameters)
+                rows = cursor.fetchall() if at_most is None else cursor.fetchmany(at_most)
+        return rows
 
     def _made(self, row: Sequence[Any]) -> Row:
         statement = self._statement
@@ -116,6 +115,12 @@ class Prepared(Generic[Row]):
         return current_tenant().pk if name == TENANT else values[name]
 
     @cached_property
+    def _straight(self) -> Statement:
+        numbers = itertools.count(1)
+        text = re.sub("%s", lambda _: f"${next(numbers)}", self._statement.sql)
+        return Statement(text.encode(), (TEXT,) * len(self._statement.parameters), rows=True)
+
+    @cached_property
     def _statement(self) -> _Statement:
         examples = {name: EXAMPLES[kind]() for name, kind in self._kinds.items()}
         asked = self._select(**examples)
@@ -131,7 +136,7 @@ class Prepared(Generic[Row]):
         several = [n for n, each in enumerate(parameters) if self._is_list(names.get(each))]
         return _Statement(
             alias=asked.db,
-            sql=_with_arrays(sql, several),
+            sql=_with_arrays(sql, several, ANY_LENGTH if self._by_key else "%s"),
             parameters=tuple(_place_of(each, names) for each in parameters),
             model=compiler.query.model,
             columns=tuple(selected[place].target.attname for place in model["select_fields"]),
@@ -159,17 +164,25 @@ def _place_of(parameter: Any, names: Mapping[Any, str]) -> Any:
     return parameter
 
 
+def _as_text(parameter: Any) -> bytes:
+    """As PostgreSQL reads it: an array of UUIDs, or what is always asked."""
+    told = f"{{{','.join(map(str, parameter))}}}" if isinstance(parameter, list) else str(parameter)
+    return told.encode()
+
+
 def _mark_of(example: Any) -> Any:
     return example[0] if isinstance(example, list) else example
 
 
-def _with_arrays(sql: str, several: Sequence[int]) -> str:
+def _with_arrays(sql: str, several: Sequence[int], array: str) -> str:
     """The statement with one array in each of these places, where Django wrote a list of one."""
+    before, after = array.split("%s")
     pieces = sql.split("%s")
     for place in several:
         if not (pieces[place].endswith(" IN (") and pieces[place + 1].startswith(")")):
             raise TypeError("A list can only be asked by “…__in”.")
-        pieces[place] = pieces[place].removesuffix("IN (") + "= ANY("
+        pieces[place] = pieces[place].removesuffix("IN (") + f"= ANY({before}"
+        pieces[place + 1] = after + pieces[place + 1]
     return "%s".join(pieces)
 
 

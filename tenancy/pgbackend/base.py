@@ -19,7 +19,7 @@ from django_tenants.postgresql_backend import base as django_tenants_base
 from psycopg.pq import TransactionStatus
 
 from tenancy.pgbackend import straight
-from tenancy.pgbackend.straight import Sending
+from tenancy.pgbackend.straight import Sending, Statement
 
 SESSION = "SELECT pg_catalog.set_config('app.tenant_id', %s, false)"
 LOCAL = "SELECT pg_catalog.set_config('app.tenant_id', %s, true)"
@@ -86,6 +86,12 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         except BaseException:
             self._forget()
             raise
+
+    def ask(self, statement: Statement, *parameters: bytes) -> Any:
+        """What this one statement gives, straight."""
+        with self.straight() as sending:
+            sending.send(statement, *parameters)
+        return sending.answers[0]
 
     def create_cursor(self, name: str | None = None) -> Any:
         cursor = super().create_cursor(name)

@@ -2,7 +2,8 @@
 
 psycopg makes of a statement a cursor, a query, adapted parameters, prepared names, generators that wait: a third of a
 millisecond for two of them, where the server needs two. Here a statement is prepared once on each connection, its
-parameters are bytes already, its answer is one value. Connections, pools, transactions and tenants stay as they are.
+parameters are bytes already, its answer is one value, or rows as psycopg reads them. Connections, pools, transactions
+and tenants stay as they are.
 
 Source: PostgreSQL manual, “Pipeline Mode” (libpq): outside a transaction the server makes one of all that is sent
 before a synchronization point.
@@ -18,6 +19,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import pq
+from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
 
 BYTEA: Final = 17  # the type's number, see pg_type.dat
@@ -28,10 +30,12 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`text` with $1, $2 …, and for each of them whether its bytes are binary. It gives one row of one column."""
+    """`text` with $1, $2 …, and for each of them whether its bytes are binary. It gives one row of one column, whose
+    value is taken as it comes, in text format; or any `rows`."""
 
     text: bytes
     formats: tuple[pq.Format, ...]
+    rows: bool = False
 
 
 def bytea_array(values: Sequence[bytes]) -> bytes:
@@ -45,10 +49,10 @@ def bytea_array(values: Sequence[bytes]) -> bytes:
 
 
 class Sending:
-    """Statements on their way. `answers` has the values, in text format, once the block has ended."""
+    """Statements on their way. `answers` has what each gave, once the block has ended."""
 
     def __init__(self, connection: "psycopg.Connection[Any]", *, prepares: bool) -> None:
-        self.answers: list[bytes | None] = []
+        self.answers: list[Any] = []
         self._connection, self._pg = connection, connection.pgconn
         self._prepares = prepares
         self._sent: list[Statement | None] = []  # None: what is no answer of a statement
@@ -74,13 +78,13 @@ class Sending:
         self._pg.pipeline_sync()
         self._flush()
         error: psycopg.Error | None = None
-        answers: list[bytes | None] = []
+        answers: list[Any] = []
         for sent in self._sent:
             result = self._next_result()
             if result.status in FAILED:
                 error = error or error_from_result(result, encoding="utf-8")
             elif error is None and sent is not None:
-                answers.append(result.get_value(0, 0) if result.ntuples else None)
+                answers.append(self._read(sent, result))
         while (result := self._next_result()).status != pq.ExecStatus.PIPELINE_SYNC:
             error = error or error_from_result(result, encoding="utf-8")  # the commit was refused
         if isinstance(error, psycopg.errors.InvalidSqlStatementName):
@@ -90,6 +94,13 @@ class Sending:
             raise error
         self.answers = answers
         _known_on(self._connection).update(self._named)
+
+    def _read(self, sent: Statement, result: "pq.abc.PGresult") -> Any:
+        if not sent.rows:
+            return result.get_value(0, 0) if result.ntuples else None
+        reader = Transformer(self._connection)
+        reader.set_pgresult(result)
+        return reader.load_rows(0, result.ntuples, tuple)
 
     def _name_of(self, statement: Statement) -> bytes:
         name = _known_on(self._connection).get(statement) or self._named.get(statement)

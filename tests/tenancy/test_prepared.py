@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
 from django.utils.timezone import now
 
 from tenancy import actors, ledger
@@ -82,6 +83,26 @@ def test_whether_the_server_keeps_the_plan_or_not_the_rows_are_the_same(
             assert found.find_all(ids=[]) == []
         with tenant_context(beta):
             assert found.find_all(ids=[member.pk]) == []
+
+
+def test_what_is_found_by_key_is_planned_once_however_long_the_list(acme: Tenant) -> None:
+    members = [make_member(tenant=acme) for _ in range(3)]
+    found = Prepared(
+        lambda ids: Membership.objects.filter(pk__in=ids).order_by("pk"), by_key=True, ids=list
+    )
+    kept = "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements WHERE statement LIKE %s"
+    with tenant_context(acme), connection.cursor() as cursor:
+        for number in range(12):  # five are planned by themselves, then the server compares
+            some = members[: number % 4]
+            assert found.find_all(ids=[each.pk for each in some]) == some
+        cursor.execute(kept, ["SELECT%tenancy_membership%ORDER BY%"])
+
+        assert cursor.fetchone() == (7, 5)
+
+
+def test_by_key_nothing_is_asked_but_lists() -> None:
+    with pytest.raises(TypeError, match="only lists"):
+        Prepared(lambda named: Membership.objects.filter(role=named), by_key=True, named=str)
 
 
 def test_several_are_counted_at_once_and_so_far(

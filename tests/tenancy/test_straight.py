@@ -41,11 +41,11 @@ PREPARED = Statement(
 )
 
 
-def ask(*sent: tuple[Statement, bytes]) -> list[bytes | None]:
+def ask(*sent: tuple[Statement, bytes]) -> list[Any]:
     with connection.straight() as sending:  # type: ignore[attr-defined]
         for statement, parameter in sent:
             sending.send(statement, parameter)
-    answers: list[bytes | None] = sending.answers
+    answers: list[Any] = sending.answers
     return answers
 
 
@@ -71,6 +71,16 @@ def test_statements_outside_a_transaction_are_one(in_acme: Tenant) -> None:
 def test_answers_come_in_order_and_again(in_acme: Tenant) -> None:
     for _ in range(3):
         assert ask((NUMBER, b"1"), (DIVIDED, b"1"), (NUMBER, b"2")) == [b"2", b"1", b"3"]
+
+
+def test_rows_are_what_a_cursor_reads(in_acme: Tenant) -> None:
+    text = "SELECT g, gen_random_uuid() IS NULL, '{\"a\": 1}'::jsonb, NULL::uuid FROM generate_series(1, %s) AS g"
+    rows = Statement(text.replace("%s", "$1::integer").encode(), (TEXT,), rows=True)
+    for many in (0, 1, 3):
+        with connection.cursor() as cursor:
+            cursor.execute(text, [many])
+
+            assert ask((rows, b"%d" % many), (NUMBER, b"1")) == [cursor.fetchall(), b"2"]
 
 
 def test_what_is_refused_leaves_nothing_of_it(in_acme: Tenant) -> None:
