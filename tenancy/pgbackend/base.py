@@ -72,6 +72,8 @@ class DatabaseWrapper(django_tenants_base.DatabaseWrapper):
         """
         self.ensure_connection()
         connection, wanted = self.connection, self.wanted_tenant
+        with self.wrap_database_errors:
+            straight.refuse_meanwhile(connection)
         must_tell = _must_tell(connection, wanted)
         prepares = not settings.RLS_LOCAL
         try:
@@ -186,8 +188,7 @@ class _TenantCursor:
 
     def _with_tenant(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         wrapper, connection = self.tenant_wrapper, self.connection
-        if getattr(connection, "is_sending", False):
-            raise psycopg.InterfaceError("This connection is in the middle of a pipeline.")
+        straight.refuse_meanwhile(connection)
         if wrapper is None:
             return call(*args, **options)
         wanted = wrapper.wanted_tenant

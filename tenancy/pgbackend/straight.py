@@ -138,7 +138,8 @@ class Sending:
 def sending(connection: Any, *, prepares: bool) -> Iterator[Sending]:
     """Send statements inside the block; they end with it, in one commit where no transaction is open.
 
-    Nothing else may be sent on this connection meanwhile: cursors refuse. Where the block raises, nothing is committed.
+    Nothing else may be sent on this connection meanwhile: cursors refuse, and so does another block. Where the block
+    raises, nothing is committed.
     """
     made = Sending(connection, prepares=prepares)
     idle = connection.info.transaction_status == pq.TransactionStatus.IDLE
@@ -155,6 +156,12 @@ def sending(connection: Any, *, prepares: bool) -> Iterator[Sending]:
         raise
     finally:
         connection.is_sending = False
+
+
+def refuse_meanwhile(connection: Any) -> None:
+    """Raises InterfaceError inside such a block: what is sent there would be taken for a part of it."""
+    if getattr(connection, "is_sending", False):
+        raise psycopg.InterfaceError("This connection is in the middle of a pipeline.")
 
 
 def forget(connection: "psycopg.Connection[Any]") -> None:

@@ -143,12 +143,14 @@ def test_it_sees_its_tenant_only(in_acme: Tenant, beta: Tenant) -> None:
         assert ask((read, b",")) == [None]
 
 
-def test_cursors_are_refused_meanwhile(in_acme: Tenant) -> None:
+def test_cursors_and_other_blocks_are_refused_meanwhile(in_acme: Tenant) -> None:
     """What they send would be taken for what the pipeline sends."""
     with connection.straight() as sending:  # type: ignore[attr-defined]
         sending.send(NUMBER, b"1")
         with pytest.raises(InterfaceError, match="in the middle of a pipeline"):
             names()
+        with pytest.raises(InterfaceError, match="in the middle of a pipeline"):
+            ask((NUMBER, b"5"))
         sending.send(NUMBER, b"2")
 
     assert sending.answers == [b"2", b"3"]
