@@ -3,17 +3,18 @@
 The bare loop is psycopg that inserts a row per node and commits once per wave, on the same server in the same run;
 for governed calls it commits before and after each call to the same model server, and once for whatever else a run
 commits: its claim, its input, its output. Grove has everything on: sealing, row-level security, claims, events, NOTIFY,
-ledger and, for model calls, decisions. Pure nodes ride with the wave that
-makes them ready, so “a wave for each” is what a node costs that waits for its commit. Governed calls are measured
-with a model that answers at once, which shows Grove's own time alone, and with one that takes 50 ms. This process,
-Grove's part and the bare loop in it, keeps to one processor, as docs/scale.md advises for workers; PostgreSQL and the
-model have all of them. With `--anywhere` it runs wherever the kernel likes.
+ledger and, for model calls, decisions. Pure nodes ride with the wave that makes them ready, so “a wave for each” is
+what a node costs that waits for its commit. Governed calls are measured with a model that answers at once, which shows
+Grove's own time alone, and with one that takes 50 ms. This process, Grove's part and the bare loop in it, keeps to one
+processor, as docs/scale.md advises for workers; PostgreSQL and the model have all of them. With `--anywhere` it runs
+wherever the kernel likes.
 """
 
 import json
 import statistics
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -99,7 +100,7 @@ def _tail(after: list[str], value: str) -> str:
 BARE_ROW = "INSERT INTO bare (run, node, output) VALUES (gen_random_uuid(), 'n', '{\"n\": 1}')"
 
 
-def bare(url: str, waves: list[int]) -> float:
+def bare(url: str, waves: Sequence[int]) -> float:
     """Milliseconds for a loop that inserts a row per node and commits once per wave."""
     import psycopg
 
@@ -199,12 +200,12 @@ def _writes(query: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """A graph to measure: `waves` are what the bare loop commits; `nodes` of a governed one are its calls alone."""
+    """A graph to measure: `waves` are what the bare loop commits. `nodes` of a governed one are its calls alone."""
 
     name: str
     text: str
     nodes: int
-    waves: list[int]
+    waves: Sequence[int] = ()
     governed: bool = False
     riding: bool = True
     ratio_limit: float | None = RATIO_LIMIT  # without one it is only shown
@@ -351,7 +352,6 @@ def governed_shapes(of_model: str) -> list[Shape]:
             name=f"{NODES} model calls {how}, {of_model}",
             text=graph(NODES, "llm"),
             nodes=NODES,
-            waves=[1] * NODES,
             governed=True,
         )
         for how, graph in graphs.items()
@@ -362,16 +362,16 @@ def measure(repeat: int, *, anywhere: bool = False) -> list[Row]:
     with Stage() as stage:
         from tenancy.context import tenant_context
 
-        rows = []
+        rows, fewer = [], max(1, repeat // THINKING_SHARE)
         for name, seconds in (("answered at once", 0.0), ("50 ms each", THINKING_SECONDS)):
             with slow_model(seconds) as url, tenant_context(make_tenant(f"measured{len(rows)}")):
                 add_model(url)
                 asked = governed_shapes(name) if rows else [*shapes(), *governed_shapes(name)]
-                turns = max(1, repeat // THINKING_SHARE) if seconds else repeat
+                turns = fewer if seconds else repeat
                 with kept_to_one_processor(unless=anywhere):
                     rows += [measure_single(stage, shape, turns, url) for shape in asked]
         with tenant_context(make_tenant("many")):
-            return [*rows, measure_many(stage, max(1, repeat // THINKING_SHARE))]
+            return [*rows, measure_many(stage, fewer)]
 
 
 def main() -> int:

@@ -15,7 +15,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 BOUND = """
 import logging, os, sys, threading
 from grove_site import processor
-from grove_site.embedded import programs
 logging.basicConfig(format="%(message)s")
 go, done, seen = threading.Event(), threading.Event(), []
 def look():
